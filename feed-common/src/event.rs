@@ -1,0 +1,559 @@
+//! What the feed says, in one model: the events a decoder reports, `MarketData`, and the published record.
+//!
+//! Decoders call a [`MarketHandler`]; the publisher is one and turns events into [`Record`]s, books are another.
+//! Prices are integers in units of 1e-9 ([`Price`]); wire enums stay bytes, and values nobody knows are kept.
+
+use crate::time::{Ticks, UnixNanos};
+use zerocopy::byteorder::little_endian::{I64, U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// A price in units of 1e-9; [`Price::NULL`] when the message has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Price(pub i64);
+
+impl Price {
+    /// No price.
+    pub const NULL: Price = Price(i64::MIN);
+
+    /// Decimal places a canonical price carries.
+    pub const DECIMALS: u32 = 9;
+
+    /// A wire price of `N` decimal places whose width cannot leave the range (32 bits at any `N` from 0 to 9).
+    #[inline]
+    pub const fn from_u32<const N: u32>(mantissa: u32) -> Price {
+        const { assert!(N <= Price::DECIMALS) }
+        Price(mantissa as i64 * 10i64.pow(Self::DECIMALS - N))
+    }
+
+    /// A wire price of `decimals` places (0 to 9); `None` when it leaves the range, which callers count and flag.
+    #[inline]
+    pub const fn from_wide(mantissa: i128, decimals: u32) -> Option<Price> {
+        let value = mantissa * 10i128.pow(Self::DECIMALS - decimals);
+        if value > i64::MIN as i128 && value <= i64::MAX as i128 {
+            Some(Price(value as i64))
+        } else {
+            None
+        }
+    }
+
+    /// False for [`Price::NULL`].
+    #[inline]
+    pub const fn is_some(self) -> bool {
+        self.0 != i64::MIN
+    }
+}
+
+/// The side of the book, as the wire's ASCII byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Side(pub u8);
+
+impl Side {
+    /// Neither side, or not said.
+    pub const NONE: Side = Side(0);
+    /// Bid.
+    pub const BUY: Side = Side(b'B');
+    /// Offer.
+    pub const SELL: Side = Side(b'S');
+}
+
+/// What a record is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct Kind(pub u8);
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $value:literal, $text:literal;)*) => {
+        impl Kind {
+            $($(#[$doc])* pub const $name: Kind = Kind($value);)*
+
+            /// The name in facts and reports; `None` for a kind this version does not know.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 { $($value => Some($text),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// An order enters the book.
+    ADD = 1, "add";
+    /// An order changes in place and keeps its priority.
+    MODIFY = 2, "modify";
+    /// An order leaves the book.
+    DELETE = 3, "delete";
+    /// An order trades; `quantity` is what traded, `price` is null when it traded at its own price.
+    EXECUTE = 4, "execute";
+    /// An order shrinks by `quantity`.
+    CANCEL = 5, "cancel";
+    /// First half of a replacement: the order that goes. `price` and `quantity` are not repeated.
+    REPLACE_OLD = 6, "replace-old";
+    /// Second half of a replacement: the order that comes, behind the queue.
+    REPLACE_NEW = 7, "replace-new";
+    /// A price level is now `quantity` (0: gone); `order_id` is the level number where the feed has one.
+    LEVEL = 8, "level";
+    /// All orders and levels of the instrument are void.
+    CLEAR = 9, "clear";
+    /// Best bid; closed by its offer.
+    BID = 10, "bid";
+    /// Best offer.
+    OFFER = 11, "offer";
+    /// A print that touched no visible order, or a bulk print; `order_id` is the match number.
+    TRADE = 12, "trade";
+    /// The print with match number `order_id` is void.
+    TRADE_BREAK = 13, "trade-break";
+    /// Auction imbalance: reference price, unpaired quantity, its side; `order_id` is the paired quantity.
+    IMBALANCE = 14, "imbalance";
+    /// A state changed; see [`Status`] for where its parts are.
+    STATUS = 15, "status";
+    /// An instrument is announced.
+    DIRECTORY = 16, "directory";
+    /// A figure beside the book (collar, official price, ...); `order_id` says which, see [`Statistic`].
+    STATISTIC = 17, "statistic";
+    /// `order_id` messages from `sequence` on are missing and will not come.
+    GAP = 18, "gap";
+    /// What the record before it could not hold: `order_id` is its exact quantity.
+    EXTENSION = 19, "extension";
+}
+
+/// Bits of [`MarketData::flags`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Flags(pub u16);
+
+impl Flags {
+    /// No flag.
+    pub const NONE: Flags = Flags(0);
+    /// Last record of an event: books are consistent after it.
+    pub const END_OF_EVENT: Flags = Flags(1);
+    /// The quantity does not fit 32 bits; `quantity` is `u32::MAX` and an extension record follows.
+    pub const QUANTITY_SATURATED: Flags = Flags(1 << 1);
+    /// The wire price left the canonical range; `price` is null.
+    pub const PRICE_RANGE: Flags = Flags(1 << 2);
+    /// `timestamp` counts from midnight because the session date is not known.
+    pub const NO_DATE: Flags = Flags(1 << 3);
+    /// An execution that must not be counted in volume or last sale.
+    pub const NON_PRINTABLE: Flags = Flags(1 << 4);
+    /// The trade was against non-displayed interest.
+    pub const HIDDEN: Flags = Flags(1 << 5);
+    /// The trade is the bulk print of a cross (auction).
+    pub const CROSS: Flags = Flags(1 << 6);
+
+    /// Both sets.
+    #[inline]
+    pub const fn with(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    /// True when every bit of `other` is set.
+    #[inline]
+    pub const fn has(self, other: Flags) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// How far an instrument's data can be believed when the record was published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct Trust(pub u8);
+
+impl Trust {
+    /// Every message so far was delivered.
+    pub const VALID: Trust = Trust(0);
+    /// The lines are silent.
+    pub const STALE: Trust = Trust(1);
+    /// A gap could have touched it.
+    pub const RECOVERING: Trust = Trust(2);
+    /// An invariant broke.
+    pub const SUSPECT: Trust = Trust(3);
+}
+
+/// A market event in 32 bytes: the mission's record, on the wire of the native protocol and inside [`Record`].
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
+    Unaligned,
+)]
+#[repr(C)]
+pub struct MarketData {
+    /// Symbol, padded with spaces; longer names are `#` and the instrument number.
+    pub symbol: [u8; 8],
+    /// Price in 1e-9; `i64::MIN` is null.
+    pub price: I64,
+    /// Shares or contracts.
+    pub quantity: U32,
+    /// A [`Kind`].
+    pub kind: u8,
+    /// A [`Side`].
+    pub side: u8,
+    /// [`Flags`].
+    pub flags: U16,
+    /// Exchange time, nanoseconds since the Unix epoch (since midnight under [`Flags::NO_DATE`]).
+    pub timestamp: U64,
+}
+
+/// A published record: one cache line.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
+    Unaligned,
+)]
+#[repr(C)]
+pub struct Record {
+    /// The event.
+    pub data: MarketData,
+    /// Sequence number of the message on its channel.
+    pub sequence: U64,
+    /// Order id, level, match number or count, by kind.
+    pub order_id: U64,
+    /// When the packet was received, in raw [`Ticks`]: a consumer subtracts it from its own reading.
+    pub rx: U64,
+    /// Dense instrument number within the handler.
+    pub instrument: U32,
+    /// Channel number within the configuration.
+    pub channel: U16,
+    /// A [`Trust`].
+    pub trust: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+impl Record {
+    /// The record whose eight words, little-endian in memory, are these: `symbol`; `price`; `quantity`, `kind`, `side`
+    /// and `flags` from the lowest bits up; `timestamp`; `sequence`; `order_id`; `rx`; `instrument`, `channel`, `trust`
+    /// and the reserved byte from the lowest bits up.
+    ///
+    /// Made this way a record stays in registers until it is stored: field by field its small ones would be stored
+    /// alone, and loading the word they lie in at once has to wait until they have reached the cache.
+    #[inline(always)]
+    pub fn from_words(words: [u64; 8]) -> Record {
+        zerocopy::transmute!(words.map(U64::new))
+    }
+
+    /// The words that [`Record::from_words`] makes it from.
+    #[inline(always)]
+    pub fn words(&self) -> [u64; 8] {
+        let words: [U64; 8] = zerocopy::transmute!(*self);
+        words.map(U64::get)
+    }
+}
+
+const _: () = assert!(size_of::<MarketData>() == 32 && align_of::<MarketData>() == 1);
+const _: () = assert!(size_of::<Record>() == 64 && align_of::<Record>() == 1);
+
+/// Instrument number of events that concern none.
+pub const NO_INSTRUMENT: u32 = u32::MAX;
+
+/// Symbol of events that concern no instrument.
+pub const NO_SYMBOL: [u8; 8] = *b"        ";
+
+/// Where an event comes from. The pipeline fills the upper half per packet, the decoder the lower half per message.
+#[derive(Clone, Copy, Debug)]
+pub struct MsgCtx {
+    /// Sequence number of the message (of its first event not yet delivered, when a message spans several).
+    pub sequence: u64,
+    /// Leading sequence numbers of a message that spans several which another line has already delivered.
+    pub skip: u32,
+    /// Channel number within the configuration.
+    pub channel: u16,
+    /// When the packet was received.
+    pub rx: Ticks,
+    /// Trust to publish with.
+    pub trust: Trust,
+    /// Midnight of the session day in the exchange's zone, for exchange times that have no date;
+    /// [`UnixNanos::UNKNOWN`] marks their records [`Flags::NO_DATE`].
+    pub midnight: UnixNanos,
+
+    /// Exchange time of the message, already on the Unix epoch where `flags` does not say otherwise.
+    pub timestamp: UnixNanos,
+    /// Dense instrument number, or [`NO_INSTRUMENT`].
+    pub instrument: u32,
+    /// The instrument's symbol, or [`NO_SYMBOL`].
+    pub symbol: [u8; 8],
+    /// Flags common to the message's records, [`Flags::END_OF_EVENT`] included when this event is its last.
+    pub flags: Flags,
+}
+
+/// A new visible order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct AddOrder {
+    pub order_id: u64,
+    pub side: Side,
+    pub price: Price,
+    pub quantity: u64,
+}
+
+/// An order traded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecuteOrder {
+    /// The resting order.
+    pub order_id: u64,
+    /// What traded.
+    pub quantity: u64,
+    /// Null when it traded at the order's own price.
+    pub price: Price,
+    /// The exchange's number for the execution.
+    pub match_id: u64,
+    /// False when the print must not be counted.
+    pub printable: bool,
+}
+
+/// An order lost part of its quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CancelOrder {
+    pub order_id: u64,
+    /// What was taken away, not what remains.
+    pub quantity: u64,
+}
+
+/// An order left the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct DeleteOrder {
+    pub order_id: u64,
+}
+
+/// An order was replaced by another, which goes to the back of its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ReplaceOrder {
+    pub old_id: u64,
+    pub new_id: u64,
+    pub price: Price,
+    pub quantity: u64,
+}
+
+/// A print without a visible order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Trade {
+    pub match_id: u64,
+    pub side: Side,
+    pub price: Price,
+    pub quantity: u64,
+    /// [`Flags::HIDDEN`], [`Flags::CROSS`] or nothing.
+    pub flags: Flags,
+}
+
+/// A print is void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct TradeBreak {
+    pub match_id: u64,
+}
+
+/// State of an auction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Imbalance {
+    pub side: Side,
+    pub reference: Price,
+    pub paired: u64,
+    pub unpaired: u64,
+}
+
+/// A state changed. In a record `order_id` is `what << 8 | value` and `quantity` the four detail bytes, little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Which state.
+    pub what: StatusKind,
+    /// Its new value, the wire's byte.
+    pub value: u8,
+    /// Reason, participant or other text of the message; spaces when none.
+    pub detail: [u8; 4],
+    /// A price the state comes with, or null.
+    pub price: Price,
+}
+
+/// Which state a [`Status`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct StatusKind(pub u8);
+
+#[allow(missing_docs)]
+impl StatusKind {
+    pub const SYSTEM: StatusKind = StatusKind(1);
+    pub const TRADING: StatusKind = StatusKind(2);
+    pub const SHORT_SALE: StatusKind = StatusKind(3);
+    pub const OPERATIONAL: StatusKind = StatusKind(4);
+    pub const PARTICIPANT: StatusKind = StatusKind(5);
+    pub const CIRCUIT_BREAKER: StatusKind = StatusKind(6);
+    pub const QUOTING_PERIOD: StatusKind = StatusKind(7);
+    pub const RETAIL_INTEREST: StatusKind = StatusKind(8);
+    pub const DIRECT_LISTING: StatusKind = StatusKind(9);
+}
+
+/// An instrument is announced; its name is in the context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Directory {
+    pub round_lot: u32,
+}
+
+/// A figure beside the book. In a record `order_id` is `what`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Statistic {
+    pub what: StatisticKind,
+    pub price: Price,
+    pub quantity: u64,
+}
+
+/// Which figure a [`Statistic`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct StatisticKind(pub u8);
+
+#[allow(missing_docs)]
+impl StatisticKind {
+    pub const BREAKER_LEVEL_1: StatisticKind = StatisticKind(1);
+    pub const BREAKER_LEVEL_2: StatisticKind = StatisticKind(2);
+    pub const BREAKER_LEVEL_3: StatisticKind = StatisticKind(3);
+    pub const COLLAR_REFERENCE: StatisticKind = StatisticKind(4);
+    pub const COLLAR_UPPER: StatisticKind = StatisticKind(5);
+    pub const COLLAR_LOWER: StatisticKind = StatisticKind(6);
+    pub const AUCTION_FAR: StatisticKind = StatisticKind(7);
+    pub const AUCTION_NEAR: StatisticKind = StatisticKind(8);
+    pub const LISTING_MINIMUM: StatisticKind = StatisticKind(9);
+    pub const LISTING_MAXIMUM: StatisticKind = StatisticKind(10);
+    pub const LISTING_LOWER: StatisticKind = StatisticKind(11);
+    pub const LISTING_UPPER: StatisticKind = StatisticKind(12);
+}
+
+/// Messages that are missing and will not come: `count` from the context's sequence on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Gap {
+    pub count: u64,
+}
+
+/// Takes what decoders report. Every event defaults to nothing, so a handler writes only what it needs.
+#[allow(unused_variables)]
+pub trait MarketHandler {
+    /// A new visible order.
+    #[inline]
+    fn on_add(&mut self, cx: &MsgCtx, m: AddOrder) {}
+    /// An order traded.
+    #[inline]
+    fn on_execute(&mut self, cx: &MsgCtx, m: ExecuteOrder) {}
+    /// An order shrank.
+    #[inline]
+    fn on_cancel(&mut self, cx: &MsgCtx, m: CancelOrder) {}
+    /// An order left.
+    #[inline]
+    fn on_delete(&mut self, cx: &MsgCtx, m: DeleteOrder) {}
+    /// An order was replaced.
+    #[inline]
+    fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {}
+    /// A print without a visible order.
+    #[inline]
+    fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {}
+    /// A print is void.
+    #[inline]
+    fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {}
+    /// State of an auction.
+    #[inline]
+    fn on_imbalance(&mut self, cx: &MsgCtx, m: Imbalance) {}
+    /// A state changed.
+    #[inline]
+    fn on_status(&mut self, cx: &MsgCtx, m: Status) {}
+    /// An instrument is announced.
+    #[inline]
+    fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {}
+    /// A figure beside the book.
+    #[inline]
+    fn on_statistic(&mut self, cx: &MsgCtx, m: Statistic) {}
+    /// Messages are missing for good.
+    #[inline]
+    fn on_gap(&mut self, cx: &MsgCtx, m: Gap) {}
+    /// A native record: already in our own shape, its price canonical.
+    #[inline]
+    fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_rescale_or_refuse() {
+        assert_eq!(Price::from_u32::<4>(1_234_500), Price(123_450_000_000));
+        assert_eq!(
+            Price::from_u32::<0>(u32::MAX).0,
+            u32::MAX as i64 * 1_000_000_000
+        );
+        assert_eq!(
+            Price::from_wide(9_223_372_036, 0),
+            Some(Price(9_223_372_036_000_000_000))
+        );
+        assert_eq!(Price::from_wide(9_223_372_037, 0), None);
+        // i64::MIN is the null price and must not be reachable by rescaling.
+        assert_eq!(Price::from_wide(i64::MIN as i128, 9), None);
+        assert_eq!(Price::from_wide(-1, 8), Some(Price(-10)));
+    }
+
+    #[test]
+    fn record_has_no_padding_and_its_fields_where_the_format_says() {
+        let r = Record {
+            data: MarketData {
+                symbol: *b"ABCDEFGH",
+                price: I64::new(1),
+                quantity: U32::new(2),
+                kind: 3,
+                side: 4,
+                flags: U16::new(5),
+                timestamp: U64::new(6),
+            },
+            sequence: U64::new(7),
+            order_id: U64::new(8),
+            rx: U64::new(9),
+            instrument: U32::new(10),
+            channel: U16::new(11),
+            trust: 12,
+            reserved: 13,
+        };
+        let b = r.as_bytes();
+        assert_eq!(&b[..8], b"ABCDEFGH");
+        for (offset, value) in [
+            (8, 1),
+            (16, 2),
+            (20, 3),
+            (21, 4),
+            (22, 5),
+            (24, 6),
+            (32, 7),
+            (40, 8),
+            (48, 9),
+            (56, 10),
+            (60, 11),
+            (62, 12),
+            (63, 13),
+        ] {
+            assert_eq!(b[offset], value, "offset {offset}");
+        }
+        let symbol = u64::from_le_bytes(*b"ABCDEFGH");
+        let what = 2 | 3 << 32 | 4 << 40 | 5 << 48;
+        let whence = 10 | 11 << 32 | 12 << 48 | 13 << 56;
+        assert_eq!(r.words(), [symbol, 1, what, 6, 7, 8, 9, whence]);
+        assert_eq!(Record::from_words(r.words()), r);
+    }
+}

@@ -1,0 +1,9 @@
+//! What every program of the feed handler agrees on.
+//!
+//! No sockets and no threads live here: only the types and the formats that the live process, the replayer and the
+//! report generator share. Data runs `capture`/`ring` -> `packet` -> `wire` -> `event`, with `time` and `latency`
+//! stamping it along the way. `unsafe` is confined to `ring`, `prices` and `sys`.
+
+pub mod event;
+pub mod packet;
+pub mod time;
