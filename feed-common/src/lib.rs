@@ -6,4 +6,8 @@
 
 pub mod event;
 pub mod packet;
+#[allow(unsafe_code)]
+pub mod ring;
+#[allow(unsafe_code)]
+pub mod sys;
 pub mod time;

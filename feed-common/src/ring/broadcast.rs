@@ -1,0 +1,393 @@
+//! The broadcast ring: one writer that never waits, any number of readers that poll.
+//!
+//! # Protocol
+//!
+//! Positions count records from 0 and never wrap (2^64). Record `p` lies in slot `p % slots`, as atomic words that are
+//! stored and loaded relaxed. Two positions are shared, both stored by the writer alone:
+//!
+//! - `head`: records below it are published.
+//! - `window`: records below it may have been written, or be in the middle of it. The writer raises it by a whole step
+//!   (64 records; a quarter of the ring when that is less) *before* it writes the first record of the step.
+//!
+//! Writer, record `w`: if `w == window`: `head := w` (release), `window := w + step` (release), release fence. Then store
+//! the words of `w`. A flush stores `head := w + 1` (release).
+//!
+//! Reader, record `p`: `h := head` (acquire), and stop when `p >= h`. Load the words. Acquire fence. `v := window`. The
+//! words are record `p` when `v <= p + slots`; otherwise they may be anything and are thrown away (an overrun).
+//!
+//! # Why an accepted record is never torn
+//!
+//! Let a word loaded for `p` be the value stored for record `q`, in the same slot, so `q = p + k * slots` for some
+//! integer `k`. To show: `k = 0`, for each word.
+//!
+//! - `k < 0` cannot be. The store of the word for `p` is sequenced before the release store of a `head` above `p`, which
+//!   the reader's acquire load has seen (that one or a later one of the same thread). So it happens before the reader's
+//!   load of the word, and by coherence that load cannot return a value older than it; the store for `q < p` is older.
+//! - `k > 0` is not accepted. The store of a `window` of at least `q + 1` is sequenced before a release fence, and that
+//!   before the store of the word for `q`. The reader loads that word, then has an acquire fence. The two fences
+//!   synchronise through the word (C++ `[atomics.fences]`, which Rust adopts), so the store of `window` happens before
+//!   the reader's load of `window`, and by coherence `v >= q + 1 > p + slots`: an overrun.
+//! - What a never-written slot holds (zeros) counts as a store that happens before everything: the case `k < 0`.
+//!
+//! # Why an overrun always moves a reader on
+//!
+//! The step is at most a quarter of the ring and `window` is at most one step above `head` when it is raised, so a reader
+//! that saw `v > p + slots` (acquire) then sees `head >= v - step > p + slots - slots/4`. It continues at
+//! `head - slots/2 > p`: half a ring behind, the farthest place that leaves as much room on both sides. The records between
+//! are lost to this reader and counted; nobody else notices.
+
+use super::RingError;
+use super::primitive::{Arc, AtomicBool, AtomicU64, Ordering, Padded, Words, fence};
+use crate::sys::Pages;
+use std::fmt;
+use std::marker::PhantomData;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+/// Bytes of a word.
+const WORD: usize = size_of::<u64>();
+
+/// Most records that are written before `window` is raised again and everything written becomes visible.
+const MAX_STEP: u64 = 64;
+
+/// Makes a broadcast ring of `slots` records and returns its writing end; [`Writer::subscribe`] and
+/// [`Writer::subscriber`] make readers. `slots` is a power of two from 4 to 2^32.
+///
+/// A reader may fall behind by `slots` less the step of 64 (a quarter in rings below 256) before it loses records:
+/// choose the size for the longest pause a reader may make.
+pub fn broadcast<T: Item>(slots: usize) -> Result<Writer<T>, RingError> {
+    let max = 1u64 << 32;
+    if !slots.is_power_of_two() || slots < 4 || slots as u64 > max {
+        return Err(RingError::Slots { slots });
+    }
+    let bytes_fit = slots.checked_mul(words::<T>());
+    let count = bytes_fit.ok_or(RingError::Slots { slots })?;
+    let slots = slots as u64;
+    let shared = Arc::new(Shared {
+        head: Padded(AtomicU64::new(0)),
+        window: Padded(AtomicU64::new(0)),
+        closed: Padded(AtomicBool::new(false)),
+        words: Words::zeroed(count)?,
+        slots,
+    });
+    Ok(Writer {
+        shared,
+        next: 0,
+        published: 0,
+        window: 0,
+        step: MAX_STEP.min(slots / 4),
+        item: PhantomData,
+    })
+}
+
+/// What a broadcast ring carries: plain bytes, a whole number of 8-byte words of them.
+pub trait Item: FromBytes + IntoBytes + Immutable + Copy {}
+
+impl<T: FromBytes + IntoBytes + Immutable + Copy> Item for T {}
+
+/// Words of an item. Refuses, when compiled, an item that is no whole number of words.
+const fn words<T>() -> usize {
+    const {
+        assert!(
+            size_of::<T>() > 0 && size_of::<T>().is_multiple_of(WORD),
+            "a broadcast record must be a whole number of 8-byte words"
+        );
+    }
+    size_of::<T>() / WORD
+}
+
+struct Shared {
+    head: Padded<AtomicU64>,
+    window: Padded<AtomicU64>,
+    /// The writer is gone: `head` is final.
+    closed: Padded<AtomicBool>,
+    words: Words,
+    slots: u64,
+}
+
+impl Shared {
+    /// The words of record `p`.
+    ///
+    /// One slice a record, so that its address is computed once: the compiler may not keep a pointer that lies in memory
+    /// across a store to an atomic.
+    #[inline(always)]
+    fn record<T>(&self, p: u64) -> &[AtomicU64] {
+        let first = (p & (self.slots - 1)) as usize * words::<T>();
+        // SAFETY: the slot is below `slots`, so the run ends at or below slots * words, the number of words there are:
+        // a ring is made for one T, and Writer, Subscriber and Reader pass that T on.
+        unsafe { self.words.run(first, words::<T>()) }
+    }
+}
+
+/// The writing end of a broadcast ring. Dropping it publishes what was written and tells the readers that no more comes.
+pub struct Writer<T> {
+    shared: Arc<Shared>,
+    /// Records written.
+    next: u64,
+    /// Records published, `head`.
+    published: u64,
+    /// As shared.
+    window: u64,
+    step: u64,
+    item: PhantomData<fn(T)>,
+}
+
+impl<T: Item> Writer<T> {
+    /// Writes a record over the oldest one. It becomes visible by [`Writer::flush`], or by itself when the 64 records of
+    /// the current step have been written.
+    #[inline]
+    pub fn push(&mut self, record: &T) {
+        if self.next == self.window {
+            self.open_step();
+        }
+        let cells = self.shared.record::<T>(self.next);
+        for (cell, bytes) in cells.iter().zip(record.as_bytes().chunks_exact(WORD)) {
+            let word = u64::from_ne_bytes(bytes.try_into().expect("a chunk of 8 bytes"));
+            cell.store(word, Ordering::Relaxed);
+        }
+        self.next += 1;
+    }
+
+    /// Makes everything written visible, with one store.
+    #[inline]
+    pub fn flush(&mut self) {
+        if self.published != self.next {
+            self.published = self.next;
+            self.shared.head.store(self.next, Ordering::Release);
+        }
+    }
+
+    /// Records written so far, visible or not.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// A reader of everything that becomes visible from now on.
+    pub fn subscribe(&self) -> Reader<T> {
+        self.subscriber().from_now()
+    }
+
+    /// A handle that makes readers in other threads, at any time.
+    pub fn subscriber(&self) -> Subscriber<T> {
+        Subscriber {
+            shared: self.shared.clone(),
+            item: PhantomData,
+        }
+    }
+
+    /// What the ring lies on, and why.
+    pub fn pages(&self) -> (Pages, &str) {
+        self.shared.words.pages()
+    }
+
+    /// Announces the next step. Publishing first keeps `window` within one step of `head`.
+    #[cold]
+    fn open_step(&mut self) {
+        self.flush();
+        self.window += self.step;
+        self.shared.window.store(self.window, Ordering::Release);
+        // The words stored after this must not become visible before the window.
+        fence(Ordering::Release);
+    }
+}
+
+impl<T> Drop for Writer<T> {
+    fn drop(&mut self) {
+        self.shared.head.store(self.next, Ordering::Release);
+        // Release: whoever sees the flag sees the last head.
+        self.shared.closed.store(true, Ordering::Release);
+    }
+}
+
+/// Makes readers of a broadcast ring; can be cloned and sent anywhere, and outlives the writer.
+pub struct Subscriber<T> {
+    shared: Arc<Shared>,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T: Item> Subscriber<T> {
+    /// A reader of everything that becomes visible from now on.
+    pub fn from_now(&self) -> Reader<T> {
+        self.reader_at(self.shared.head.load(Ordering::Acquire))
+    }
+
+    /// A reader that begins with the oldest record that is still held. While the writer is busy that one is about to be
+    /// overwritten, and the first read may be an overrun like any other.
+    pub fn from_oldest(&self) -> Reader<T> {
+        let head = self.shared.head.load(Ordering::Acquire);
+        let window = self.shared.window.load(Ordering::Acquire);
+        self.reader_at(window.saturating_sub(self.shared.slots).min(head))
+    }
+
+    /// Records published so far.
+    pub fn published(&self) -> u64 {
+        self.shared.head.load(Ordering::Acquire)
+    }
+
+    fn reader_at(&self, position: u64) -> Reader<T> {
+        Reader {
+            shared: self.shared.clone(),
+            position,
+            head_seen: position,
+            lost: 0,
+            item: PhantomData,
+        }
+    }
+}
+
+/// The reader was too slow: records were overwritten before it had read them. It continues half a ring behind the
+/// writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{lost} records were overwritten before they were read")]
+pub struct Overrun {
+    /// How many.
+    pub lost: u64,
+}
+
+/// A reading end of a broadcast ring, with a position of its own.
+pub struct Reader<T> {
+    shared: Arc<Shared>,
+    /// Next record to read.
+    position: u64,
+    /// Last value seen of the writer's head; at least `position`.
+    head_seen: u64,
+    lost: u64,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T: Item> Reader<T> {
+    /// Copies the next records into `out` and returns how many; 0 when there are none yet. Never waits.
+    ///
+    /// After an [`Overrun`] what `out` holds is unspecified, and reading can go on at once. Every record is either
+    /// returned once, in order, or counted as lost once.
+    #[inline]
+    pub fn read(&mut self, out: &mut [T]) -> Result<usize, Overrun> {
+        if self.position == self.head_seen {
+            self.head_seen = self.shared.head.load(Ordering::Acquire);
+        }
+        let there = self.head_seen - self.position;
+        let out = match out.get_mut(..there as usize) {
+            Some(part) => part,
+            None => out,
+        };
+        if out.is_empty() {
+            return Ok(0);
+        }
+        for (p, record) in (self.position..).zip(out.iter_mut()) {
+            self.copy(p, record);
+        }
+        // Orders the loads of the words before the load of the window.
+        fence(Ordering::Acquire);
+        let window = self.shared.window.load(Ordering::Acquire);
+        // The oldest of them is the first to be overwritten.
+        if window > self.position + self.shared.slots {
+            return Err(self.move_on());
+        }
+        self.position += out.len() as u64;
+        Ok(out.len())
+    }
+
+    /// The next record; `None` when there is none yet. Never waits.
+    // Not an iterator: the end of what is there now is not the end.
+    #[allow(clippy::should_implement_trait)]
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<T>, Overrun> {
+        let mut record = [T::new_zeroed()];
+        match self.read(&mut record)? {
+            0 => Ok(None),
+            _ => Ok(Some(record[0])),
+        }
+    }
+
+    /// Position of the next record, counted from the first one ever written.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Records overwritten before this reader came to them, in all.
+    #[inline]
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Records published and not read yet.
+    pub fn backlog(&self) -> u64 {
+        self.shared.head.load(Ordering::Acquire) - self.position
+    }
+
+    /// True when the writer is gone and this reader has read all it left: nothing will ever come.
+    pub fn is_closed(&self) -> bool {
+        // The order matters: only a head loaded after the flag was seen is the last one.
+        self.shared.closed.load(Ordering::Acquire) && self.backlog() == 0
+    }
+
+    #[inline(always)]
+    fn copy(&self, p: u64, record: &mut T) {
+        let cells = self.shared.record::<T>(p);
+        let bytes = record.as_mut_bytes().chunks_exact_mut(WORD);
+        for (cell, bytes) in cells.iter().zip(bytes) {
+            bytes.copy_from_slice(&cell.load(Ordering::Relaxed).to_ne_bytes());
+        }
+    }
+
+    /// After an overrun: goes to half a ring behind the writer, past the current position (see the module).
+    #[cold]
+    fn move_on(&mut self) -> Overrun {
+        self.head_seen = self.shared.head.load(Ordering::Acquire);
+        let position = self.head_seen - self.shared.slots / 2;
+        let lost = position - self.position;
+        self.position = position;
+        self.lost += lost;
+        Overrun { lost }
+    }
+}
+
+impl<T> Clone for Subscriber<T> {
+    fn clone(&self) -> Self {
+        Subscriber {
+            shared: self.shared.clone(),
+            item: PhantomData,
+        }
+    }
+}
+
+/// The new reader begins where this one stands, with nothing lost.
+impl<T> Clone for Reader<T> {
+    fn clone(&self) -> Self {
+        Reader {
+            shared: self.shared.clone(),
+            position: self.position,
+            head_seen: self.head_seen,
+            lost: 0,
+            item: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Writer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer")
+            .field("slots", &self.shared.slots)
+            .field("next", &self.next)
+            .field("published", &self.published)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Subscriber<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("slots", &self.shared.slots)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Reader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("position", &self.position)
+            .field("lost", &self.lost)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,350 @@
+//! Anonymous memory on the largest pages the machine gives, faulted in before it is used.
+
+use std::fs;
+use std::io;
+use std::ptr::{self, NonNull};
+
+/// Size of the huge pages asked for: 2 MiB, the x86-64 default and the unit of transparent huge pages.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Below this, rounding up to a huge page would waste more than it could save in address translation.
+const HUGE_FROM: usize = HUGE_PAGE / 2;
+
+/// What a mapping lies on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// Huge pages from the reserved pool (`MAP_HUGETLB`).
+    Huge,
+    /// Ordinary memory that the kernel has backed with huge pages, all of it, as read back from smaps.
+    Transparent,
+    /// Ordinary pages.
+    Small,
+}
+
+/// Why no memory was mapped.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    /// Zero bytes, or more than an address can count.
+    #[error("cannot map {bytes} bytes")]
+    Size {
+        /// What was asked for.
+        bytes: usize,
+    },
+    /// The system refused; usually there is not so much memory, or a limit is reached.
+    #[error("mapping {bytes} bytes failed: {source}")]
+    Io {
+        /// What was asked for.
+        bytes: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Private zeroed memory, page-aligned, between two inaccessible guards; unmapped on drop.
+#[derive(Debug)]
+pub struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+    /// The reservation that `start` lies in, guards included.
+    reserved: (NonNull<u8>, usize),
+    pages: Pages,
+    reason: String,
+}
+
+// SAFETY: a Mapping owns its memory as a Box would, and that memory is not tied to the thread that mapped it.
+unsafe impl Send for Mapping {}
+// SAFETY: through &Mapping only the address, the length and the report can be read, never the memory itself.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps at least `bytes` zeroed bytes and touches every page: reserved huge pages if there are enough, else
+    /// ordinary memory with huge pages asked for, else whatever comes. [`Mapping::pages`] and [`Mapping::reason`]
+    /// say which it was.
+    pub fn anonymous(bytes: usize) -> Result<Mapping, MapError> {
+        // The margin keeps all arithmetic below in range.
+        if bytes == 0 || bytes > isize::MAX as usize - 4 * HUGE_PAGE {
+            return Err(MapError::Size { bytes });
+        }
+        if bytes < HUGE_FROM {
+            let len = bytes.next_multiple_of(page_size());
+            let mut map = Mapping::ordinary(len, page_size())?;
+            map.reason = format!("{len} bytes are too few for huge pages");
+            return Ok(map);
+        }
+        let len = bytes.next_multiple_of(HUGE_PAGE);
+        let why_not_reserved = match Mapping::reserved_pool(len) {
+            Ok(map) => return Ok(map),
+            Err(error) => error,
+        };
+        let mut map = Mapping::ordinary(len, HUGE_PAGE)?;
+        let no_pool = format!("no reserved huge pages ({why_not_reserved})");
+        map.reason = match map.huge_bytes() {
+            Some(huge) if huge >= len => {
+                map.pages = Pages::Transparent;
+                format!("{no_pool}; the kernel gave transparent ones")
+            }
+            Some(huge) => format!(
+                "{no_pool}, and transparent ones for {huge} of {len} bytes (transparent_hugepage/enabled is {})",
+                transparent_setting()
+            ),
+            None => format!("{no_pool}, and whether there are transparent ones cannot be read"),
+        };
+        Ok(map)
+    }
+
+    /// First byte; aligned to the page size of [`Mapping::pages`], at least 4096.
+    #[inline]
+    pub fn as_ptr(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// Bytes mapped: what was asked for, rounded up to whole pages.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Never: a mapping of nothing is refused.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// What it lies on.
+    #[inline]
+    pub fn pages(&self) -> Pages {
+        self.pages
+    }
+
+    /// Why it lies on that, in words for people.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// `len` bytes, a multiple of [`HUGE_PAGE`], from the pool of reserved huge pages.
+    fn reserved_pool(len: usize) -> io::Result<Mapping> {
+        let area = Reservation::new(len, HUGE_PAGE)?;
+        // SAFETY: the range lies inside the reservation just made, which nothing else knows of, so replacing what is
+        // mapped there (MAP_FIXED) replaces only our own inaccessible pages.
+        let at = unsafe {
+            libc::mmap(
+                area.start.as_ptr().cast(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE
+                    | libc::MAP_ANONYMOUS
+                    | libc::MAP_FIXED
+                    | libc::MAP_HUGETLB
+                    | libc::MAP_HUGE_2MB,
+                -1,
+                0,
+            )
+        };
+        if at == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // Populating by madvise reports a pool that a control group limits as an error; touching would be a SIGBUS.
+        advise(area.start, len, libc::MADV_POPULATE_WRITE)?;
+        Ok(area.into_mapping(len, Pages::Huge, "reserved huge pages".into()))
+    }
+
+    /// `len` bytes of ordinary memory aligned to `align`, faulted in; huge pages are asked for when `align` is one.
+    fn ordinary(len: usize, align: usize) -> Result<Mapping, MapError> {
+        let failed = |source| MapError::Io { bytes: len, source };
+        let area = Reservation::new(len, align).map_err(failed)?;
+        // SAFETY: the range lies inside the reservation just made, which nothing else knows of.
+        let status = unsafe {
+            libc::mprotect(
+                area.start.as_ptr().cast(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+            )
+        };
+        if status != 0 {
+            return Err(failed(io::Error::last_os_error()));
+        }
+        if align == HUGE_PAGE {
+            // A kernel without transparent huge pages says EINVAL; what was really given is read back later.
+            let _ = advise(area.start, len, libc::MADV_HUGEPAGE);
+        }
+        match advise(area.start, len, libc::MADV_POPULATE_WRITE) {
+            Ok(()) => {}
+            // Kernels before 5.14.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                for offset in (0..len).step_by(page_size()) {
+                    // SAFETY: the offset is below `len`, all of which is mapped writable and known to nobody else.
+                    unsafe { area.start.add(offset).write_volatile(0) };
+                }
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(area.into_mapping(len, Pages::Small, String::new()))
+    }
+
+    /// Bytes of this mapping on transparent huge pages, from `/proc/self/smaps`; `None` when it cannot be read.
+    ///
+    /// The guards on both sides keep the kernel from merging the mapping with others, so its entry is its own.
+    fn huge_bytes(&self) -> Option<usize> {
+        let smaps = fs::read_to_string("/proc/self/smaps").ok()?;
+        let head = format!("{:x}-", self.start.as_ptr() as usize);
+        let figure = smaps
+            .lines()
+            .skip_while(|line| !line.starts_with(&head))
+            .find_map(|line| line.strip_prefix("AnonHugePages:"))?;
+        let kib: usize = figure.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib * 1024)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        unmap(self.reserved);
+    }
+}
+
+/// Address space without memory behind it: an aligned hole for a mapping, with a guard on each side.
+struct Reservation {
+    start: NonNull<u8>,
+    whole: (NonNull<u8>, usize),
+}
+
+impl Reservation {
+    /// Reserves room for `len` bytes at a multiple of `align` with at least one page before and after.
+    fn new(len: usize, align: usize) -> io::Result<Reservation> {
+        let size = len + align + 2 * page_size();
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+        let at = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                size,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if at == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(at.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let address = base.as_ptr() as usize;
+        let offset = (address + page_size()).next_multiple_of(align) - address;
+        Ok(Reservation {
+            // SAFETY: offset < page + align, so `offset + len` and a page after it stay inside the `size` bytes mapped.
+            start: unsafe { base.add(offset) },
+            whole: (base, size),
+        })
+    }
+
+    fn into_mapping(self, len: usize, pages: Pages, reason: String) -> Mapping {
+        let mapping = Mapping {
+            start: self.start,
+            len,
+            reserved: self.whole,
+            pages,
+            reason,
+        };
+        std::mem::forget(self);
+        mapping
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        unmap(self.whole);
+    }
+}
+
+fn unmap((base, size): (NonNull<u8>, usize)) {
+    // SAFETY: called once, from the drop of the only owner of the range, whose borrowers are gone by then. Failing
+    // (which these arguments cannot) would leak the range and nothing else.
+    unsafe { libc::munmap(base.as_ptr().cast(), size) };
+}
+
+fn advise(start: NonNull<u8>, len: usize, advice: libc::c_int) -> io::Result<()> {
+    // SAFETY: every caller passes a range it has just mapped and not yet shared; the advice used here (huge pages,
+    // populate) changes what backs the range, not its contents.
+    match unsafe { libc::madvise(start.as_ptr().cast(), len, advice) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn page_size() -> usize {
+    // SAFETY: sysconf takes a name by value and touches no memory.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
+/// The kernel's setting, such as "always [madvise] never".
+fn transparent_setting() -> String {
+    fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled")
+        .map_or_else(|_| "unreadable".into(), |text| text.trim().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes and reads the first and last byte of every page.
+    fn exercise(map: &Mapping) {
+        let start = map.as_ptr();
+        for page in (0..map.len()).step_by(4096) {
+            for offset in [page, page + 4095] {
+                // SAFETY: below `len`; the mapping is this test's alone.
+                unsafe {
+                    assert_eq!(start.add(offset).read(), 0, "not zeroed at {offset}");
+                    start.add(offset).write(0xA5);
+                    assert_eq!(start.add(offset).read(), 0xA5);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_mappings_lie_on_small_pages_and_say_why() {
+        let map = Mapping::anonymous(1).unwrap();
+        assert_eq!((map.len(), map.pages()), (page_size(), Pages::Small));
+        assert!(map.reason().contains("too few"), "{}", map.reason());
+        exercise(&map);
+    }
+
+    #[test]
+    fn large_mappings_are_whole_huge_pages_and_say_what_they_got() {
+        let map = Mapping::anonymous(3 * HUGE_PAGE - 5).unwrap();
+        assert_eq!(map.len(), 3 * HUGE_PAGE);
+        assert_eq!(map.as_ptr().as_ptr() as usize % HUGE_PAGE, 0);
+        assert!(!map.reason().is_empty());
+        exercise(&map);
+        let read_back = map.huge_bytes();
+        match map.pages() {
+            Pages::Transparent => assert_eq!(read_back, Some(map.len())),
+            Pages::Small => assert_ne!(read_back, Some(map.len())),
+            Pages::Huge => assert_eq!(map.reason(), "reserved huge pages"),
+        }
+    }
+
+    #[test]
+    fn sizes_nothing_can_have_are_refused() {
+        for bytes in [0, usize::MAX, isize::MAX as usize] {
+            assert!(matches!(
+                Mapping::anonymous(bytes),
+                Err(MapError::Size { .. })
+            ));
+        }
+        // Fits an address, not a machine.
+        assert!(matches!(
+            Mapping::anonymous(1 << 52),
+            Err(MapError::Io { .. })
+        ));
+    }
+
+    #[test]
+    fn dropping_gives_the_address_space_back() {
+        // More in total than fits 47 bits of address space, unless each is given back.
+        for _ in 0..64 {
+            let area = Reservation::new(1 << 43, HUGE_PAGE).unwrap();
+            drop(area);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Safe wrappers over what the system offers: mappings, huge pages, affinity, memory lock, prefetch, and the hand-over of
+//! owned values between threads.
+//!
+//! One concern per file, each with its own error type. Everything here is called while starting, except
+//! [`prefetch_read`], which is one instruction, and [`handover`], which is one atomic swap.
+
+mod affinity;
+pub mod file;
+pub mod handover;
+mod map;
+mod memlock;
+mod prefetch;
+mod priority;
+mod timer;
+
+pub use affinity::{AffinityError, pin_current_thread};
+pub use map::{MapError, Mapping, Pages};
+pub use memlock::{MemlockError, lock_memory};
+pub use prefetch::prefetch_read;
+pub use priority::{PriorityError, set_fifo_priority};
+pub use timer::sleep_precisely;
