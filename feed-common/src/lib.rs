@@ -7,7 +7,10 @@
 pub mod event;
 pub mod packet;
 #[allow(unsafe_code)]
+pub mod prices;
+#[allow(unsafe_code)]
 pub mod ring;
 #[allow(unsafe_code)]
 pub mod sys;
 pub mod time;
+pub mod wire;

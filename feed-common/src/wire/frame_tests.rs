@@ -1,0 +1,173 @@
+//! Tests of the walk to the payload and of the frame encoder.
+
+use super::*;
+use proptest::prelude::*;
+
+/// 192.168.0.1:0x1234 to 239.1.2.3:0x5678, payload "abc", four bytes of trailer; written out by hand.
+const FRAME: [u8; 49] = [
+    0x01, 0x00, 0x5E, 0x01, 0x02, 0x03, 0x02, 0x00, 0xC0, 0xA8, 0x00, 0x01, 0x08,
+    0x00, // link
+    0x45, 0x00, 0x00, 0x1F, 0x00, 0x07, 0x40, 0x00, 0x01, 0x11, 0xC8, 0x19, // network
+    0xC0, 0xA8, 0x00, 0x01, 0xEF, 0x01, 0x02, 0x03, // addresses
+    0x12, 0x34, 0x56, 0x78, 0x00, 0x0B, 0x00, 0x00, // transport
+    b'a', b'b', b'c', 0xDE, 0xAD, 0xBE, 0xEF,
+];
+const IP: usize = 14;
+const UDP: usize = 34;
+
+fn flow() -> UdpFlow {
+    UdpFlow::multicast(
+        SocketAddrV4::new(Ipv4Addr::new(192, 168, 0, 1), 0x1234),
+        SocketAddrV4::new(Ipv4Addr::new(239, 1, 2, 3), 0x5678),
+    )
+}
+
+fn with(edits: &[(usize, u8)]) -> Vec<u8> {
+    let mut frame = FRAME.to_vec();
+    for &(at, value) in edits {
+        frame[at] = value;
+    }
+    frame
+}
+
+fn skip(frame: &[u8]) -> Option<Skip> {
+    udp_payload(frame, LinkType::Ethernet).err()
+}
+
+#[test]
+fn walks_to_the_payload_and_leaves_the_trailer() {
+    let d = udp_payload(&FRAME, LinkType::Ethernet).expect("a datagram");
+    assert_eq!(d.src, Ipv4Addr::new(192, 168, 0, 1));
+    assert_eq!(d.dst, Ipv4Addr::new(239, 1, 2, 3));
+    assert_eq!((d.src_port, d.dst_port), (0x1234, 0x5678));
+    assert_eq!((d.payload, d.missing), (&b"abc"[..], 0));
+    assert_eq!(udp_payload(&FRAME[IP..], LinkType::Raw), Ok(d));
+}
+
+#[test]
+fn encodes_the_same_frame() {
+    let mut frame = vec![0xFF; 3];
+    flow().encode(b"abc", 7, &mut frame).expect("fits");
+    assert_eq!(frame, FRAME[..45]);
+}
+
+#[test]
+fn options_are_stepped_over() {
+    let mut frame = with(&[(IP, 0x46), (IP + 3, 0x23)]);
+    frame.splice(UDP..UDP, [1, 1, 1, 0]);
+    assert_eq!(
+        udp_payload(&frame, LinkType::Ethernet).map(|d| d.payload),
+        Ok(&b"abc"[..])
+    );
+}
+
+#[test]
+fn a_cut_frame_gives_what_it_holds_and_says_what_is_missing() {
+    let d = udp_datagram(&FRAME[..43], LinkType::Ethernet).expect("headers are whole");
+    assert_eq!((d.payload, d.missing), (&b"a"[..], 2));
+    for cut in 0..FRAME.len() {
+        let want = match cut {
+            0..42 => Some(Skip::ShortHeaders),
+            42..45 => Some(Skip::Truncated),
+            _ => None,
+        };
+        assert_eq!(skip(&FRAME[..cut]), want, "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_is_not_a_datagram_is_named() {
+    for (what, edits, want) in [
+        ("ARP", &[(13, 0x06)][..], Skip::NotIpv4),
+        ("802.3", &[(12, 0), (13, 46)], Skip::NotIpv4),
+        ("version 6", &[(IP, 0x65)], Skip::BadIpv4),
+        ("header of 16", &[(IP, 0x44)], Skip::BadIpv4),
+        ("total below header", &[(IP + 3, 19)], Skip::BadIpv4),
+        ("TCP", &[(IP + 9, 6)], Skip::NotUdp),
+        ("first fragment", &[(IP + 6, 0x20)], Skip::Fragment),
+        ("later fragment", &[(IP + 7, 0x01)], Skip::Fragment),
+        ("no room for UDP", &[(IP + 3, 27)], Skip::BadUdp),
+        ("UDP length 7", &[(UDP + 5, 7)], Skip::BadUdp),
+        ("UDP past IP", &[(UDP + 5, 12)], Skip::BadUdp),
+    ] {
+        assert_eq!(skip(&with(edits)), Some(want), "{what}");
+    }
+    let raw_v6 = udp_payload(&[0x60; 60], LinkType::Raw);
+    assert_eq!(raw_v6.err(), Some(Skip::NotIpv4));
+    assert_eq!(udp_payload(&[], LinkType::Raw), Err(Skip::ShortHeaders));
+}
+
+#[test]
+fn shorter_udp_than_ip_bounds_the_payload() {
+    let d = with(&[(UDP + 5, 10)]);
+    assert_eq!(
+        udp_payload(&d, LinkType::Ethernet).map(|d| d.payload),
+        Ok(&b"ab"[..])
+    );
+}
+
+#[test]
+fn total_length_zero_leaves_the_frame_as_bound() {
+    let frame = with(&[(IP + 3, 0)]);
+    assert_eq!(
+        udp_payload(&frame, LinkType::Ethernet).map(|d| d.payload),
+        Ok(&b"abc"[..])
+    );
+    assert_eq!(skip(&frame[..44]), Some(Skip::Truncated));
+}
+
+#[test]
+fn names_and_indices_are_distinct() {
+    let mut names: Vec<_> = Skip::ALL.iter().map(|s| s.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), Skip::ALL.len());
+    for (i, s) in Skip::ALL.iter().enumerate() {
+        assert_eq!(*s as usize, i);
+    }
+}
+
+#[test]
+fn link_types_by_number() {
+    assert_eq!(LinkType::try_from(1), Ok(LinkType::Ethernet));
+    assert_eq!(LinkType::try_from(101), Ok(LinkType::Raw));
+    assert_eq!(LinkType::try_from(228), Ok(LinkType::Raw));
+    let refused = LinkType::try_from(113).expect_err("not yet");
+    assert!(refused.to_string().contains("113"));
+}
+
+#[test]
+fn longest_payload() {
+    let mut frame = Vec::new();
+    let payload = vec![9; 65_507];
+    flow().encode(&payload, 0, &mut frame).expect("fits");
+    let d = udp_payload(&frame, LinkType::Ethernet).expect("a datagram");
+    assert_eq!(d.payload, payload);
+    assert_eq!(
+        flow().encode(&[0; 65_508], 0, &mut frame),
+        Err(PayloadTooLong(65_508))
+    );
+}
+
+proptest! {
+    #[test]
+    fn round_trip(payload in proptest::collection::vec(any::<u8>(), 0..2000), id: u16, pad in 0usize..64) {
+        let mut frame = Vec::new();
+        flow().encode(&payload, id, &mut frame).unwrap();
+        frame.resize(frame.len() + pad, 0xAA);
+        let d = udp_payload(&frame, LinkType::Ethernet).unwrap();
+        prop_assert_eq!(d.payload, &payload[..]);
+        prop_assert_eq!(super::super::ipv4::internet_checksum(&frame[IP..UDP]), 0);
+    }
+
+    /// Any damage gives a reason or a payload that lies inside the frame.
+    #[test]
+    fn damage_never_panics(at in 0usize..FRAME.len(), value: u8, cut in 0usize..=FRAME.len()) {
+        let frame = with(&[(at, value)]);
+        for link in [LinkType::Ethernet, LinkType::Raw] {
+            if let Ok(d) = udp_datagram(&frame[..cut], link) {
+                prop_assert!(d.payload.len() + 28 <= cut);
+            }
+        }
+    }
+}
