@@ -4,10 +4,12 @@
 //! report generator share. Data runs `capture`/`ring` -> `packet` -> `wire` -> `event`, with `time` and `latency`
 //! stamping it along the way. `unsafe` is confined to `ring`, `prices` and `sys`.
 
+pub mod capture;
 pub mod event;
 pub mod packet;
 #[allow(unsafe_code)]
 pub mod prices;
+pub mod program;
 #[allow(unsafe_code)]
 pub mod ring;
 #[allow(unsafe_code)]
