@@ -6,6 +6,7 @@
 
 pub mod capture;
 pub mod event;
+pub mod latency;
 pub mod packet;
 #[allow(unsafe_code)]
 pub mod prices;

@@ -1,0 +1,12 @@
+//! Latency: the stages of a packet's way, the recorders that hold what they took, and the interval log.
+
+pub mod cost;
+pub mod log;
+mod payload;
+pub mod recorder;
+mod set;
+mod stage;
+pub mod summary;
+
+pub use set::{MEASURED, Resolution, ResolutionError, StageSet};
+pub use stage::{NoProbe, Probe, Stage};

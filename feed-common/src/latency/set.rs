@@ -1,0 +1,285 @@
+//! What one thread has recorded in one interval: a histogram per stage, all memory taken beforehand.
+
+use super::Stage;
+use crate::time::Ticks;
+use hdrhistogram::Histogram;
+
+/// Stages that have a figure: all but [`Stage::Kernel`], which is only an origin.
+pub const MEASURED: [Stage; 6] = [
+    Stage::Receive,
+    Stage::Dequeue,
+    Stage::Decoded,
+    Stage::Published,
+    Stage::Taken,
+    Stage::Message,
+];
+
+/// Position of a stage in [`MEASURED`]; `None` for [`Stage::Kernel`].
+#[inline]
+pub(super) const fn position(stage: Stage) -> Option<usize> {
+    (stage as usize).checked_sub(Stage::Receive as usize)
+}
+
+/// Range and resolution of the histograms of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    highest_nanos: u64,
+    digits: u8,
+}
+
+/// A resolution that cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolutionError {
+    /// Outside 1 to 4: more would take 10 MB a stage, less says nothing about a latency.
+    #[error("latency digits must be 1 to 4, not {0}")]
+    Digits(u8),
+    /// Outside 1 µs to one hour.
+    #[error("highest latency must be 1000 ns to 3600 s, not {0} ns")]
+    Highest(u64),
+}
+
+impl Resolution {
+    /// Values from 0 to `highest_nanos` told apart to `digits` decimal digits. Three digits up to 10 s take 100 KB a
+    /// stage (of which only the part that is used comes into the cache), two digits 14 KB.
+    pub const fn new(highest_nanos: u64, digits: u8) -> Result<Resolution, ResolutionError> {
+        if digits < 1 || digits > 4 {
+            return Err(ResolutionError::Digits(digits));
+        }
+        if highest_nanos < 1_000 || highest_nanos > 3_600_000_000_000 {
+            return Err(ResolutionError::Highest(highest_nanos));
+        }
+        Ok(Resolution {
+            highest_nanos,
+            digits,
+        })
+    }
+
+    /// The highest value told apart; what is above is counted there and counted again as above.
+    pub const fn highest_nanos(self) -> u64 {
+        self.highest_nanos
+    }
+
+    /// Decimal digits.
+    pub const fn digits(self) -> u8 {
+        self.digits
+    }
+
+    pub(super) fn histogram<C: hdrhistogram::Counter>(self) -> Histogram<C> {
+        Histogram::new_with_bounds(1, self.highest_nanos, self.digits)
+            .expect("the constructor has checked the bounds")
+    }
+}
+
+impl Default for Resolution {
+    /// 10 s at three digits.
+    fn default() -> Self {
+        Resolution {
+            highest_nanos: 10_000_000_000,
+            digits: 3,
+        }
+    }
+}
+
+/// The values of one stage in one interval.
+#[derive(Clone, Debug)]
+pub(super) struct Figure {
+    pub(super) histogram: Histogram<u32>,
+    /// Values above the range; the histogram holds them at its top.
+    pub(super) above: u64,
+    /// The largest value, also beyond the range, in ns.
+    pub(super) largest: u64,
+}
+
+/// Everything recorded by one thread between two snapshots.
+#[derive(Clone, Debug)]
+pub struct StageSet {
+    pub(super) figures: [Figure; MEASURED.len()],
+    resolution: Resolution,
+    /// When the recorder began to fill it.
+    pub(super) opened: Ticks,
+    /// When the recorder gave it away.
+    pub(super) closed: Ticks,
+    /// Kernel stamps later than the receive itself, by the fitted clocks: not recorded, only counted.
+    pub(super) backwards: u64,
+}
+
+impl StageSet {
+    /// An empty set with all its pages touched, so that recording never faults one in.
+    pub fn new(resolution: Resolution) -> StageSet {
+        let mut set = StageSet {
+            figures: std::array::from_fn(|_| Figure {
+                histogram: resolution.histogram(),
+                above: 0,
+                largest: 0,
+            }),
+            resolution,
+            opened: Ticks(0),
+            closed: Ticks(0),
+            backwards: 0,
+        };
+        set.touch();
+        set
+    }
+
+    /// Writes to every page of the counters. The allocator hands out untouched zero pages, and the first store to each
+    /// would be a page fault in the middle of a measurement; storing zeros could be optimised away, so this counts.
+    fn touch(&mut self) {
+        let every = 4096 / size_of::<u32>() / 2;
+        for figure in &mut self.figures {
+            let values: Vec<u64> = figure
+                .histogram
+                .iter_all()
+                .step_by(every)
+                .map(|cell| cell.value_iterated_to())
+                .collect();
+            for value in values {
+                figure.histogram.saturating_record(value);
+            }
+        }
+        self.reset();
+    }
+
+    /// Empties it; the memory stays.
+    pub fn reset(&mut self) {
+        for figure in &mut self.figures {
+            figure.histogram.reset();
+            figure.above = 0;
+            figure.largest = 0;
+        }
+        self.opened = Ticks(0);
+        self.closed = Ticks(0);
+        self.backwards = 0;
+    }
+
+    /// Counts one value. Never allocates; a value above the range is counted at its top and as above. A stage without
+    /// a figure is ignored.
+    #[inline]
+    pub fn record(&mut self, stage: Stage, nanos: u64) {
+        let Some(figure) = position(stage).and_then(|at| self.figures.get_mut(at)) else {
+            return;
+        };
+        figure.largest = figure.largest.max(nanos);
+        let highest = self.resolution.highest_nanos;
+        if nanos <= highest {
+            figure.histogram.saturating_record(nanos);
+        } else {
+            figure.above += 1;
+            figure.histogram.saturating_record(highest);
+        }
+    }
+
+    /// Adds what another thread recorded in the same interval. Both must have the same resolution.
+    pub fn add(&mut self, other: &StageSet) {
+        for (mine, theirs) in self.figures.iter_mut().zip(&other.figures) {
+            // Equal ranges, so the sum always fits; a set of another resolution adds cell by cell where it can.
+            for cell in theirs.histogram.iter_recorded() {
+                let value = cell.value_iterated_to();
+                mine.histogram
+                    .saturating_record_n(value, cell.count_at_value());
+            }
+            mine.above += theirs.above;
+            mine.largest = mine.largest.max(theirs.largest);
+        }
+        self.backwards += other.backwards;
+        if self.opened == Ticks(0) || (other.opened != Ticks(0) && other.opened < self.opened) {
+            self.opened = other.opened;
+        }
+        self.closed = self.closed.max(other.closed);
+    }
+
+    /// The histogram of a stage, in ns; `None` for [`Stage::Kernel`].
+    pub fn histogram(&self, stage: Stage) -> Option<&Histogram<u32>> {
+        position(stage).map(|at| &self.figures[at].histogram)
+    }
+
+    /// Values of a stage above the range.
+    pub fn above(&self, stage: Stage) -> u64 {
+        position(stage).map_or(0, |at| self.figures[at].above)
+    }
+
+    /// Kernel stamps that lay after the receive.
+    pub fn backwards(&self) -> u64 {
+        self.backwards
+    }
+
+    /// Range and resolution.
+    pub fn resolution(&self) -> Resolution {
+        self.resolution
+    }
+
+    /// When the interval began and ended, on the recorder's clock.
+    pub fn interval(&self) -> (Ticks, Ticks) {
+        (self.opened, self.closed)
+    }
+
+    /// True when no stage has a value.
+    pub fn is_empty(&self) -> bool {
+        self.figures.iter().all(|f| f.histogram.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resolution_is_checked() {
+        assert_eq!(
+            Resolution::new(1_000_000, 0),
+            Err(ResolutionError::Digits(0))
+        );
+        assert_eq!(
+            Resolution::new(1_000_000, 5),
+            Err(ResolutionError::Digits(5))
+        );
+        assert_eq!(Resolution::new(999, 3), Err(ResolutionError::Highest(999)));
+        for (highest, digits) in [(1_000, 1), (3_600_000_000_000, 4)] {
+            let r = Resolution::new(highest, digits).expect("at the edge of what is allowed");
+            assert!(StageSet::new(r).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_value_above_the_range_is_saturated_and_counted() {
+        let mut set = StageSet::new(Resolution::new(1_000_000, 3).unwrap());
+        set.record(Stage::Dequeue, 1_000_000);
+        set.record(Stage::Dequeue, 1_000_001);
+        set.record(Stage::Dequeue, u64::MAX);
+        let h = set.histogram(Stage::Dequeue).unwrap();
+        assert_eq!((h.len(), set.above(Stage::Dequeue)), (3, 2));
+        assert!(h.equivalent(h.max(), 1_000_000));
+        assert_eq!(set.above(Stage::Decoded), 0);
+    }
+
+    #[test]
+    fn every_stage_has_its_own_figure_and_the_kernel_none() {
+        let mut set = StageSet::new(Resolution::default());
+        for (i, stage) in Stage::ALL.into_iter().enumerate() {
+            set.record(stage, 100 + i as u64);
+        }
+        assert!(set.histogram(Stage::Kernel).is_none());
+        for (i, stage) in Stage::ALL.into_iter().enumerate().skip(1) {
+            let h = set.histogram(stage).unwrap();
+            assert_eq!((h.len(), h.max()), (1, 100 + i as u64), "{}", stage.name());
+        }
+    }
+
+    #[test]
+    fn sets_add_up_and_empty_again() {
+        let mut a = StageSet::new(Resolution::default());
+        let mut b = StageSet::new(Resolution::default());
+        (a.opened, a.closed) = (Ticks(10), Ticks(20));
+        (b.opened, b.closed) = (Ticks(5), Ticks(15));
+        a.record(Stage::Published, 500);
+        b.record(Stage::Published, 700);
+        b.record(Stage::Published, u64::MAX);
+        b.backwards = 2;
+        a.add(&b);
+        let h = a.histogram(Stage::Published).unwrap();
+        assert_eq!((h.len(), h.min()), (3, 500));
+        assert_eq!((a.above(Stage::Published), a.backwards()), (1, 2));
+        assert_eq!(a.interval(), (Ticks(5), Ticks(20)));
+        a.reset();
+        assert!(a.is_empty() && a.backwards() == 0 && a.above(Stage::Published) == 0);
+    }
+}
