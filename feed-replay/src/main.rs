@@ -1,0 +1,7 @@
+//! Replay and generation. See `feed-replay --help`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::run()
+}

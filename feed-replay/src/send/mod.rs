@@ -1,0 +1,242 @@
+//! Sends packets to multicast groups on a schedule, and measures how well it was kept.
+//!
+//! The payloads are borrowed, usually from a mapped capture file: nothing is copied on the way to the kernel. Packets
+//! are sent in the order given, on one thread.
+
+mod route;
+mod sender;
+
+pub use route::{Route, RouteError, parse_map, parse_target};
+pub use sender::{Interface, OpenError, Sender, SenderOptions};
+
+use crate::schedule::{Lateness, Pacer, ScheduleReport, Speed};
+use crate::sys::BATCH;
+use feed_common::sys::sleep_precisely;
+use feed_common::time::Clock;
+use std::hint::black_box;
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// A packet to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing<'a> {
+    /// When, in nanoseconds after the first packet at original speed. One that goes back is due with the packet before it.
+    pub offset: u64,
+    /// Which sender takes it: an index.
+    pub line: usize,
+    /// The UDP payload.
+    pub payload: &'a [u8],
+}
+
+/// What a replay did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendReport {
+    /// Packets the kernel took.
+    pub packets: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+    /// From the start to the last packet, in nanoseconds.
+    pub duration: u64,
+    /// Calls repeated because the kernel had no room or was interrupted.
+    pub retries: u64,
+    /// Calls refused because of an earlier datagram that nobody listened for (127.0.0.0/8 only); they were repeated.
+    pub refused: u64,
+    /// Packets given up after [`ATTEMPTS`] calls.
+    pub unsent: u64,
+    /// True when it was stopped before the last packet.
+    pub stopped: bool,
+    /// Distance from the schedule; `None` without one.
+    pub schedule: Option<ScheduleReport>,
+}
+
+impl SendReport {
+    /// Packets per second.
+    pub fn rate(&self) -> u64 {
+        (self.packets as u128 * 1_000_000_000 / self.duration.max(1) as u128) as u64
+    }
+}
+
+/// Calls made for a packet before it is given up; the wait between them makes this about a tenth of a second.
+pub const ATTEMPTS: u32 = 1_000;
+
+/// The system refused a packet for a reason that will not pass.
+#[derive(Debug, thiserror::Error)]
+#[error("sending to {target}: {reason}")]
+pub struct SendError {
+    /// Where it was to go.
+    pub target: SocketAddrV4,
+    /// What the system said.
+    pub reason: io::Error,
+}
+
+/// Sends `packets` through `senders` until they end or `stop` is set. Panics when a packet names a sender that is not
+/// there.
+///
+/// With a schedule, a packet's send time is taken right before the call that carries it; of packets that were due
+/// together and share a call, all but the first count as sent when the call had returned, which is the latest they
+/// can have been.
+pub fn replay<'a>(
+    packets: impl IntoIterator<Item = Outgoing<'a>>,
+    senders: &[Sender],
+    speed: Speed,
+    stop: &AtomicBool,
+) -> Result<SendReport, SendError> {
+    let mut packets = in_order(packets);
+    let mut report = SendReport::default();
+    let mut lateness = Lateness::new();
+    let mut batch = Batch::default();
+    sleep_precisely();
+
+    let mut next = packets.next();
+    let pacer = Pacer::start(Clock::new());
+    while let Some(first) = next {
+        // What may touch the disk comes before the wait: the packet after this one, and the end of this one.
+        next = packets.next();
+        black_box(first.payload.last());
+        let due = speed.due(first.offset);
+        let go = match due {
+            Some(due) => pacer.wait(due, stop),
+            None => true,
+        };
+        if !go || stop.load(Ordering::Relaxed) {
+            report.stopped = true;
+            break;
+        }
+        batch.begin(first, due);
+        let before = pacer.now();
+        while let Some(packet) = next
+            && batch.takes(&packet, speed, before)
+        {
+            batch.push(packet, speed.due(packet.offset));
+            next = packets.next();
+        }
+        transmit(&senders[first.line], batch.payloads(), &mut report)?;
+        report.duration = pacer.now();
+        if let Some(due) = due {
+            lateness.record(due, before);
+        }
+        for &due in batch.later_dues() {
+            lateness.record(due, report.duration);
+        }
+    }
+    report.schedule = if speed == Speed::Max {
+        None
+    } else {
+        lateness.report()
+    };
+    Ok(report)
+}
+
+/// Packets keep their order even where the capture's clock went back: then none is due before the one ahead of it, and
+/// none counts as late for it.
+fn in_order<'a>(
+    packets: impl IntoIterator<Item = Outgoing<'a>>,
+) -> impl Iterator<Item = Outgoing<'a>> {
+    let mut latest = 0;
+    packets.into_iter().map(move |packet| {
+        latest = packet.offset.max(latest);
+        Outgoing {
+            offset: latest,
+            ..packet
+        }
+    })
+}
+
+/// Packets of one sender that go in one call.
+struct Batch<'a> {
+    payloads: [&'a [u8]; BATCH],
+    dues: [u64; BATCH],
+    len: usize,
+    line: usize,
+    scheduled: bool,
+}
+
+impl Default for Batch<'_> {
+    fn default() -> Self {
+        Batch {
+            payloads: [&[]; BATCH],
+            dues: [0; BATCH],
+            len: 0,
+            line: 0,
+            scheduled: false,
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
+    fn begin(&mut self, packet: Outgoing<'a>, due: Option<u64>) {
+        (self.len, self.line, self.scheduled) = (0, packet.line, due.is_some());
+        self.push(packet, due);
+    }
+
+    fn push(&mut self, packet: Outgoing<'a>, due: Option<u64>) {
+        self.payloads[self.len] = packet.payload;
+        self.dues[self.len] = due.unwrap_or(0);
+        self.len += 1;
+    }
+
+    /// Whether `packet` may go along: same sender, and due by `now` too.
+    fn takes(&self, packet: &Outgoing<'_>, speed: Speed, now: u64) -> bool {
+        let due = speed.due(packet.offset).is_none_or(|due| due <= now);
+        self.len < BATCH && packet.line == self.line && due
+    }
+
+    fn payloads(&self) -> &[&'a [u8]] {
+        &self.payloads[..self.len]
+    }
+
+    fn later_dues(&self) -> &[u64] {
+        if self.scheduled {
+            &self.dues[1..self.len]
+        } else {
+            &[]
+        }
+    }
+}
+
+/// Gives the kernel `payloads` in order, repeating what it has no room for. Bounded by [`ATTEMPTS`] per packet.
+fn transmit(sender: &Sender, payloads: &[&[u8]], report: &mut SendReport) -> Result<(), SendError> {
+    let mut rest = payloads;
+    let mut attempts = 0;
+    while !rest.is_empty() {
+        match sender.send(rest) {
+            Ok(sent) => {
+                report.packets += sent as u64;
+                report.bytes += rest[..sent].iter().map(|p| p.len() as u64).sum::<u64>();
+                rest = &rest[sent..];
+                attempts = 0;
+                continue;
+            }
+            Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => report.refused += 1,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => report.retries += 1,
+            Err(e) if no_room(&e) => {
+                report.retries += 1;
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            Err(reason) => {
+                return Err(SendError {
+                    target: sender.target(),
+                    reason,
+                });
+            }
+        }
+        attempts += 1;
+        if attempts == ATTEMPTS {
+            report.unsent += 1;
+            rest = &rest[1..];
+            attempts = 0;
+        }
+    }
+    Ok(())
+}
+
+/// True for the errors that pass when the device has drained its queue.
+fn no_room(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::WouldBlock
+        || matches!(e.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
+}
+
+#[cfg(test)]
+mod tests;
