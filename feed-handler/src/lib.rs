@@ -1,0 +1,10 @@
+//! The feed handler as a library; `main.rs` only parses arguments.
+//!
+//! Data runs one way: `net` -> ring -> `transport` -> `sequence` -> `protocol` -> `publish`, driven by `pipeline`
+//! and put on threads by `run`. `unsafe` is confined to `net::sys`.
+
+pub mod pipeline;
+pub mod protocol;
+pub mod publish;
+pub mod sequence;
+pub mod transport;

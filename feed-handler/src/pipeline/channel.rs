@@ -1,0 +1,483 @@
+//! One channel of a lane: its lines merged, its messages decoded in order.
+
+use super::Drops;
+use crate::protocol::{Decode, Protocol};
+use crate::publish::{Publish, Records};
+use crate::sequence::{
+    Admit, LineStats, Refused, SeqSpan, SequenceStats, Sequencer, Stash, Stashed,
+};
+use crate::transport::{Frame, FrameKind, Framing, Session};
+use feed_common::event::{Flags, Gap, MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
+use feed_common::latency::{Probe, Stage};
+use feed_common::packet::Packet;
+use feed_common::time::{Ticks, UnixNanos, Zone};
+
+/// How a channel is set up.
+#[derive(Clone, Debug)]
+pub struct ChannelSetup {
+    /// Name in facts and in the combined digest.
+    pub name: String,
+    /// Number in records.
+    pub number: u16,
+    /// Names of its lines, in the order the lane numbers them.
+    pub lines: usize,
+    /// How long to wait for a hole to fill, in nanoseconds.
+    pub window_nanos: u64,
+    /// Frames that can wait ahead of a hole.
+    pub stash_slots: usize,
+    /// Bytes a waiting frame may have.
+    pub stash_slot_bytes: usize,
+    /// Where exchange times since midnight get their date from.
+    pub day: SessionDay,
+}
+
+/// The date of exchange times that have none of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionDay {
+    /// Midnight of the session day, as UTC.
+    Midnight(UnixNanos),
+    /// The day on which the first packet with a known time was received, in this zone.
+    FirstPacket(Zone),
+}
+
+/// What delivering a message needs besides the channel: shared by the channels of a lane.
+pub(super) struct Core<K, R> {
+    pub(super) records: Records<K>,
+    pub(super) probe: R,
+    pub(super) drops: Drops,
+    /// Messages delivered, each once.
+    pub(super) messages: u64,
+    pub(super) sampler: Sampler,
+}
+
+/// Says for which messages a span of their own is measured: one in `every`, or none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sampler {
+    every: u32,
+    left: u32,
+}
+
+impl Sampler {
+    pub(super) fn one_in(every: u32) -> Sampler {
+        Sampler { every, left: every }
+    }
+
+    #[inline]
+    fn due(&mut self) -> bool {
+        if self.every == 0 {
+            return false;
+        }
+        self.left -= 1;
+        if self.left == 0 {
+            self.left = self.every;
+            return true;
+        }
+        false
+    }
+}
+
+/// One channel's state.
+pub struct Channel<P: Protocol> {
+    name: String,
+    framing: P::Framing,
+    decoder: P::Decoder,
+    sequencer: Sequencer,
+    stash: Stash,
+    /// The highest number an empty frame has announced as next, and when: the only sign of loss at the tail.
+    announced: Option<(u64, u64)>,
+    window_nanos: u64,
+    /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
+    lane_lines: u64,
+    /// The receive call at which the earliest hole was first seen to be older than its window.
+    overdue: Option<u64>,
+    lines: Box<[LineStats]>,
+    session: Option<Session>,
+    replaced: Option<Session>,
+    day: SessionDay,
+    cx: MsgCtx,
+}
+
+impl<P: Protocol> Channel<P> {
+    pub(super) fn new(
+        setup: &ChannelSetup,
+        lane_lines: usize,
+        framing: P::Framing,
+        decoder: P::Decoder,
+    ) -> Self {
+        let midnight = match setup.day {
+            SessionDay::Midnight(m) => m,
+            SessionDay::FirstPacket(_) => UnixNanos::UNKNOWN,
+        };
+        Channel {
+            name: setup.name.clone(),
+            framing,
+            decoder,
+            sequencer: Sequencer::default(),
+            stash: Stash::new(setup.stash_slots, setup.stash_slot_bytes),
+            announced: None,
+            window_nanos: setup.window_nanos,
+            lane_lines: lane_lines as u64,
+            overdue: None,
+            lines: (0..setup.lines).map(|_| LineStats::default()).collect(),
+            session: None,
+            replaced: None,
+            day: setup.day,
+            cx: MsgCtx {
+                sequence: 0,
+                skip: 0,
+                channel: setup.number,
+                rx: Ticks(0),
+                trust: Trust::VALID,
+                midnight,
+                timestamp: UnixNanos::UNKNOWN,
+                instrument: NO_INSTRUMENT,
+                symbol: NO_SYMBOL,
+                flags: Flags::NONE,
+            },
+        }
+    }
+
+    /// Takes a datagram that came in on `line` (of this channel) and arrived `at`, in the lane's nanoseconds.
+    #[inline]
+    pub(super) fn receive<K: Publish, R: Probe>(
+        &mut self,
+        line: usize,
+        at: u64,
+        packet: Packet<'_>,
+        core: &mut Core<K, R>,
+    ) {
+        if !self.cx.midnight.is_known() {
+            self.find_day(packet.meta.kernel);
+        }
+        let mut rest = packet.bytes;
+        loop {
+            match self.framing.open_walked(rest, packet.meta.records) {
+                Ok((frame, after)) => {
+                    let bytes = &rest[..rest.len() - after.len()];
+                    let meta = packet.meta;
+                    self.frame(line, at, frame, Packet { meta, bytes }, core);
+                    rest = after;
+                    if rest.is_empty() {
+                        return;
+                    }
+                }
+                Err(e) => return core.drops.frame(e),
+            }
+        }
+    }
+
+    #[inline]
+    fn frame<K: Publish, R: Probe>(
+        &mut self,
+        line: usize,
+        at: u64,
+        frame: Frame<<P::Framing as Framing>::Messages<'_>>,
+        packet: Packet<'_>,
+        core: &mut Core<K, R>,
+    ) {
+        if frame.kind == FrameKind::Unsequenced {
+            self.lines[line].packets += 1;
+            self.lines[line].messages += frame.span.count;
+            return self.deliver_apart(frame, packet.meta.rx, core);
+        }
+        if self.session != Some(frame.session) && !self.turn_to(frame.session, frame.span, core) {
+            core.drops.old_session += 1;
+            return;
+        }
+        self.lines[line].bring(frame.span);
+        let span = frame.span;
+        loop {
+            match self.sequencer.admit(span) {
+                Admit::Deliver { skip } => {
+                    self.lines[line].first += span.count - skip;
+                    self.deliver(frame, skip, packet.meta.rx, core);
+                    if !self.stash.is_empty() {
+                        self.drain(core);
+                    }
+                    return;
+                }
+                Admit::Duplicate => {
+                    self.lines[line].duplicates += (span.count > 0) as u64;
+                    return;
+                }
+                Admit::Gap { .. } => {
+                    if span.count == 0 {
+                        if self.announced.is_none_or(|(next, _)| next < span.first) {
+                            self.announced = Some((span.first, at));
+                        }
+                        return;
+                    }
+                    match self.stash.insert(span, line, at, packet) {
+                        Ok(()) => return,
+                        Err(Refused::Duplicate) => {
+                            self.lines[line].duplicates += 1;
+                            return self.sequencer.count_duplicate();
+                        }
+                        Err(Refused::Full) => {
+                            core.drops.stash_full += 1;
+                            if !self.give_up_first(core) {
+                                // Larger than a stash slot with nothing waiting: the hole before it is given up.
+                                self.declare(span.first, core);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives up holes that have been open for longer than the window. While packets flow, `receive_call` numbers the
+    /// calls that brought them: a lane that had lost its core finds old packets of one line before it has asked the
+    /// others, so a hole is given up only when every line has been asked once more. `None` says that nothing is waiting
+    /// on any line.
+    #[inline]
+    pub(super) fn expire<K: Publish, R: Probe>(
+        &mut self,
+        now: u64,
+        receive_call: Option<u64>,
+        core: &mut Core<K, R>,
+    ) {
+        while let Some(since) = self.waiting_since() {
+            if now.saturating_sub(since) < self.window_nanos {
+                self.overdue = None;
+                return;
+            }
+            if let Some(call) = receive_call {
+                let noticed = *self.overdue.get_or_insert(call);
+                if call - noticed <= self.lane_lines {
+                    return;
+                }
+            }
+            self.overdue = None;
+            if !self.give_up_first(core) {
+                return;
+            }
+        }
+    }
+
+    /// Gives up every hole: nothing more will come.
+    pub(super) fn finish<K: Publish, R: Probe>(&mut self, core: &mut Core<K, R>) {
+        while self.give_up_first(core) {}
+    }
+
+    /// When the packet or announcement that shows the earliest open hole arrived.
+    #[inline]
+    fn waiting_since(&self) -> Option<u64> {
+        match (self.stash.first(), self.announced) {
+            (None, None) => None,
+            (Some(s), _) => Some(s.at),
+            (None, Some((_, at))) => Some(at),
+        }
+    }
+
+    /// Gives up the earliest hole and delivers what waited behind it; false when there is none.
+    #[cold]
+    fn give_up_first<K: Publish, R: Probe>(&mut self, core: &mut Core<K, R>) -> bool {
+        let Some(next) = self
+            .stash
+            .first()
+            .map(|s| s.span.first)
+            .or(self.announced.map(|a| a.0))
+        else {
+            return false;
+        };
+        self.declare(next, core);
+        self.drain(core);
+        true
+    }
+
+    /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments.
+    fn declare<K: Publish, R: Probe>(&mut self, next: u64, core: &mut Core<K, R>) {
+        if self
+            .announced
+            .is_some_and(|(announced, _)| announced <= next)
+        {
+            self.announced = None;
+        }
+        if let Some(missing) = self.sequencer.give_up_before(next) {
+            self.cx.trust = Trust::RECOVERING;
+            let cx = MsgCtx {
+                sequence: missing.first,
+                timestamp: UnixNanos::UNKNOWN,
+                instrument: NO_INSTRUMENT,
+                symbol: NO_SYMBOL,
+                flags: Flags::END_OF_EVENT,
+                ..self.cx
+            };
+            let count = missing.count;
+            core.records.on_gap(&cx, Gap { count });
+        }
+    }
+
+    /// Delivers what waited for a hole that is closed now.
+    fn drain<K: Publish, R: Probe>(&mut self, core: &mut Core<K, R>) {
+        while let Some(first) = self.stash.first() {
+            let line = first.line;
+            match self.sequencer.admit(first.span) {
+                Admit::Gap { .. } => return,
+                Admit::Duplicate => {
+                    self.lines[line].duplicates += 1;
+                    if let Some(taken) = self.stash.take_first() {
+                        self.stash.release(taken);
+                    }
+                }
+                Admit::Deliver { skip } => {
+                    let Some(taken) = self.stash.take_first() else {
+                        return;
+                    };
+                    self.lines[line].first += taken.span.count - skip;
+                    self.redeliver(&taken, skip, core);
+                    self.stash.release(taken);
+                }
+            }
+        }
+        let expected = self.sequencer.expected();
+        if self
+            .announced
+            .is_some_and(|(next, _)| Some(next) <= expected)
+        {
+            self.announced = None;
+        }
+    }
+
+    /// Delivers a packet out of the stash. Its stages are marked here, with its own receive time: what it waited for the
+    /// hole to close is part of its latency.
+    #[inline(never)]
+    fn redeliver<K: Publish, R: Probe>(
+        &mut self,
+        taken: &Stashed,
+        skip: u64,
+        core: &mut Core<K, R>,
+    ) {
+        let packet = self.stash.packet(taken);
+        let rx = packet.meta.rx;
+        let Ok((frame, _)) = self.framing.open(packet.bytes) else {
+            return; // it opened when it was stashed
+        };
+        deliver::<P, K, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
+        core.probe.mark(Stage::Decoded, rx);
+        core.records.flush();
+        core.probe.mark(Stage::Published, rx);
+    }
+
+    /// As [`Channel::deliver`] for a frame without numbers, out of the way of those that have them.
+    #[inline(never)]
+    fn deliver_apart<K: Publish, R: Probe>(
+        &mut self,
+        frame: Frame<<P::Framing as Framing>::Messages<'_>>,
+        rx: Ticks,
+        core: &mut Core<K, R>,
+    ) {
+        self.deliver(frame, 0, rx, core);
+    }
+
+    #[inline(always)]
+    fn deliver<K: Publish, R: Probe>(
+        &mut self,
+        frame: Frame<<P::Framing as Framing>::Messages<'_>>,
+        skip: u64,
+        rx: Ticks,
+        core: &mut Core<K, R>,
+    ) {
+        deliver::<P, K, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
+    }
+
+    /// Turns to a new session, unless it is the one that was just replaced; false means the frame is a straggler.
+    #[cold]
+    fn turn_to<K: Publish, R: Probe>(
+        &mut self,
+        session: Session,
+        span: SeqSpan,
+        core: &mut Core<K, R>,
+    ) -> bool {
+        if self.replaced == Some(session) {
+            return false;
+        }
+        if self.session.is_some() {
+            self.finish(core);
+            self.sequencer.restart();
+            self.decoder.restart();
+            self.lines.iter_mut().for_each(LineStats::restart);
+            self.announced = None;
+            if let SessionDay::FirstPacket(_) = self.day {
+                self.cx.midnight = UnixNanos::UNKNOWN;
+            }
+        }
+        self.replaced = self.session.replace(session);
+        // Sessions begin at 1: whoever joins later has missed what the books are made of.
+        self.cx.trust = if span.first > 1 {
+            Trust::RECOVERING
+        } else {
+            Trust::VALID
+        };
+        true
+    }
+
+    #[cold]
+    fn find_day(&mut self, seen: UnixNanos) {
+        if let (SessionDay::FirstPacket(zone), true) = (self.day, seen.is_known()) {
+            self.cx.midnight = zone.midnight(zone.date_of(seen));
+        }
+    }
+
+    /// Name in facts.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number in records and among the digests.
+    pub fn number(&self) -> u16 {
+        self.cx.channel
+    }
+
+    /// Totals after merging.
+    pub fn sequence(&self) -> SequenceStats {
+        self.sequencer.stats()
+    }
+
+    /// What each line contributed.
+    pub fn lines(&self) -> &[LineStats] {
+        &self.lines
+    }
+
+    /// Oddities the decoder counted.
+    pub fn oddities(&self) -> Vec<(&'static str, u64)> {
+        self.decoder.oddities()
+    }
+}
+
+/// Decodes the messages of a frame from message `skip` on. A free function so that a frame borrowed from the channel's
+/// own stash can be delivered while the decoder and the context are borrowed too.
+#[inline(always)]
+fn deliver<P: Protocol, K: Publish, R: Probe>(
+    decoder: &mut P::Decoder,
+    cx: &mut MsgCtx,
+    frame: Frame<<P::Framing as Framing>::Messages<'_>>,
+    skip: u64,
+    rx: Ticks,
+    core: &mut Core<K, R>,
+) {
+    cx.rx = rx;
+    core.messages += frame.span.count - skip;
+    let mut sequence = frame.span.first;
+    // Sequence numbers that another line has delivered and that are still to be passed over.
+    let mut skip = skip;
+    for message in frame.messages {
+        let numbers = u64::from(P::Framing::sequences(message));
+        if skip >= numbers {
+            skip -= numbers;
+            sequence += numbers;
+            continue;
+        }
+        cx.sequence = sequence + skip;
+        cx.skip = skip as u32;
+        (skip, sequence) = (0, sequence + numbers);
+        let sampled = core.sampler.due().then(|| core.probe.now());
+        if let Err(e) = decoder.decode(message, cx, &mut core.records) {
+            core.drops.message(e);
+        }
+        if let Some(start) = sampled {
+            core.probe.mark(Stage::Message, start);
+        }
+    }
+}

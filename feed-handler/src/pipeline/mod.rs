@@ -1,0 +1,198 @@
+//! The pipeline of one lane: packets in, records out. No threads, no clock of its own.
+//!
+//! [`Lane::step`] handles one batch: every packet goes through its channel's framing, sequencer and decoder, and its
+//! records become visible before the next packet is looked at. The same code runs from sockets, from the packet ring
+//! and from a file.
+
+mod channel;
+mod counters;
+
+pub use channel::{Channel, ChannelSetup, SessionDay};
+pub use counters::Drops;
+
+use crate::protocol::Protocol;
+use crate::publish::{Publish, Records};
+use channel::{Core, Sampler};
+use feed_common::latency::{Probe, Stage};
+use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
+use feed_common::time::{TickScale, Ticks};
+
+/// What "now" means for reorder windows.
+#[derive(Clone, Copy, Debug)]
+pub enum LaneTime {
+    /// The time a packet was received, in ticks of this scale.
+    Received(TickScale),
+    /// The time the capture was made, so that a file gives what live gave.
+    Captured,
+}
+
+/// One lane: a thread's channels and where their records go.
+pub struct Lane<P: Protocol, K, R> {
+    channels: Box<[Channel<P>]>,
+    /// For each line of the lane: its channel, and its number within it.
+    routes: Box<[(usize, usize)]>,
+    time: LaneTime,
+    packets: u64,
+    /// Receive calls that brought packets, and the time the last of them returned, which its packets share.
+    receive_calls: u64,
+    last_rx: Ticks,
+    core: Core<K, R>,
+}
+
+impl<P: Protocol, K: Publish, R: Probe> Lane<P, K, R> {
+    /// A lane of channels, each with its framing and decoder. Lines are numbered through: those of the first channel
+    /// first. `channels_total` is the number of channels of the configuration, which record numbers index.
+    pub fn new(
+        channels: Vec<(ChannelSetup, P::Framing, P::Decoder)>,
+        channels_total: usize,
+        time: LaneTime,
+        sample_messages: u32,
+        sink: K,
+        probe: R,
+    ) -> Self {
+        let routes: Box<[_]> = channels
+            .iter()
+            .enumerate()
+            .flat_map(|(c, (setup, _, _))| (0..setup.lines).map(move |line| (c, line)))
+            .collect();
+        let lane_lines = routes.len();
+        Lane {
+            routes,
+            channels: channels
+                .into_iter()
+                .map(|(setup, framing, decoder)| Channel::new(&setup, lane_lines, framing, decoder))
+                .collect(),
+            time,
+            packets: 0,
+            receive_calls: 0,
+            last_rx: Ticks(0),
+            core: Core {
+                records: Records::new(sink, channels_total),
+                probe,
+                drops: Drops::default(),
+                messages: 0,
+                sampler: Sampler::one_in(sample_messages),
+            },
+        }
+    }
+
+    /// Handles the packets that are there now; returns how many there were.
+    #[inline]
+    pub fn step<S: PacketSource>(&mut self, source: &mut S) -> Result<usize, RxError> {
+        let batch = source.poll()?;
+        let n = batch.len();
+        if n == 0 {
+            return Ok(0);
+        }
+        // A packet is taken up when the one before it is done: two packets share a reading of the clock.
+        let mut now = self.core.probe.now();
+        for i in 0..n {
+            now = self.packet(batch.get(i), now);
+        }
+        Ok(n)
+    }
+
+    /// Handles a packet taken up at `now` and returns when it was done.
+    #[inline]
+    fn packet(&mut self, packet: Packet<'_>, now: Ticks) -> Ticks {
+        let rx = packet.meta.rx;
+        self.packets += 1;
+        let new = self.deliver(packet);
+        let mut done = self.core.probe.now();
+        // Packets that bring nothing new have no decode or publish time, and would only flatter the figures.
+        if new {
+            let decoded = done;
+            self.core.records.flush();
+            done = self.core.probe.now();
+            // Counted when the records are out: nobody waits for it.
+            self.core.probe.mark_at(Stage::Decoded, rx, decoded);
+            self.core.probe.mark_at(Stage::Published, rx, done);
+        }
+        self.core.probe.mark_at(Stage::Dequeue, rx, now);
+        if let LaneTime::Received(_) = self.time {
+            self.core.probe.received(rx, packet.meta.kernel);
+        }
+        done
+    }
+
+    /// Merges and decodes a packet; true when there are new records to make visible.
+    #[inline]
+    fn deliver(&mut self, packet: Packet<'_>) -> bool {
+        let Some(&(channel, line)) = self.routes.get(packet.meta.line as usize) else {
+            self.core.drops.no_line += 1;
+            return false;
+        };
+        if packet.meta.is_truncated() {
+            self.core.drops.truncated += 1;
+            return false;
+        }
+        let (at, call) = match self.time {
+            LaneTime::Received(scale) => {
+                let rx = packet.meta.rx;
+                self.receive_calls += u64::from(rx != self.last_rx);
+                self.last_rx = rx;
+                (scale.nanos(rx.0), Some(self.receive_calls))
+            }
+            // A file holds everything in order: nothing that belongs before this packet is still to come.
+            LaneTime::Captured => (packet.meta.kernel.0, None),
+        };
+        let before = self.core.records.published();
+        let channel = &mut self.channels[channel];
+        channel.expire(at, call, &mut self.core);
+        channel.receive(line, at, packet, &mut self.core);
+        self.core.records.published() != before
+    }
+
+    /// Lets time pass after a poll that found no packet on any line: holes older than their window at `now` are given up.
+    #[inline]
+    pub fn idle(&mut self, now: u64) {
+        let before = self.core.records.published();
+        for channel in &mut self.channels {
+            channel.expire(now, None, &mut self.core);
+        }
+        if self.core.records.published() != before {
+            self.core.records.flush();
+        }
+    }
+
+    /// Nothing more will come: every hole is given up and everything is made visible.
+    pub fn finish(&mut self) {
+        for channel in &mut self.channels {
+            channel.finish(&mut self.core);
+        }
+        self.core.records.flush();
+    }
+
+    /// The probe, for housekeeping between batches.
+    pub fn probe_mut(&mut self) -> &mut R {
+        &mut self.core.probe
+    }
+
+    /// The channels.
+    pub fn channels(&self) -> &[Channel<P>] {
+        &self.channels
+    }
+
+    /// Packets taken up.
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Messages delivered, each once.
+    pub fn messages(&self) -> u64 {
+        self.core.messages
+    }
+
+    /// What was published, and the digests.
+    pub fn records(&self) -> &Records<K> {
+        &self.core.records
+    }
+
+    /// What was not delivered, by cause.
+    pub fn drops(&self) -> Drops {
+        self.core.drops
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,308 @@
+//! Nasdaq TotalView-ITCH 5.0 -> events.
+//!
+//! An instrument is found by its locate, an index good for one day. The directory messages at the start of the day
+//! announce it, but a process that joins late learns it from any message that also carries the symbol.
+//!
+//! Not in events, but in `decode`: the directory's classifications, a participant's market maker mode, the time of a
+//! direct listing's near price.
+
+mod rare;
+
+use super::{Decode, DecodeError, Instruments, Protocol};
+use crate::transport::{ItchFileFraming, MoldFraming};
+use feed_common::event::{
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, NO_INSTRUMENT,
+    NO_SYMBOL, Price, ReplaceOrder, Side, Trade,
+};
+use feed_common::time::UnixNanos;
+use feed_common::wire::itch50 as wire;
+use zerocopy::byteorder::big_endian::U32;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+/// TotalView-ITCH 5.0 in MoldUDP64.
+#[derive(Clone, Copy, Debug)]
+pub struct Itch50;
+
+impl Protocol for Itch50 {
+    const NAME: &'static str = "itch50";
+    type Framing = MoldFraming;
+    type Decoder = Itch50Decoder;
+}
+
+/// TotalView-ITCH 5.0 in a BinaryFILE.
+#[derive(Clone, Copy, Debug)]
+pub struct Itch50File;
+
+impl Protocol for Itch50File {
+    const NAME: &'static str = "itch50";
+    type Framing = ItchFileFraming;
+    type Decoder = Itch50Decoder;
+}
+
+/// Decodes the 23 messages. All memory is taken when it is made.
+#[derive(Debug)]
+pub struct Itch50Decoder {
+    /// By locate. The length is part of the type, so that a 16-bit index needs no check.
+    locates: Box<[Located; LOCATES]>,
+    instruments: Instruments,
+    oddities: Oddities,
+}
+
+const LOCATES: usize = 1 << 16;
+
+/// What a locate stands for: four to a cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(16))]
+struct Located {
+    symbol: [u8; 8],
+    instrument: u32,
+}
+
+impl Located {
+    const NOTHING: Located = Located {
+        symbol: NO_SYMBOL,
+        instrument: NO_INSTRUMENT,
+    };
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Oddities {
+    long: u64,
+    unannounced: u64,
+    reassigned: u64,
+    price_range: u64,
+}
+
+impl Default for Itch50Decoder {
+    /// Room for every locate there can be.
+    fn default() -> Itch50Decoder {
+        Itch50Decoder::new(LOCATES)
+    }
+}
+
+impl Itch50Decoder {
+    /// A decoder with room for `instruments` symbols; later ones are delivered without an instrument number.
+    pub fn new(instruments: usize) -> Itch50Decoder {
+        let Ok(locates) = vec![Located::NOTHING; LOCATES]
+            .into_boxed_slice()
+            .try_into()
+        else {
+            unreachable!("made with that length")
+        };
+        Itch50Decoder {
+            locates,
+            instruments: Instruments::with_capacity(instruments),
+            oddities: Oddities::default(),
+        }
+    }
+
+    /// The instruments seen so far.
+    pub fn instruments(&self) -> &Instruments {
+        &self.instruments
+    }
+}
+
+impl Decode for Itch50Decoder {
+    // Always: the loop over a frame is its one hot caller, and within it context and record stay in registers. Left to
+    // the compiler this depends on the program it is built into.
+    #[inline(always)]
+    fn decode<H: MarketHandler>(
+        &mut self,
+        message: &[u8],
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        let Some(head) = wire::Head::of(message) else {
+            return Err(headless(message));
+        };
+        // Before the branch on the type, which no processor can foresee: what it waits for meanwhile is then on its way.
+        let known = self.locates[usize::from(head.locate)];
+        fill(cx, known, head.timestamp);
+        match head.kind {
+            wire::AddOrder::TYPE => {
+                let m: &wire::AddOrder = self.lay(message)?;
+                self.expect(cx, known, head.locate, m.stock);
+                let add = AddOrder {
+                    order_id: m.order_ref.get(),
+                    side: Side(m.side),
+                    price: price(m.price),
+                    quantity: m.shares.get().into(),
+                };
+                out.on_add(cx, add);
+            }
+            wire::AddOrderMpid::TYPE => {
+                let m: &wire::AddOrderMpid = self.lay(message)?;
+                self.expect(cx, known, head.locate, m.stock);
+                let add = AddOrder {
+                    order_id: m.order_ref.get(),
+                    side: Side(m.side),
+                    price: price(m.price),
+                    quantity: m.shares.get().into(),
+                };
+                out.on_add(cx, add);
+            }
+            wire::OrderDelete::TYPE => {
+                let m: &wire::OrderDelete = self.lay(message)?;
+                self.announced(known);
+                let order_id = m.order_ref.get();
+                out.on_delete(cx, DeleteOrder { order_id });
+            }
+            wire::OrderReplace::TYPE => {
+                let m: &wire::OrderReplace = self.lay(message)?;
+                self.announced(known);
+                let replace = ReplaceOrder {
+                    old_id: m.original_ref.get(),
+                    new_id: m.new_ref.get(),
+                    price: price(m.price),
+                    quantity: m.shares.get().into(),
+                };
+                out.on_replace(cx, replace);
+            }
+            wire::OrderExecuted::TYPE => {
+                let m: &wire::OrderExecuted = self.lay(message)?;
+                self.announced(known);
+                let execute = ExecuteOrder {
+                    order_id: m.order_ref.get(),
+                    quantity: m.executed_shares.get().into(),
+                    price: Price::NULL,
+                    match_id: m.match_number.get(),
+                    printable: true,
+                };
+                out.on_execute(cx, execute);
+            }
+            wire::OrderExecutedWithPrice::TYPE => {
+                let m: &wire::OrderExecutedWithPrice = self.lay(message)?;
+                self.announced(known);
+                let execute = ExecuteOrder {
+                    order_id: m.order_ref.get(),
+                    quantity: m.executed_shares.get().into(),
+                    price: price(m.execution_price),
+                    match_id: m.match_number.get(),
+                    printable: m.printable == b'Y',
+                };
+                out.on_execute(cx, execute);
+            }
+            wire::OrderCancel::TYPE => {
+                let m: &wire::OrderCancel = self.lay(message)?;
+                self.announced(known);
+                let cancel = CancelOrder {
+                    order_id: m.order_ref.get(),
+                    quantity: m.cancelled_shares.get().into(),
+                };
+                out.on_cancel(cx, cancel);
+            }
+            wire::Trade::TYPE => {
+                let m: &wire::Trade = self.lay(message)?;
+                self.expect(cx, known, head.locate, m.stock);
+                let trade = Trade {
+                    match_id: m.match_number.get(),
+                    side: Side(m.side),
+                    price: price(m.price),
+                    quantity: m.shares.get().into(),
+                    flags: Flags::HIDDEN,
+                };
+                out.on_trade(cx, trade);
+            }
+            _ => return self.decode_rare(head, message, cx, out),
+        }
+        Ok(())
+    }
+
+    fn oddities(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("message_long", self.oddities.long),
+            ("locate_unannounced", self.oddities.unannounced),
+            ("locate_reassigned", self.oddities.reassigned),
+            ("price_range", self.oddities.price_range),
+            ("instruments_full", self.instruments.refused()),
+        ]
+    }
+
+    fn restart(&mut self) {
+        self.locates.fill(Located::NOTHING);
+    }
+}
+
+impl Itch50Decoder {
+    /// The struct over the front of `message`: the one length check of a message.
+    #[inline(always)]
+    fn lay<'a, T>(&mut self, message: &'a [u8]) -> Result<&'a T, DecodeError>
+    where
+        T: FromBytes + KnownLayout + Immutable + Unaligned,
+    {
+        let (m, rest) = T::ref_from_prefix(message).map_err(|_| DecodeError::Short)?;
+        if !rest.is_empty() {
+            self.oddities.long += 1;
+        }
+        Ok(m)
+    }
+
+    /// Counts a message whose locate is all there is to know its instrument by, and says nothing.
+    #[inline(always)]
+    fn announced(&mut self, known: Located) {
+        if known.symbol == NO_SYMBOL {
+            self.oddities.unannounced += 1;
+        }
+    }
+
+    /// Corrects the context of a message that carries its symbol, where that is not what its locate stood for.
+    #[inline(always)]
+    fn expect(&mut self, cx: &mut MsgCtx, known: Located, locate: u16, symbol: [u8; 8]) {
+        if known.symbol != symbol {
+            let known = self.learn(locate, symbol);
+            cx.instrument = known.instrument;
+            cx.symbol = known.symbol;
+        }
+    }
+
+    #[cold]
+    fn learn(&mut self, locate: u16, symbol: [u8; 8]) -> Located {
+        let place = &mut self.locates[usize::from(locate)];
+        if symbol == NO_SYMBOL {
+            return *place;
+        }
+        let known = Located {
+            symbol,
+            instrument: self.instruments.intern(symbol),
+        };
+        // Locate 0 says that the message is not about one instrument, so what it stood for is not to be kept.
+        if locate != 0 {
+            self.oddities.reassigned += u64::from(place.symbol != NO_SYMBOL);
+            *place = known;
+        }
+        known
+    }
+}
+
+/// Why there is no head.
+#[cold]
+fn headless(message: &[u8]) -> DecodeError {
+    match message.first() {
+        None => DecodeError::Empty,
+        Some(&kind) if wire::length_of(kind).is_some() => DecodeError::Short,
+        Some(_) => DecodeError::UnknownType,
+    }
+}
+
+/// The decoder's half of the context, for a message that is one event.
+#[inline(always)]
+fn fill(cx: &mut MsgCtx, known: Located, timestamp: u64) {
+    let undated = if cx.midnight.is_known() {
+        Flags::NONE
+    } else {
+        Flags::NO_DATE
+    };
+    // 48 bits of nanoseconds are three days; no midnight of this age comes near the end of the range.
+    cx.timestamp = UnixNanos(cx.midnight.0.wrapping_add(timestamp));
+    cx.flags = Flags::END_OF_EVENT.with(undated);
+    cx.instrument = known.instrument;
+    cx.symbol = known.symbol;
+}
+
+#[inline(always)]
+fn price(wire: U32) -> Price {
+    Price::from_u32::<4>(wire.get())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Protocols: a framing and a decoder that turns wire messages into events, and the registry of both.
+
+mod instruments;
+pub mod itch50;
+pub mod native;
+
+pub use instruments::Instruments;
+
+use crate::transport::Framing;
+use feed_common::event::{MarketHandler, MsgCtx};
+
+/// Why a message was not decoded. Counted by [`DecodeError::name`]; the rest of the frame goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum DecodeError {
+    #[error("empty message")]
+    Empty,
+    #[error("message shorter than its type")]
+    Short,
+    #[error("unknown message type")]
+    UnknownType,
+    #[error("a field holds what its type does not allow")]
+    Invalid,
+}
+
+impl DecodeError {
+    /// All kinds, for counters indexed by kind.
+    pub const ALL: [DecodeError; 4] = [
+        DecodeError::Empty,
+        DecodeError::Short,
+        DecodeError::UnknownType,
+        DecodeError::Invalid,
+    ];
+
+    /// The cause under `drops` in facts.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DecodeError::Empty => "message_empty",
+            DecodeError::Short => "message_short",
+            DecodeError::UnknownType => "message_unknown_type",
+            DecodeError::Invalid => "message_invalid",
+        }
+    }
+}
+
+/// Turns one message into events.
+pub trait Decode {
+    /// Fills the lower half of `cx` and reports the message's events to `out`.
+    fn decode<H: MarketHandler>(
+        &mut self,
+        message: &[u8],
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError>;
+
+    /// Oddities that cost no message (longer than its type, instrument table full, price out of range), by name.
+    fn oddities(&self) -> Vec<(&'static str, u64)>;
+
+    /// A new session has begun: instrument numbers of the wire mean nothing any more.
+    fn restart(&mut self);
+}
+
+/// A framing and a decoder under one name.
+pub trait Protocol {
+    /// The name in configurations and on the command line.
+    const NAME: &'static str;
+    /// How datagrams are framed.
+    type Framing: Framing;
+    /// How messages are decoded.
+    type Decoder: Decode;
+}

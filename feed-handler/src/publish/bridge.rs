@@ -1,0 +1,242 @@
+//! The bridge: a cold thread that reads the broadcast rings and feeds each blocking consumer a channel of its own.
+//!
+//! Hot threads write their ring and nothing else. Consumers that want to block or select get a
+//! [`crossbeam_channel::Receiver`]; one channel each, because several receivers of one channel would share the records,
+//! not repeat them. A consumer whose queue is full loses the newest records: they are counted, and before the next
+//! record it is handed a [`Delivery::Lost`] that says how many. It never slows another consumer or the lane.
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use feed_common::event::Record;
+use feed_common::ring::Reader;
+use feed_common::sys::sleep_precisely;
+use std::time::Duration;
+
+/// How long the bridge sleeps when no ring had a record.
+const NAP: Duration = Duration::from_micros(50);
+
+/// Records taken from a ring at once.
+const BATCH: usize = 256;
+
+/// What a blocking consumer receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// A record.
+    Record(Record),
+    /// This many records are missing here: the consumer's queue was full, or the ring overran the bridge.
+    Lost(u64),
+}
+
+/// What became of one consumer's records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsumerStats {
+    /// The consumer's name.
+    pub name: String,
+    /// Records put into its queue.
+    pub delivered: u64,
+    /// Records it lost, whatever the reason.
+    pub lost: u64,
+}
+
+/// The sending side of one consumer.
+#[derive(Debug)]
+struct Outlet {
+    sender: Sender<Delivery>,
+    stats: ConsumerStats,
+    /// Lost since the consumer was last told.
+    untold: u64,
+    gone: bool,
+    /// The rings it hears, by index.
+    rings: Vec<usize>,
+}
+
+impl Outlet {
+    fn hears(&self, ring: usize) -> bool {
+        !self.gone && self.rings.contains(&ring)
+    }
+
+    fn offer(&mut self, record: &Record) {
+        if self.untold > 0 && self.send(Delivery::Lost(self.untold)) {
+            self.untold = 0;
+        }
+        if self.untold == 0 && self.send(Delivery::Record(*record)) {
+            self.stats.delivered += 1;
+        } else {
+            self.lose(1);
+        }
+    }
+
+    fn lose(&mut self, n: u64) {
+        self.stats.lost += n;
+        self.untold += n;
+    }
+
+    fn send(&mut self, delivery: Delivery) -> bool {
+        match self.sender.try_send(delivery) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => false,
+            Err(TrySendError::Disconnected(_)) => {
+                self.gone = true;
+                false
+            }
+        }
+    }
+
+    /// Says what is still untold before the channel closes, waiting for room a bounded time.
+    fn close(self) -> ConsumerStats {
+        if self.untold > 0 && !self.gone {
+            let _ = self
+                .sender
+                .send_timeout(Delivery::Lost(self.untold), Duration::from_millis(100));
+        }
+        self.stats
+    }
+}
+
+/// Feeds blocking consumers from the lanes' rings. Build it, hand out the receivers, then [`Bridge::run`] it on a thread.
+#[derive(Debug)]
+pub struct Bridge {
+    /// With their index, as closed ones leave.
+    readers: Vec<(usize, Reader<Record>)>,
+    outlets: Vec<Outlet>,
+}
+
+impl Bridge {
+    /// A bridge over the rings that `readers` read.
+    pub fn new(readers: Vec<Reader<Record>>) -> Bridge {
+        Bridge {
+            readers: readers.into_iter().enumerate().collect(),
+            outlets: Vec::new(),
+        }
+    }
+
+    /// Adds a consumer with a queue of `queue` records that hears the given rings (indices into the readers).
+    pub fn consumer(&mut self, name: &str, queue: usize, rings: &[usize]) -> Receiver<Delivery> {
+        let (sender, receiver) = bounded(queue);
+        self.outlets.push(Outlet {
+            sender,
+            stats: ConsumerStats {
+                name: name.to_owned(),
+                ..ConsumerStats::default()
+            },
+            untold: 0,
+            gone: false,
+            rings: rings.to_vec(),
+        });
+        receiver
+    }
+
+    /// Moves records until every ring is closed and drained, then disconnects the consumers.
+    pub fn run(mut self) -> Vec<ConsumerStats> {
+        sleep_precisely();
+        let mut batch = [Record::default(); BATCH];
+        while !self.readers.is_empty() {
+            let mut idle = true;
+            for (ring, reader) in &mut self.readers {
+                let listeners = self.outlets.iter_mut().filter(|o| o.hears(*ring));
+                match reader.read(&mut batch) {
+                    Ok(0) => {}
+                    Ok(n) => {
+                        idle = false;
+                        for outlet in listeners {
+                            batch[..n].iter().for_each(|r| outlet.offer(r));
+                        }
+                    }
+                    Err(overrun) => {
+                        idle = false;
+                        listeners.for_each(|o| o.lose(overrun.lost));
+                    }
+                }
+            }
+            if idle {
+                self.readers.retain(|(_, r)| !r.is_closed());
+                std::thread::sleep(NAP);
+            }
+        }
+        self.outlets.into_iter().map(Outlet::close).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use feed_common::event::Record;
+    use feed_common::ring::broadcast;
+
+    fn numbered(n: u64) -> Record {
+        let mut r = Record::default();
+        r.sequence.set(n);
+        r
+    }
+
+    /// What a consumer received: sequence numbers, and losses as negative numbers.
+    fn received(rx: &Receiver<Delivery>) -> Vec<i64> {
+        rx.iter()
+            .map(|d| match d {
+                Delivery::Record(r) => r.sequence.get() as i64,
+                Delivery::Lost(n) => -(n as i64),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_consumer_gets_every_record_of_the_rings_it_hears() {
+        let mut one = broadcast::<Record>(64).unwrap();
+        let mut two = broadcast::<Record>(64).unwrap();
+        let mut bridge = Bridge::new(vec![one.subscribe(), two.subscribe()]);
+        let both = bridge.consumer("both", 16, &[0, 1]);
+        let second = bridge.consumer("second", 16, &[1]);
+        (1..4).for_each(|n| one.push(&numbered(n)));
+        (11..13).for_each(|n| two.push(&numbered(n)));
+        drop((one, two));
+        let stats = bridge.run();
+        assert_eq!(received(&both), [1, 2, 3, 11, 12]);
+        assert_eq!(received(&second), [11, 12]);
+        assert_eq!(
+            stats
+                .iter()
+                .map(|s| (s.delivered, s.lost))
+                .collect::<Vec<_>>(),
+            [(5, 0), (2, 0)]
+        );
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_newest_counts_them_and_tells_before_the_next() {
+        let mut ring = broadcast::<Record>(64).unwrap();
+        let mut bridge = Bridge::new(vec![ring.subscribe()]);
+        let slow = bridge.consumer("slow", 2, &[0]);
+        let bystander = bridge.consumer("bystander", 64, &[0]);
+        (1..6).for_each(|n| ring.push(&numbered(n)));
+        ring.flush();
+        let handle = std::thread::spawn(move || bridge.run());
+        // The bystander has all of them, so the slow one's queue has been full for the last three.
+        let first: Vec<_> = (0..5).map(|_| bystander.recv().unwrap()).collect();
+        assert_eq!(first.len(), 5);
+        let early: Vec<_> = (0..2).map(|_| slow.recv().unwrap()).collect();
+        assert_eq!(
+            early,
+            [Delivery::Record(numbered(1)), Delivery::Record(numbered(2))]
+        );
+        ring.push(&numbered(6));
+        drop(ring);
+        assert_eq!(received(&slow), [-3, 6]);
+        let stats = handle.join().unwrap();
+        assert_eq!((stats[0].delivered, stats[0].lost), (3, 3));
+        assert_eq!((stats[1].delivered, stats[1].lost), (6, 0));
+    }
+
+    #[test]
+    fn an_overrun_of_the_bridge_reaches_every_consumer_as_a_loss() {
+        let mut ring = broadcast::<Record>(64).unwrap();
+        let mut bridge = Bridge::new(vec![ring.subscribe()]);
+        let rx = bridge.consumer("c", 1000, &[0]);
+        (0..200).for_each(|n| ring.push(&numbered(n)));
+        drop(ring);
+        let stats = bridge.run();
+        let got = received(&rx);
+        assert!(got[0] < 0, "{got:?}");
+        assert_eq!(stats[0].delivered + stats[0].lost, 200);
+        assert_eq!(-got[0] as u64, stats[0].lost);
+        assert_eq!(got.len() as u64 - 1, stats[0].delivered);
+    }
+}

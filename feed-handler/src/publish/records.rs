@@ -1,0 +1,349 @@
+//! Events to records: the one [`MarketHandler`] of the pipeline that publishes.
+
+use super::{Digest, Publish};
+use feed_common::event::{
+    AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
+    MarketData, MarketHandler, MsgCtx, Price, Record, ReplaceOrder, Side, Statistic, Status, Trade,
+    TradeBreak,
+};
+use zerocopy::byteorder::little_endian::U64;
+
+/// Builds records, digests them and hands them to a [`Publish`].
+#[derive(Debug)]
+pub struct Records<K> {
+    sink: K,
+    digests: Box<[Digest]>,
+    published: u64,
+}
+
+/// What a record says besides its context.
+struct Fields {
+    kind: Kind,
+    side: Side,
+    price: Price,
+    quantity: u64,
+    order_id: u64,
+    flags: Flags,
+}
+
+impl Fields {
+    /// A record of `kind` that says nothing yet.
+    const fn of(kind: Kind) -> Fields {
+        Fields {
+            kind,
+            side: Side::NONE,
+            price: Price::NULL,
+            quantity: 0,
+            order_id: 0,
+            flags: Flags::NONE,
+        }
+    }
+}
+
+impl<K: Publish> Records<K> {
+    /// Publishes to `sink`, with a digest for each of `channels` channels.
+    pub fn new(sink: K, channels: usize) -> Records<K> {
+        Records {
+            sink,
+            digests: vec![Digest::EMPTY; channels].into_boxed_slice(),
+            published: 0,
+        }
+    }
+
+    /// Makes everything so far visible to consumers.
+    #[inline]
+    pub fn flush(&mut self) {
+        self.sink.flush();
+    }
+
+    /// Records published so far.
+    pub fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// Digests by channel, as numbered in [`MsgCtx::channel`].
+    pub fn digests(&self) -> &[Digest] {
+        &self.digests
+    }
+
+    /// Where the records went.
+    pub fn into_sink(self) -> K {
+        self.sink
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, cx: &MsgCtx, f: Fields) {
+        if f.quantity <= u32::MAX as u64 {
+            self.put(cx, cx.flags.with(f.flags), f.quantity as u32, &f);
+        } else {
+            self.emit_wide(cx, f);
+        }
+    }
+
+    /// A quantity above 32 bits saturates, and an extension record behind it says the exact one.
+    #[cold]
+    fn emit_wide(&mut self, cx: &MsgCtx, f: Fields) {
+        let flags = f.flags.with(Flags::QUANTITY_SATURATED);
+        let open = Flags(cx.flags.0 & !Flags::END_OF_EVENT.0);
+        self.put(cx, open.with(flags), u32::MAX, &f);
+        let exact = Fields {
+            order_id: f.quantity,
+            side: f.side,
+            ..Fields::of(Kind::EXTENSION)
+        };
+        self.put(cx, cx.flags, 0, &exact);
+    }
+
+    #[inline(always)]
+    fn put(&mut self, cx: &MsgCtx, flags: Flags, quantity: u32, f: &Fields) {
+        let what = u64::from(quantity)
+            | u64::from(f.kind.0) << 32
+            | u64::from(f.side.0) << 40
+            | u64::from(flags.0) << 48;
+        let symbol = u64::from_le_bytes(cx.symbol);
+        let event = [symbol, f.price.0 as u64, what, cx.timestamp.0];
+        self.record(cx, event, f.order_id);
+    }
+
+    /// `event` is a [`MarketData`] as the first words of [`Record::from_words`].
+    #[inline(always)]
+    fn record(&mut self, cx: &MsgCtx, event: [u64; 4], order_id: u64) {
+        let [symbol, price, what, timestamp] = event;
+        let whence =
+            u64::from(cx.instrument) | u64::from(cx.channel) << 32 | u64::from(cx.trust.0) << 48;
+        let record = Record::from_words([
+            symbol,
+            price,
+            what,
+            timestamp,
+            cx.sequence,
+            order_id,
+            cx.rx.0,
+            whence,
+        ]);
+        self.digests[usize::from(cx.channel)].update(&record);
+        self.published += 1;
+        self.sink.publish(&record);
+    }
+}
+
+// The events of order flow are part of their decoder's code: as calls they would pass the context and the event through
+// memory, twice for messages that come in two forms.
+impl<K: Publish> MarketHandler for Records<K> {
+    #[inline(always)]
+    fn on_add(&mut self, cx: &MsgCtx, m: AddOrder) {
+        let f = Fields {
+            side: m.side,
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.order_id,
+            ..Fields::of(Kind::ADD)
+        };
+        self.emit(cx, f);
+    }
+
+    #[inline(always)]
+    fn on_execute(&mut self, cx: &MsgCtx, m: ExecuteOrder) {
+        let f = Fields {
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.order_id,
+            flags: if m.printable {
+                Flags::NONE
+            } else {
+                Flags::NON_PRINTABLE
+            },
+            ..Fields::of(Kind::EXECUTE)
+        };
+        self.emit(cx, f);
+    }
+
+    #[inline(always)]
+    fn on_cancel(&mut self, cx: &MsgCtx, m: CancelOrder) {
+        let f = Fields {
+            quantity: m.quantity,
+            order_id: m.order_id,
+            ..Fields::of(Kind::CANCEL)
+        };
+        self.emit(cx, f);
+    }
+
+    #[inline(always)]
+    fn on_delete(&mut self, cx: &MsgCtx, m: DeleteOrder) {
+        let f = Fields {
+            order_id: m.order_id,
+            ..Fields::of(Kind::DELETE)
+        };
+        self.emit(cx, f);
+    }
+
+    #[inline(always)]
+    fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {
+        let open = Flags(cx.flags.0 & !Flags::END_OF_EVENT.0);
+        let old = Fields {
+            order_id: m.old_id,
+            ..Fields::of(Kind::REPLACE_OLD)
+        };
+        self.put(cx, open, 0, &old);
+        let new = Fields {
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.new_id,
+            ..Fields::of(Kind::REPLACE_NEW)
+        };
+        self.emit(cx, new);
+    }
+
+    #[inline]
+    fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
+        let f = Fields {
+            side: m.side,
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.match_id,
+            flags: m.flags,
+            ..Fields::of(Kind::TRADE)
+        };
+        self.emit(cx, f);
+    }
+
+    fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {
+        let f = Fields {
+            order_id: m.match_id,
+            ..Fields::of(Kind::TRADE_BREAK)
+        };
+        self.emit(cx, f);
+    }
+
+    fn on_imbalance(&mut self, cx: &MsgCtx, m: Imbalance) {
+        let f = Fields {
+            side: m.side,
+            price: m.reference,
+            quantity: m.unpaired,
+            order_id: m.paired,
+            ..Fields::of(Kind::IMBALANCE)
+        };
+        self.emit(cx, f);
+    }
+
+    fn on_status(&mut self, cx: &MsgCtx, m: Status) {
+        let f = Fields {
+            price: m.price,
+            quantity: u32::from_le_bytes(m.detail) as u64,
+            order_id: (m.what.0 as u64) << 8 | m.value as u64,
+            ..Fields::of(Kind::STATUS)
+        };
+        self.emit(cx, f);
+    }
+
+    fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {
+        let f = Fields {
+            quantity: m.round_lot as u64,
+            ..Fields::of(Kind::DIRECTORY)
+        };
+        self.emit(cx, f);
+    }
+
+    fn on_statistic(&mut self, cx: &MsgCtx, m: Statistic) {
+        let f = Fields {
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.what.0 as u64,
+            ..Fields::of(Kind::STATISTIC)
+        };
+        self.emit(cx, f);
+    }
+
+    fn on_gap(&mut self, cx: &MsgCtx, m: Gap) {
+        let f = Fields {
+            order_id: m.count,
+            ..Fields::of(Kind::GAP)
+        };
+        self.emit(cx, f);
+    }
+
+    #[inline]
+    fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
+        let event: [U64; 4] = zerocopy::transmute!(m);
+        self.record(cx, event.map(U64::get), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use feed_common::event::{NO_SYMBOL, Trust};
+    use feed_common::time::{Ticks, UnixNanos};
+
+    impl Publish for Vec<Record> {
+        fn publish(&mut self, record: &Record) {
+            self.push(*record);
+        }
+    }
+
+    fn cx() -> MsgCtx {
+        MsgCtx {
+            sequence: 7,
+            skip: 0,
+            channel: 0,
+            rx: Ticks(5),
+            trust: Trust::VALID,
+            midnight: UnixNanos(1),
+            timestamp: UnixNanos(9),
+            instrument: 3,
+            symbol: NO_SYMBOL,
+            flags: Flags::END_OF_EVENT,
+        }
+    }
+
+    #[test]
+    fn a_replace_is_two_records_and_ends_with_the_second() {
+        let mut r = Records::new(Vec::new(), 1);
+        let m = ReplaceOrder {
+            old_id: 1,
+            new_id: 2,
+            price: Price(10),
+            quantity: 100,
+        };
+        r.on_replace(&cx(), m);
+        assert_eq!(r.published(), 2);
+        let out = r.into_sink();
+        assert_eq!(
+            out.iter()
+                .map(|r| (r.data.kind, r.order_id.get(), r.data.flags.get()))
+                .collect::<Vec<_>>(),
+            [
+                (Kind::REPLACE_OLD.0, 1, 0),
+                (Kind::REPLACE_NEW.0, 2, Flags::END_OF_EVENT.0)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wide_quantity_saturates_and_is_said_exactly_behind() {
+        let mut r = Records::new(Vec::new(), 1);
+        let m = Trade {
+            match_id: 4,
+            side: Side::NONE,
+            price: Price(1),
+            quantity: 1 << 40,
+            flags: Flags::CROSS,
+        };
+        r.on_trade(&cx(), m);
+        let out = r.into_sink();
+        let main = Flags(out[0].data.flags.get());
+        assert!(
+            main.has(Flags::QUANTITY_SATURATED)
+                && main.has(Flags::CROSS)
+                && !main.has(Flags::END_OF_EVENT)
+        );
+        assert_eq!(
+            (out[0].data.quantity.get(), out[1].order_id.get()),
+            (u32::MAX, 1 << 40)
+        );
+        assert_eq!(
+            (out[1].data.kind, out[1].data.flags.get()),
+            (Kind::EXTENSION.0, Flags::END_OF_EVENT.0)
+        );
+    }
+}
