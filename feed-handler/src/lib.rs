@@ -3,6 +3,8 @@
 //! Data runs one way: `net` -> ring -> `transport` -> `sequence` -> `protocol` -> `publish`, driven by `pipeline`
 //! and put on threads by `run`. `unsafe` is confined to `net::sys`.
 
+pub mod config;
+pub mod net;
 pub mod pipeline;
 pub mod protocol;
 pub mod publish;

@@ -1,0 +1,53 @@
+//! What a configuration means where it says nothing, and the limits of what it may say. The one place for both.
+
+/// Longest wait for a packet that another line may still bring.
+pub const REORDER_WINDOW_NANOS: u64 = 10_000_000;
+/// Packets a channel can hold back behind a gap.
+pub const STASH_PACKETS: usize = 1024;
+/// Slots of a lane's packet ring.
+pub const RING_SLOTS: usize = 4096;
+/// Bytes of a slot; its first 64 hold the receive facts, the rest the payload. Fits every 1500-byte network.
+pub const SLOT_BYTES: usize = 2048;
+/// Packets taken by one receive call.
+pub const BATCH: usize = 32;
+/// Receive buffer asked for each socket. Twice the usual `rmem_max`, so that root gets a real cushion.
+pub const SOCKET_BUFFER_BYTES: usize = 8 << 20;
+/// Records in the broadcast ring.
+pub const PUBLISH_SLOTS: usize = 65_536;
+/// Records in a blocking consumer's queue.
+pub const CONSUMER_QUEUE: usize = 8192;
+/// One message in so many is timed on its own; 0 for none, as every sample costs two clock readings.
+pub const SAMPLE_MESSAGES: u32 = 0;
+/// Significant decimal digits of the latency histograms.
+pub const DIGITS: u8 = 2;
+
+/// Bytes at the head of a slot that hold the receive facts.
+pub const SLOT_HEADER_BYTES: usize = size_of::<feed_common::packet::RxMeta>();
+/// Largest slot: a whole 64 KiB datagram behind its header.
+pub const SLOT_BYTES_MAX: usize = (1 << 16) + SLOT_HEADER_BYTES;
+/// Most slots of a packet ring.
+pub const RING_SLOTS_MAX: usize = 1 << 20;
+/// Most bytes of a packet ring.
+pub const RING_BYTES_MAX: usize = 4 << 30;
+/// Most packets by one receive call: the kernel takes no more (`UIO_MAXIOV`).
+pub const BATCH_MAX: usize = 1024;
+/// Smallest receive buffer worth asking for.
+pub const SOCKET_BUFFER_BYTES_MIN: usize = 4096;
+/// Largest receive buffer; the kernel doubles it and keeps it in 32 signed bits.
+pub const SOCKET_BUFFER_BYTES_MAX: usize = 512 << 20;
+/// Most packets a channel's stash may hold.
+pub const STASH_PACKETS_MAX: usize = 1 << 20;
+/// Longest reorder window that still is one.
+pub const REORDER_WINDOW_NANOS_MAX: u64 = 60_000_000_000;
+/// Most slots of the broadcast ring.
+pub const PUBLISH_SLOTS_MAX: usize = 1 << 24;
+/// Longest consumer queue.
+pub const CONSUMER_QUEUE_MAX: usize = 1 << 24;
+/// Most lines of one channel.
+pub const LINES_PER_CHANNEL_MAX: usize = 16;
+/// Most channels, and most lanes, of one configuration.
+pub const CHANNELS_MAX: usize = 4096;
+/// Cores a kernel mask can name (`CPU_SETSIZE`).
+pub const CORES_MAX: usize = 1024;
+/// Longest name of a channel, line, lane or consumer: names become file names and columns.
+pub const NAME_BYTES_MAX: usize = 32;

@@ -1,0 +1,192 @@
+//! The file as written: keys and types, nothing resolved. Every value that can be wrong for a reason beyond its type
+//! carries its place, so that the error can point at it.
+
+use super::plan::{ProtocolName, Timestamps, WhenFull};
+use super::units::{ByteSize, TimeSpan};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+use toml::Spanned;
+use toml::value::Datetime;
+
+/// A whole configuration file.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub session: Session,
+    #[serde(default)]
+    pub process: Process,
+    #[serde(default)]
+    pub publish: Publish,
+    #[serde(default)]
+    pub latency: Latency,
+    #[serde(default)]
+    pub output: Output,
+    #[serde(default, rename = "lane")]
+    pub lanes: Vec<Lane>,
+    #[serde(default, rename = "channel")]
+    pub channels: Vec<Channel>,
+    #[serde(default, rename = "consumer")]
+    pub consumers: Vec<Consumer>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Session {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<Spanned<DateText>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Spanned<String>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Process {
+    #[serde(default)]
+    pub lock_memory: bool,
+}
+
+/// A date as a string or as TOML's own kind of date: both are written by people who mean the same.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct DateText(pub String);
+
+impl<'de> Deserialize<'de> for DateText {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<DateText, D::Error> {
+        d.deserialize_any(DateVisitor)
+    }
+}
+
+struct DateVisitor;
+
+impl<'de> Visitor<'de> for DateVisitor {
+    type Value = DateText;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a date such as \"2026-11-20\"")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<DateText, E> {
+        Ok(DateText(text.to_owned()))
+    }
+
+    /// The form in which the parser hands out its dates.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DateText, A::Error> {
+        let date = Datetime::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(DateText(date.to_string()))
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Channel {
+    pub name: Spanned<String>,
+    pub protocol: Spanned<ProtocolName>,
+    pub lane: Spanned<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reorder_window: Option<Spanned<TimeSpan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stash_packets: Option<Spanned<u64>>,
+    /// `[[channel.line]]`, or `lines = [...]` in place.
+    #[serde(default, rename = "line", alias = "lines")]
+    pub lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Line {
+    pub name: Spanned<String>,
+    pub group: Spanned<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Spanned<String>>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lane {
+    pub name: Spanned<String>,
+    #[serde(default)]
+    pub layout: Layout,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receive_core: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode_core: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket_buffer: Option<Spanned<ByteSize>>,
+    #[serde(default)]
+    pub timestamps: Timestamps,
+    #[serde(default)]
+    pub ring: Ring,
+}
+
+/// Which thread does what in a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Layout {
+    #[default]
+    OneThread,
+    TwoThreads,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ring {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot_bytes: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Publish {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Consumer {
+    pub name: Spanned<String>,
+    pub kind: ConsumerKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub when_full: WhenFull,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lanes: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// How a consumer takes its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ConsumerKind {
+    Blocking,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Latency {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_messages: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digits: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Output {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
+}

@@ -1,0 +1,255 @@
+//! The resolved configuration: every default filled in, every reference followed, every rule checked.
+//!
+//! Channels live inside their lane and the protocol belongs to the lane, so that a channel without a lane or a lane
+//! of two protocols cannot be written down. All fields are plain values; what runs is built from them once.
+
+use super::defaults;
+use crate::net::{LineAddress, UdpOptions};
+use feed_common::time::{CivilDate, Zone};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Date and time zone of the exchange's times.
+    pub session: SessionPlan,
+    /// Whether all memory is kept resident (`mlockall`).
+    pub lock_memory: bool,
+    /// The lanes, in the order of the file.
+    pub lanes: Vec<LanePlan>,
+    /// Slots of the broadcast ring (a power of two).
+    pub publish_slots: usize,
+    /// Consumers that block, in the order of the file.
+    pub consumers: Vec<ConsumerPlan>,
+    /// How latency is measured.
+    pub latency: LatencyPlan,
+    /// Folder for results, relative to the working directory; `None` when only the command line may name one.
+    pub output_dir: Option<PathBuf>,
+}
+
+impl Plan {
+    /// All channels with their lane's index, lane by lane. A channel's number in records is its place here.
+    pub fn channels(&self) -> impl Iterator<Item = (usize, &ChannelPlan)> {
+        self.lanes
+            .iter()
+            .enumerate()
+            .flat_map(|(i, lane)| lane.channels.iter().map(move |c| (i, c)))
+    }
+}
+
+/// What exchanges that send time since midnight need besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionPlan {
+    /// Day of the session; `None` to take it from the first packet.
+    pub date: Option<CivilDate>,
+    /// Zone of the exchange; `None` for the protocol's own.
+    pub zone: Option<Zone>,
+}
+
+/// Protocols a live channel can speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProtocolName {
+    /// This project's own batches of `MarketData`.
+    Native,
+    /// Nasdaq TotalView-ITCH 5.0 in MoldUDP64.
+    Itch50,
+}
+
+impl ProtocolName {
+    /// The name in configurations and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ProtocolName::Native => "native",
+            ProtocolName::Itch50 => "itch50",
+        }
+    }
+}
+
+/// A lane: its threads and the channels they serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LanePlan {
+    /// Unique name.
+    pub name: String,
+    /// The protocol of all its channels.
+    pub protocol: ProtocolName,
+    /// Threads and where they run.
+    pub threads: LaneThreads,
+    /// `SCHED_FIFO` priority of its threads, 1 to 99; `None` for the ordinary scheduler.
+    pub priority: Option<u8>,
+    /// Slots of the packet ring, a power of two.
+    pub ring_slots: usize,
+    /// Bytes of a slot, receive facts included; a multiple of 64.
+    pub slot_bytes: usize,
+    /// Packets taken by one receive call.
+    pub batch: usize,
+    /// Receive buffer to ask for each socket, in bytes.
+    pub socket_buffer: usize,
+    /// Whether the kernel stamps packets.
+    pub timestamps: Timestamps,
+    /// Its channels, in the order of the file; never empty.
+    pub channels: Vec<ChannelPlan>,
+}
+
+impl LanePlan {
+    /// A lane of one unpinned thread with everything else at its default.
+    pub fn new(name: &str, protocol: ProtocolName, channels: Vec<ChannelPlan>) -> LanePlan {
+        LanePlan {
+            name: name.to_owned(),
+            protocol,
+            threads: LaneThreads::One { core: None },
+            priority: None,
+            ring_slots: defaults::RING_SLOTS,
+            slot_bytes: defaults::SLOT_BYTES,
+            batch: defaults::BATCH,
+            socket_buffer: defaults::SOCKET_BUFFER_BYTES,
+            timestamps: Timestamps::default(),
+            channels,
+        }
+    }
+
+    /// All lines with their channel's index within the lane, in polling order. A line's number is its place here.
+    pub fn lines(&self) -> impl Iterator<Item = (usize, &LinePlan)> {
+        self.channels
+            .iter()
+            .enumerate()
+            .flat_map(|(i, channel)| channel.lines.iter().map(move |l| (i, l)))
+    }
+
+    /// What its sockets listen to, in polling order.
+    pub fn addresses(&self) -> Vec<LineAddress> {
+        self.lines().map(|(_, l)| l.address.clone()).collect()
+    }
+
+    /// How its sockets are read.
+    pub fn udp_options(&self) -> UdpOptions {
+        UdpOptions {
+            batch: self.batch,
+            socket_buffer: self.socket_buffer,
+            kernel_timestamps: self.timestamps == Timestamps::Kernel,
+        }
+    }
+}
+
+/// How a lane's work is put on threads. A core is the kernel's number; `None` leaves the thread unpinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneThreads {
+    /// One thread receives and decodes.
+    One {
+        /// Where it runs.
+        core: Option<usize>,
+    },
+    /// One thread receives into the ring, another decodes from it.
+    Two {
+        /// Where the receiving thread runs.
+        receive_core: Option<usize>,
+        /// Where the decoding thread runs.
+        decode_core: Option<usize>,
+    },
+}
+
+impl fmt::Display for LaneThreads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let core = |c: Option<usize>| c.map_or("any core".to_owned(), |c| format!("core {c}"));
+        match *self {
+            LaneThreads::One { core: c } => write!(f, "one thread on {}", core(c)),
+            LaneThreads::Two {
+                receive_core,
+                decode_core,
+            } => write!(
+                f,
+                "receive on {}, decode on {}",
+                core(receive_core),
+                core(decode_core)
+            ),
+        }
+    }
+}
+
+/// Who stamps packets before user space sees them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Timestamps {
+    /// The kernel (`SO_TIMESTAMPNS`), at 0.2 to 0.35 µs a packet.
+    #[default]
+    Kernel,
+    /// Nobody.
+    None,
+}
+
+/// A channel: one sequence of messages, carried by one or more equal lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelPlan {
+    /// Unique name.
+    pub name: String,
+    /// Longest wait for a packet that another line may still bring.
+    pub reorder_window: Duration,
+    /// Packets held back behind a gap at most.
+    pub stash_packets: usize,
+    /// Its lines; never empty.
+    pub lines: Vec<LinePlan>,
+}
+
+impl ChannelPlan {
+    /// A channel with the default reordering.
+    pub fn new(name: &str, lines: Vec<LinePlan>) -> ChannelPlan {
+        ChannelPlan {
+            name: name.to_owned(),
+            reorder_window: Duration::from_nanos(defaults::REORDER_WINDOW_NANOS),
+            stash_packets: defaults::STASH_PACKETS,
+            lines,
+        }
+    }
+}
+
+/// One line of a channel: one socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinePlan {
+    /// Name within the channel, usually `A` or `B`.
+    pub name: String,
+    /// What the socket listens to.
+    pub address: LineAddress,
+}
+
+/// A consumer that blocks on a queue of its own, filled by a bridge thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerPlan {
+    /// Unique name.
+    pub name: String,
+    /// Records its queue holds.
+    pub queue: usize,
+    /// What happens to a record that finds the queue full.
+    pub when_full: WhenFull,
+    /// The lanes it hears, as indices into [`Plan::lanes`], ascending.
+    pub lanes: Vec<usize>,
+}
+
+/// What happens to a record that finds a consumer's queue full. The writer never waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// The newest record is dropped and counted.
+    #[default]
+    Drop,
+}
+
+/// How latency is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyPlan {
+    /// One message in so many is timed on its own; 0 for none.
+    pub sample_messages: u32,
+    /// Significant decimal digits of the histograms, 2 or 3.
+    pub digits: u8,
+}
+
+impl Default for LatencyPlan {
+    fn default() -> Self {
+        LatencyPlan {
+            sample_messages: defaults::SAMPLE_MESSAGES,
+            digits: defaults::DIGITS,
+        }
+    }
+}

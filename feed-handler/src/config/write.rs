@@ -1,0 +1,112 @@
+//! A plan back to a file, for programs that make their own configuration and for showing what is in effect.
+
+use super::file::{self, File, Layout};
+use super::plan::{LanePlan, LaneThreads, LinePlan, Plan};
+use super::units::{ByteSize, TimeSpan};
+use toml::Spanned;
+
+impl Plan {
+    /// The plan as a configuration file with every value written out. Reading it back gives the same plan. Fails when
+    /// the output folder's name is not UTF-8, which TOML cannot hold.
+    ///
+    /// # Panics
+    ///
+    /// When a consumer names a lane that the plan does not have, which only a plan made by hand can.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(&file(self))
+    }
+}
+
+fn file(plan: &Plan) -> File {
+    let channels = plan
+        .lanes
+        .iter()
+        .flat_map(|lane| lane.channels.iter().map(move |c| (lane, c)));
+    File {
+        session: file::Session {
+            date: plan.session.date.map(|d| at(file::DateText(d.to_string()))),
+            zone: plan.session.zone.map(|z| at(z.name().to_owned())),
+        },
+        process: file::Process {
+            lock_memory: plan.lock_memory,
+        },
+        publish: file::Publish {
+            slots: count(plan.publish_slots),
+        },
+        latency: file::Latency {
+            sample_messages: Some(at(plan.latency.sample_messages.into())),
+            digits: Some(at(plan.latency.digits.into())),
+        },
+        output: file::Output {
+            dir: plan.output_dir.clone(),
+        },
+        lanes: plan.lanes.iter().map(lane).collect(),
+        channels: channels
+            .map(|(lane, c)| file::Channel {
+                name: at(c.name.clone()),
+                protocol: at(lane.protocol),
+                lane: at(lane.name.clone()),
+                reorder_window: Some(at(TimeSpan::from(c.reorder_window))),
+                stash_packets: count(c.stash_packets),
+                lines: c.lines.iter().map(line).collect(),
+            })
+            .collect(),
+        consumers: plan
+            .consumers
+            .iter()
+            .map(|c| {
+                let names = c.lanes.iter().map(|i| at(plan.lanes[*i].name.clone()));
+                file::Consumer {
+                    name: at(c.name.clone()),
+                    kind: file::ConsumerKind::Blocking,
+                    queue: count(c.queue),
+                    when_full: c.when_full,
+                    lanes: Some(at(names.collect())),
+                }
+            })
+            .collect(),
+    }
+}
+
+fn lane(lane: &LanePlan) -> file::Lane {
+    let (layout, core, receive_core, decode_core) = match lane.threads {
+        LaneThreads::One { core } => (Layout::OneThread, core, None, None),
+        LaneThreads::Two {
+            receive_core,
+            decode_core,
+        } => (Layout::TwoThreads, None, receive_core, decode_core),
+    };
+    file::Lane {
+        name: at(lane.name.clone()),
+        layout,
+        core: core.and_then(count),
+        receive_core: receive_core.and_then(count),
+        decode_core: decode_core.and_then(count),
+        priority: lane.priority.map(|p| at(p.into())),
+        batch: count(lane.batch),
+        socket_buffer: Some(at(ByteSize(lane.socket_buffer as u64))),
+        timestamps: lane.timestamps,
+        ring: file::Ring {
+            slots: count(lane.ring_slots),
+            slot_bytes: count(lane.slot_bytes),
+        },
+    }
+}
+
+fn line(line: &LinePlan) -> file::Line {
+    file::Line {
+        name: at(line.name.clone()),
+        group: at(line.address.group.to_string()),
+        interface: line.address.interface.as_ref().map(|i| at(i.to_string())),
+        source: line.address.source.map(|s| at(s.to_string())),
+    }
+}
+
+fn count(n: usize) -> Option<Spanned<u64>> {
+    Some(at(n as u64))
+}
+
+/// A value that stands nowhere in a file yet.
+fn at<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}

@@ -1,0 +1,276 @@
+//! Tests of both file sources: the same packets, nothing lost, everything left out counted.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use feed_common::capture::{BinaryFileWriter, PcapWriter};
+use feed_common::packet::SlotMut;
+use feed_common::wire::frame::UdpFlow;
+
+use super::*;
+
+const LINES: [SocketAddrV4; 2] = [
+    SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_001),
+    SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 2), 30_001),
+];
+const FOREIGN: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_002);
+
+/// A packet as it left a source: line, capture time, flags, payload.
+type Seen = (u16, u64, u16, Vec<u8>);
+
+/// Slots of a thread's own, that a reader empties at once.
+struct Arena {
+    slots: Vec<(RxMeta, Vec<u8>)>,
+    free: usize,
+    committed: Vec<(RxMeta, Vec<u8>)>,
+}
+
+impl Arena {
+    fn new(slots: usize, capacity: usize) -> Arena {
+        Arena {
+            slots: vec![(RxMeta::default(), vec![0xEE; capacity]); slots],
+            free: slots,
+            committed: Vec::new(),
+        }
+    }
+}
+
+// SAFETY: every slot is a vector of its own that is never resized.
+#[allow(unsafe_code)]
+unsafe impl SlotWriter for Arena {
+    fn free(&mut self, want: usize) -> usize {
+        self.free.min(want)
+    }
+
+    fn slot(&mut self, i: usize) -> SlotMut<'_> {
+        let (meta, payload) = &mut self.slots[i];
+        SlotMut { meta, payload }
+    }
+
+    fn commit(&mut self, n: usize) {
+        self.committed.extend_from_slice(&self.slots[..n]);
+    }
+
+    fn capacity(&self) -> usize {
+        self.slots[0].1.len()
+    }
+}
+
+fn lines() -> LineMap {
+    LineMap::new(LINES.into_iter().zip(0..)).expect("all differ")
+}
+
+fn flow(dst: SocketAddrV4) -> UdpFlow {
+    UdpFlow::multicast(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 40_000), dst)
+}
+
+/// `packets` on alternating lines, other traffic in between, and what a source should see of it.
+fn capture(packets: u16) -> (CaptureFile, Vec<Seen>) {
+    let mut file = PcapWriter::new(Vec::new()).expect("memory");
+    let mut frame = Vec::new();
+    let mut want = Vec::new();
+    for i in 0..packets {
+        let time = 1_000 + u64::from(i);
+        let line = i % 2;
+        let payload = vec![i as u8; usize::from(i % 50)];
+        flow(LINES[usize::from(line)])
+            .encode(&payload, i, &mut frame)
+            .expect("fits");
+        file.frame(UnixNanos(time), &frame).expect("memory");
+        want.push((line, time, 0, payload));
+        if i % 3 == 0 {
+            flow(FOREIGN).encode(b"other", i, &mut frame).expect("fits");
+            file.frame(UnixNanos(time), &frame).expect("memory");
+        }
+        if i % 7 == 0 {
+            file.frame(UnixNanos(time), &[0; 60]).expect("memory");
+        }
+    }
+    let bytes = file.finish().expect("memory");
+    (
+        CaptureFile::from_memory("test.pcap", bytes).expect("readable"),
+        want,
+    )
+}
+
+fn binary_file(lens: &[usize]) -> CaptureFile {
+    let mut file = BinaryFileWriter::new(Vec::new());
+    for &len in lens {
+        let mut message = vec![0; len];
+        message[0] = b'S';
+        file.message(&message).expect("memory");
+    }
+    let bytes = file.finish().expect("memory");
+    CaptureFile::from_memory("test.itch", bytes).expect("readable")
+}
+
+fn seen(meta: &RxMeta, bytes: &[u8]) -> Seen {
+    assert_eq!(meta.len as usize, bytes.len());
+    assert_eq!(meta.socket_drops, 0);
+    (meta.line, meta.kernel.0, meta.flags, bytes.to_vec())
+}
+
+fn drain(source: &mut CaptureSource<'_>) -> Vec<Seen> {
+    let mut all = Vec::new();
+    let mut last = Ticks(0);
+    for _ in 0..10_000 {
+        match source.poll() {
+            Ok(batch) => {
+                assert!(batch.len() <= BATCH);
+                for i in 0..batch.len() {
+                    let packet = batch.get(i);
+                    assert_eq!(packet.meta.rx, batch.get(0).meta.rx);
+                    assert!(packet.meta.rx >= last);
+                    last = packet.meta.rx;
+                    all.push(seen(packet.meta, packet.bytes));
+                }
+            }
+            Err(RxError::End) => return all,
+            Err(e) => panic!("{e}"),
+        }
+    }
+    panic!("no end");
+}
+
+fn drain_backend(backend: &mut CaptureBackend<'_>, slots: &mut Arena) -> Vec<Seen> {
+    for _ in 0..10_000 {
+        match backend.fill(slots) {
+            Ok(_) => {}
+            Err(RxError::End) => {
+                return slots
+                    .committed
+                    .iter()
+                    .map(|(meta, payload)| {
+                        assert_ne!(meta.rx, Ticks(0));
+                        seen(meta, &payload[..meta.len as usize])
+                    })
+                    .collect();
+            }
+            Err(e) => panic!("{e}"),
+        }
+    }
+    panic!("no end");
+}
+
+#[test]
+fn both_sources_see_the_same() {
+    let (file, want) = capture(300);
+    let mut source = CaptureSource::new(&file, lines(), Clock::new());
+    assert_eq!(drain(&mut source), want);
+    let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
+    let mut slots = Arena::new(10, 100);
+    assert_eq!(drain_backend(&mut backend, &mut slots), want);
+    assert_eq!(source.counters(), backend.counters());
+    assert_eq!(source.counters().packets, 300);
+    let drops: Vec<_> = source.counters().drops().collect();
+    assert_eq!(drops, [("foreign", 100), ("not_ipv4", 43)]);
+    assert_eq!(source.cut(), None);
+}
+
+#[test]
+fn the_end_is_told_again_and_again() {
+    let (file, _) = capture(1);
+    let mut source = CaptureSource::new(&file, lines(), Clock::new());
+    assert_eq!(source.poll().expect("one").len(), 1);
+    for _ in 0..3 {
+        assert!(matches!(source.poll(), Err(RxError::End)));
+    }
+}
+
+#[test]
+fn a_full_ring_loses_nothing() {
+    let (file, want) = capture(100);
+    let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
+    let mut slots = Arena::new(7, 100);
+    for _ in 0..20 {
+        slots.free = 3;
+        assert_eq!(backend.fill(&mut slots).expect("more"), 3);
+        slots.free = 0;
+        assert_eq!(backend.fill(&mut slots).expect("waits"), 0);
+    }
+    slots.free = 7;
+    assert_eq!(drain_backend(&mut backend, &mut slots), want);
+}
+
+#[test]
+fn what_does_not_fit_or_was_cut_is_flagged() {
+    let mut file = PcapWriter::new(Vec::new()).expect("memory");
+    let mut frame = Vec::new();
+    flow(LINES[1])
+        .encode(&[7; 40], 0, &mut frame)
+        .expect("fits");
+    file.frame(UnixNanos(1), &frame).expect("memory");
+    file.cut_frame(UnixNanos(2), &frame[..52], 82)
+        .expect("memory");
+    let mut bytes = file.finish().expect("memory");
+    bytes.truncate(bytes.len() - 1);
+    let whole = CaptureFile::from_memory("x", [&bytes[..], &[7]].concat()).expect("readable");
+    let cut = RxMeta::TRUNCATED;
+
+    let mut source = CaptureSource::new(&whole, lines(), Clock::new());
+    assert_eq!(
+        drain(&mut source),
+        [(1, 1, 0, vec![7; 40]), (1, 2, cut, vec![7; 10])]
+    );
+    let mut backend = CaptureBackend::new(&whole, lines(), Clock::new());
+    assert_eq!(
+        drain_backend(&mut backend, &mut Arena::new(4, 30)),
+        [(1, 1, cut, vec![7; 30]), (1, 2, cut, vec![7; 10])]
+    );
+
+    let short = CaptureFile::from_memory("x", bytes).expect("readable");
+    let mut source = CaptureSource::new(&short, lines(), Clock::new());
+    assert_eq!(drain(&mut source).len(), 1);
+    assert_eq!(source.cut().map(|c| c.offset), Some(24 + 16 + 82));
+}
+
+#[test]
+fn a_poll_looks_at_a_bounded_number_of_frames() {
+    let mut file = PcapWriter::new(Vec::new()).expect("memory");
+    for _ in 0..FRAMES_PER_POLL * 2 {
+        file.frame(UnixNanos(1), &[0; 60]).expect("memory");
+    }
+    let file = CaptureFile::from_memory("x", file.finish().expect("memory")).expect("readable");
+    let mut source = CaptureSource::new(&file, lines(), Clock::new());
+    assert!(source.poll().expect("not the end yet").is_empty());
+    assert!(source.poll().expect("not the end yet").is_empty());
+    assert!(matches!(source.poll(), Err(RxError::End)));
+    assert_eq!(
+        source.counters().skipped.total() as usize,
+        FRAMES_PER_POLL * 2
+    );
+}
+
+#[test]
+fn a_binaryfile_comes_in_runs_that_make_up_the_file() {
+    let file = binary_file(&[12; 5_000]);
+    let records = &file.bytes()[..5_000 * 14];
+    let together = |seen: Vec<Seen>| {
+        let mut bytes = Vec::new();
+        for (line, time, flags, payload) in seen {
+            assert_eq!((line, time, flags), (0, 0, 0));
+            bytes.extend(payload);
+        }
+        bytes
+    };
+    let mut source = CaptureSource::new(&file, lines(), Clock::new());
+    assert_eq!(together(drain(&mut source)), records);
+    assert_eq!(source.counters().packets, 2);
+    let mut source = CaptureSource::new(&file, lines(), Clock::new()).with_chunk_bytes(1_000);
+    assert_eq!(source.poll().expect("first").get(0).bytes.len(), 71 * 14);
+    let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
+    let got = drain_backend(&mut backend, &mut Arena::new(8, 100));
+    assert!(got.iter().all(|(_, _, _, payload)| payload.len() <= 98));
+    assert_eq!(together(got), records);
+}
+
+#[test]
+fn a_record_longer_than_a_slot_is_flagged() {
+    let file = binary_file(&[
+        12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 60,
+    ]);
+    let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
+    let got = drain_backend(&mut backend, &mut Arena::new(64, 20));
+    assert_eq!(got.len(), 17);
+    assert!(got[..16].iter().all(|p| p.2 == 0 && p.3.len() == 14));
+    assert_eq!((got[16].2, got[16].3.len()), (RxMeta::TRUNCATED, 20));
+}

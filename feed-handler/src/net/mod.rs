@@ -1,0 +1,16 @@
+//! Sockets and files as packet sources.
+
+mod address;
+mod counters;
+pub mod file;
+mod socket;
+#[allow(unsafe_code)]
+mod sys;
+mod udp;
+
+pub use address::{Interface, InterfaceError, LineAddress};
+pub use counters::{LineCounters, LineCounts};
+pub use socket::SocketError;
+pub use sys::interfaces::{InterfaceFacts, interfaces};
+pub use sys::namespace::{Entered, NamespaceError, enter_private};
+pub use udp::{UdpOptions, UdpReceiver};
