@@ -8,5 +8,6 @@ pub mod net;
 pub mod pipeline;
 pub mod protocol;
 pub mod publish;
+pub mod report;
 pub mod sequence;
 pub mod transport;

@@ -1,0 +1,428 @@
+//! The report as one HTML file: no script, no external reference, light and dark, for screens, phones and paper.
+
+use super::chart::{self, NARROW, WIDE};
+use super::model::whole;
+use super::svg::escape;
+use super::units::{count, percent, plural, time};
+use super::{RunReport, stack};
+use feed_common::latency::Stage;
+use std::fmt::Write;
+
+/// The page. Every text that came from a configuration, a capture or the system is escaped.
+pub fn render(report: &RunReport) -> String {
+    let mut page = String::with_capacity(64 << 10);
+    let _ = write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
+        escape(&headline(report)),
+        include_str!("style.css")
+    );
+    head(report, &mut page);
+    stages(report, &mut page);
+    where_the_time_went(report, &mut page);
+    percentiles(report, &mut page);
+    over_time(report, &mut page);
+    lines(report, &mut page);
+    losses(report, &mut page);
+    facts(report, &mut page);
+    page.push_str(
+        "<footer>Written by feed-handler. Figures come from HdrHistograms: above 2 µs they are rounded up by at most \
+         0.1 % at three digits. The whole distributions, interval by interval, are in <code>latency.hlog</code>, all \
+         counters in <code>summary.json</code>.</footer>\n</main>\n</body>\n</html>\n",
+    );
+    page
+}
+
+/// The run in one sentence.
+fn headline(report: &RunReport) -> String {
+    let Some((stage, f)) = report.headline_stage() else {
+        return "No latency was recorded in this run".to_owned();
+    };
+    let reached = match stage {
+        Stage::Published => "visible to consumers",
+        Stage::Decoded => "decoded",
+        _ => "taken up",
+    };
+    format!("99 % of packets were {reached} within {}", time(f.p99))
+}
+
+fn lead(report: &RunReport) -> String {
+    let mut text = String::new();
+    if let Some((_, f)) = report.headline_stage() {
+        let more = if f.above > 0 { "more than " } else { "" };
+        let _ = write!(
+            text,
+            "Half of them took {} or less, the slowest {more}{}, counted from the moment the receive call returned. ",
+            time(f.p50),
+            time(f.max)
+        );
+    }
+    let s = &report.sequence;
+    if s.lost == 0 && s.gaps == 0 {
+        text.push_str("No message was lost on the way in");
+    } else {
+        let _ = write!(
+            text,
+            "{} in {} arrived on no line",
+            plural(s.lost, "message"),
+            plural(s.gaps, "gap")
+        );
+    }
+    let dropped: u64 = dropped(report);
+    if dropped == 0 {
+        text.push_str(", and nothing that arrived was dropped.");
+    } else {
+        let _ = write!(
+            text,
+            "; {} counted as dropped, by cause below.",
+            match dropped {
+                1 => "1 packet or message is".to_owned(),
+                n => format!("{} packets or messages are", count(n)),
+            }
+        );
+    }
+    text
+}
+
+fn dropped(report: &RunReport) -> u64 {
+    report
+        .drops
+        .iter()
+        .fold(0u64, |sum, (_, n)| sum.saturating_add(*n))
+}
+
+fn head(report: &RunReport, page: &mut String) {
+    let start = report.run.get("start").map_or("", String::as_str);
+    let _ = write!(
+        page,
+        "<header>\n<p class=\"eyebrow\">feed-handler latency report{}{}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n",
+        if start.is_empty() { "" } else { " · " },
+        escape(start),
+        escape(&headline(report)),
+        escape(&lead(report))
+    );
+    let lost = report.sequence.lost;
+    let mood = if lost == 0 { "good" } else { "bad" };
+    let _ = write!(
+        page,
+        "<dl class=\"tiles\">\n\
+         <div><dt>Packets</dt><dd>{}</dd></div>\n\
+         <div><dt>Messages</dt><dd>{}</dd></div>\n\
+         <div><dt>Records published</dt><dd>{}</dd></div>\n\
+         <div><dt>Messages lost</dt><dd class=\"{mood}\">{}</dd></div>\n\
+         </dl>\n</header>\n",
+        count(report.packets),
+        count(report.messages),
+        count(report.published),
+        count(lost)
+    );
+}
+
+fn stages(report: &RunReport, page: &mut String) {
+    if report.stages().next().is_none() {
+        return;
+    }
+    section(
+        page,
+        "Latency by stage",
+        "How long packets took to reach each stage; every row but the first and the last counts from the return of the \
+         receive call, so waiting is part of it.",
+    );
+    page.push_str("<div class=\"scroll\"><table class=\"stages\">\n");
+    header(
+        page,
+        &["Stage"],
+        &[
+            "Count", "Min", "50 %", "90 %", "99 %", "99.9 %", "99.99 %", "Max",
+        ],
+    );
+    for (stage, f) in report.stages() {
+        let _ = write!(
+            page,
+            "<tr><td class=\"t\"><span class=\"swatch s-{name}\"></span>{name}<small>{}</small></td><td>{}</td>",
+            escape(stage.meaning()),
+            count(f.count),
+            name = stage.name(),
+        );
+        for value in [f.min, f.p50, f.p90, f.p99, f.p999, f.p9999] {
+            let _ = write!(page, "<td>{}</td>", time(value));
+        }
+        let more = if f.above > 0 { "&gt; " } else { "" };
+        let _ = writeln!(page, "<td>{more}{}</td></tr>", time(f.max));
+    }
+    page.push_str("</table></div>\n");
+    for (stage, f) in report.stages().filter(|(_, f)| f.above > 0) {
+        let _ = writeln!(
+            page,
+            "<p class=\"note\">{}: {} above the recorded range.</p>",
+            stage.name(),
+            plural(f.above, "value")
+        );
+    }
+    if report.clock_backwards > 0 {
+        let _ = writeln!(
+            page,
+            "<p class=\"note\">{} later than the receive and left out of <em>receive</em>: the kernel's clock and the \
+             time-stamp counter disagreed.</p>",
+            match report.clock_backwards {
+                1 => "1 kernel stamp was".to_owned(),
+                n => format!("{} kernel stamps were", count(n)),
+            }
+        );
+    }
+    page.push_str("</section>\n");
+}
+
+fn where_the_time_went(report: &RunReport, page: &mut String) {
+    let shares = stack(report);
+    if shares.len() < 2 {
+        return;
+    }
+    section(
+        page,
+        "Where the time went",
+        "The median way of a packet, cut at the stages: each part is the median of its stage less that of the stage \
+         before.",
+    );
+    let whole = whole(&shares);
+    page.push_str("<div class=\"stack\" aria-hidden=\"true\">");
+    for share in shares.iter().filter(|s| s.nanos > 0) {
+        let _ = write!(
+            page,
+            "<div class=\"s-{}\" style=\"flex:{} 1 0\" title=\"{}: {}\"></div>",
+            share.stage.name(),
+            share.nanos,
+            share.label,
+            time(share.nanos)
+        );
+    }
+    page.push_str("</div>\n<div class=\"scroll\"><table>\n");
+    header(page, &["Part"], &["Time", "Share"]);
+    for share in &shares {
+        let _ = writeln!(
+            page,
+            "<tr><td class=\"t\"><span class=\"swatch s-{}\"></span>{}</td><td>{}</td><td>{}</td></tr>",
+            share.stage.name(),
+            share.label,
+            time(share.nanos),
+            percent(share.nanos, whole)
+        );
+    }
+    page.push_str("</table></div>\n");
+    if report.figures(Stage::Receive).is_some() {
+        page.push_str(
+            "<p class=\"note after\">The part from the kernel compares two clocks and is only as \
+             good as their fit.</p>\n",
+        );
+    }
+    page.push_str("</section>\n");
+}
+
+fn percentiles(report: &RunReport, page: &mut String) {
+    if report.curves.is_empty() {
+        return;
+    }
+    section(
+        page,
+        "Percentiles",
+        "The share of packets that reached a stage within a time; each step to the right is ten times rarer, and the \
+         filled dot is the slowest.",
+    );
+    page.push_str("<ul class=\"legend\">");
+    for curve in &report.curves {
+        let name = curve.stage.name();
+        let _ = write!(
+            page,
+            "<li><span class=\"swatch s-{name}\"></span>{name}</li>"
+        );
+    }
+    page.push_str("</ul>\n");
+    for size in [WIDE, NARROW] {
+        page.push_str(&chart::percentiles(&report.curves, size));
+    }
+    page.push_str("</section>\n");
+}
+
+fn over_time(report: &RunReport, page: &mut String) {
+    let Some((stage, _)) = report.headline_stage() else {
+        return;
+    };
+    let with = |p: &&super::IntervalPoint| p.figures(stage).is_some();
+    if report.timeline.iter().filter(with).count() < 2 {
+        return;
+    }
+    section(
+        page,
+        "Over time",
+        &format!(
+            "Latency of <em>{}</em> in each interval of the run: a step shows a change of load, a lone peak a \
+             disturbance.",
+            stage.name()
+        ),
+    );
+    page.push_str("<ul class=\"legend\">");
+    for (class, words) in [
+        ("p50", "half within"),
+        ("p99", "99 % within"),
+        ("max", "slowest"),
+    ] {
+        let _ = write!(
+            page,
+            "<li><span class=\"swatch t-{class}\"></span>{words}</li>"
+        );
+    }
+    page.push_str("</ul>\n");
+    for size in [WIDE, NARROW] {
+        page.push_str(&chart::over_time(&report.timeline, stage, size));
+    }
+    page.push_str("</section>\n");
+}
+
+fn lines(report: &RunReport, page: &mut String) {
+    if report.lines.is_empty() {
+        return;
+    }
+    section(
+        page,
+        "Lines",
+        "What each line brought: <em>first</em> counts the messages it delivered before any other line, <em>lost</em> \
+         those it never carried.",
+    );
+    page.push_str("<div class=\"scroll\"><table>\n");
+    header(
+        page,
+        &["Channel", "Line"],
+        &["First", "", "Lost", "Duplicates", "Packets", "Messages"],
+    );
+    for line in &report.lines {
+        let of_channel = report
+            .lines
+            .iter()
+            .filter(|l| l.channel == line.channel)
+            .fold(0u64, |sum, l| sum.saturating_add(l.first));
+        let _ = write!(
+            page,
+            "<tr><td class=\"t\">{}</td><td class=\"t\">{}<small>{}</small></td>",
+            escape(&line.channel),
+            escape(&line.line),
+            escape(&line.group)
+        );
+        number(page, line.first);
+        let _ = write!(page, "<td>{}</td>", percent(line.first, of_channel));
+        for n in [line.lost, line.duplicates, line.packets, line.messages] {
+            number(page, n);
+        }
+        page.push_str("</tr>\n");
+    }
+    page.push_str("</table></div>\n</section>\n");
+}
+
+fn losses(report: &RunReport, page: &mut String) {
+    section(
+        page,
+        "Losses by cause",
+        "Everything that did not reach a consumer, and where it was lost.",
+    );
+    page.push_str("<table class=\"causes\">\n");
+    header(page, &["Cause"], &["Count"]);
+    let s = &report.sequence;
+    let mut row = |cause: &str, n: u64| {
+        let _ = write!(page, "<tr><td class=\"t\">{cause}</td>");
+        number(page, n);
+        page.push_str("</tr>\n");
+    };
+    row("lost on every line (messages)", s.lost);
+    for (cause, n) in report.drops.iter().filter(|(_, n)| **n > 0) {
+        row(&format!("<code>{}</code>", escape(cause)), *n);
+    }
+    for c in &report.consumers {
+        let taken = count(c.taken);
+        let name = escape(&c.name);
+        row(
+            &format!("lost by consumer “{name}”, which took {taken}"),
+            c.lost,
+        );
+    }
+    page.push_str("</table>\n");
+    let quiet: Vec<String> = report
+        .drops
+        .iter()
+        .filter(|(_, n)| **n == 0)
+        .map(|(cause, _)| format!("<code>{}</code>", escape(cause)))
+        .collect();
+    if !quiet.is_empty() {
+        let _ = writeln!(
+            page,
+            "<p class=\"note after\">Looked for and not seen: {}.</p>",
+            quiet.join(", ")
+        );
+    }
+    let _ = write!(
+        page,
+        "<p class=\"note after\">Sequencing: {}, {} recovered, {} that brought nothing new, {}.</p>\n\
+         </section>\n",
+        plural(s.gaps, "gap"),
+        plural(s.recovered, "message"),
+        plural(s.duplicates, "packet"),
+        plural(s.restarts, "restart")
+    );
+}
+
+fn facts(report: &RunReport, page: &mut String) {
+    let digests = [
+        ("record digest", &report.record_digest),
+        ("book digest", &report.book_digest),
+    ];
+    let known: Vec<_> = digests
+        .into_iter()
+        .filter_map(|(name, digest)| digest.as_ref().map(|d| (name, d)))
+        .collect();
+    if report.run.is_empty() && known.is_empty() {
+        return;
+    }
+    section(
+        page,
+        "The run",
+        "What the figures depend on; compare runs only where these agree.",
+    );
+    page.push_str("<table class=\"facts\">\n");
+    for (name, value) in report.run.iter().chain(known) {
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td>{}</td></tr>",
+            escape(name),
+            escape(value)
+        );
+    }
+    page.push_str("</table>\n</section>\n");
+}
+
+/// Opens a section. `says` is the one sentence that tells what is shown; it may hold markup of ours.
+fn section(page: &mut String, title: &str, says: &str) {
+    let _ = write!(
+        page,
+        "<section>\n<h2>{title}</h2>\n<p class=\"note\">{says}</p>\n"
+    );
+}
+
+fn header(page: &mut String, texts: &[&str], numbers: &[&str]) {
+    page.push_str("<tr>");
+    for text in texts {
+        let _ = write!(page, "<th class=\"t\">{text}</th>");
+    }
+    for number in numbers {
+        let _ = write!(page, "<th>{number}</th>");
+    }
+    page.push_str("</tr>\n");
+}
+
+fn number(page: &mut String, n: u64) {
+    let class = if n == 0 { " class=\"zero\"" } else { "" };
+    let _ = write!(page, "<td{class}>{}</td>", count(n));
+}
+
+#[cfg(test)]
+#[path = "html_tests.rs"]
+mod tests;

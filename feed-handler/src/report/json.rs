@@ -1,0 +1,81 @@
+//! `summary.json`: the run as facts for programs.
+
+use super::RunReport;
+
+/// The run as JSON, indented, with a newline at the end. The shape is part of the program's interface: keys may be
+/// added, not renamed.
+pub fn render(report: &RunReport) -> String {
+    let mut text =
+        serde_json::to_string_pretty(report).expect("numbers, strings and string keys only");
+    text.push('\n');
+    text
+}
+
+/// Reads a summary back. Keys that are not there are zero or empty, unknown ones are ignored.
+pub fn parse(text: &str) -> Result<RunReport, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::tests::sample;
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn has_the_promised_shape() {
+        let (report, _) = sample(2);
+        let json: Value = serde_json::from_str(&render(&report)).unwrap();
+        let keys = |v: &Value| -> Vec<String> { v.as_object().unwrap().keys().cloned().collect() };
+        for key in ["packets", "messages", "published"] {
+            assert!(json[key].is_u64(), "{key}");
+        }
+        assert_eq!(
+            keys(&json["sequence"]),
+            ["gaps", "lost", "duplicates", "recovered", "restarts"]
+        );
+        assert_eq!(
+            keys(&json["lines"][0]),
+            [
+                "channel",
+                "line",
+                "group",
+                "packets",
+                "messages",
+                "lost",
+                "duplicates",
+                "first"
+            ]
+        );
+        assert_eq!(json["drops"]["ring_full"], 15);
+        assert_eq!(
+            keys(&json["latency"]),
+            [
+                "receive",
+                "dequeue",
+                "decoded",
+                "published",
+                "taken",
+                "message"
+            ]
+        );
+        let figures = keys(&json["latency"]["published"]);
+        assert_eq!(
+            figures[..8],
+            ["count", "min", "p50", "p90", "p99", "p999", "p9999", "max"]
+        );
+        assert_eq!(json["record_digest"], "00f1e2d3c4b5a697");
+        assert!(json.get("book_digest").is_none(), "not known is not there");
+    }
+
+    #[test]
+    fn reads_back() {
+        let (mut report, _) = sample(1);
+        let back = parse(&render(&report)).unwrap();
+        report.curves.clear();
+        report.timeline.clear();
+        assert_eq!(back, report);
+        assert_eq!(parse("{\"packets\": 3, \"new\": []}").unwrap().packets, 3);
+        assert!(parse("{\"packets\": -1}").is_err());
+    }
+}

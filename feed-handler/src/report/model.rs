@@ -1,0 +1,464 @@
+//! Everything a report says about a run, independent of how it is shown.
+
+use super::Ordered;
+use feed_common::latency::log::{LogError, LogReader};
+use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
+use feed_common::latency::{MEASURED, Resolution, Stage, StageSet};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A run: what `summary.json` holds, and with it the curves and the time line, which are kept in the interval log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunReport {
+    /// Facts to tell runs apart: machine, clocks, configuration, command, start, duration.
+    pub run: Ordered<String>,
+    /// Frames of recognised streams.
+    pub packets: u64,
+    /// Messages, each once.
+    pub messages: u64,
+    /// What sequencing found.
+    pub sequence: Sequence,
+    /// The lines, by channel.
+    pub lines: Vec<Line>,
+    /// What was not delivered, by cause.
+    pub drops: Ordered<u64>,
+    /// What was odd and delivered all the same, by name.
+    pub oddities: Ordered<u64>,
+    /// Records published.
+    pub published: u64,
+    /// Latency by stage name, in the order packets pass the stages.
+    pub latency: Ordered<Figures>,
+    /// Kernel stamps that lay after their receive: how often the two clocks disagreed.
+    pub clock_backwards: u64,
+    /// Consumers and what they missed.
+    pub consumers: Vec<Consumer>,
+    /// Digest of all records, 16 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_digest: Option<String>,
+    /// Digest of the final books, 16 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub book_digest: Option<String>,
+    /// Percentile curves.
+    #[serde(skip)]
+    pub curves: Vec<Curve>,
+    /// The run interval by interval.
+    #[serde(skip)]
+    pub timeline: Vec<IntervalPoint>,
+}
+
+/// Sequencing over all channels, in messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sequence {
+    /// Holes that no line filled.
+    pub gaps: u64,
+    /// Messages in them.
+    pub lost: u64,
+    /// Data packets that brought nothing new.
+    pub duplicates: u64,
+    /// Messages that recovery brought back.
+    pub recovered: u64,
+    /// Sessions that began anew.
+    pub restarts: u64,
+}
+
+/// One line of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Line {
+    /// Channel name.
+    pub channel: String,
+    /// Line name within the channel.
+    pub line: String,
+    /// Multicast group and port, or the flow in a capture.
+    pub group: String,
+    /// Packets that came in on it.
+    pub packets: u64,
+    /// Messages in them.
+    pub messages: u64,
+    /// Messages this line never carried.
+    pub lost: u64,
+    /// Packets that brought nothing new.
+    pub duplicates: u64,
+    /// Messages it brought before any other line.
+    pub first: u64,
+}
+
+/// One reader of the published records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Consumer {
+    /// Name.
+    pub name: String,
+    /// Records it took.
+    pub taken: u64,
+    /// Records that were overwritten before it came.
+    pub lost: u64,
+}
+
+/// The figures of a stage, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Figures {
+    pub count: u64,
+    pub min: u64,
+    pub p50: u64,
+    pub p90: u64,
+    pub p99: u64,
+    pub p999: u64,
+    pub p9999: u64,
+    pub max: u64,
+    /// Values above the histogram's range; `max` and the quantiles count them at its top.
+    pub above: u64,
+}
+
+impl From<Quantiles> for Figures {
+    fn from(q: Quantiles) -> Figures {
+        Figures {
+            count: q.count,
+            min: q.min,
+            p50: q.p50,
+            p90: q.p90,
+            p99: q.p99,
+            p999: q.p999,
+            p9999: q.p9999,
+            max: q.max,
+            above: 0,
+        }
+    }
+}
+
+impl Figures {
+    fn worsen(&mut self, other: &Figures) {
+        self.count = self.count.saturating_add(other.count);
+        self.above = self.above.saturating_add(other.above);
+        self.min = self.min.min(other.min);
+        self.p50 = self.p50.max(other.p50);
+        self.p90 = self.p90.max(other.p90);
+        self.p99 = self.p99.max(other.p99);
+        self.p999 = self.p999.max(other.p999);
+        self.p9999 = self.p9999.max(other.p9999);
+        self.max = self.max.max(other.max);
+    }
+}
+
+/// The percentile curve of a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// Stage.
+    pub stage: Stage,
+    /// Rising in both coordinates.
+    pub points: Vec<CurvePoint>,
+}
+
+/// One interval of the time line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct IntervalPoint {
+    /// Since the start of the run.
+    pub start: Duration,
+    /// How long it was.
+    pub length: Duration,
+    /// The stages that had values.
+    pub stages: Vec<(Stage, Figures)>,
+}
+
+impl IntervalPoint {
+    /// The figures of a stage in this interval.
+    pub fn figures(&self, stage: Stage) -> Option<&Figures> {
+        self.stages
+            .iter()
+            .find(|(s, _)| *s == stage)
+            .map(|(_, f)| f)
+    }
+
+    /// Adds a stage; of several sources of one stage the worst figures count, since quantiles cannot be added.
+    fn take_up(&mut self, stage: Stage, more: Figures) {
+        match self.stages.iter_mut().find(|(s, _)| *s == stage) {
+            Some((_, known)) => known.worsen(&more),
+            None => self.stages.push((stage, more)),
+        }
+    }
+}
+
+impl RunReport {
+    /// Takes the figures and curves of all stages from the sum of a run.
+    pub fn set_latency(&mut self, totals: &StageTotals) {
+        self.clock_backwards = totals.backwards();
+        self.latency = Ordered::default();
+        self.curves.clear();
+        for (stage, histogram) in totals.recorded() {
+            let figures = Figures {
+                above: totals.above(stage),
+                ..Quantiles::of(histogram).into()
+            };
+            self.latency.set(stage.name(), figures);
+            self.curves.push(Curve {
+                stage,
+                points: curve(histogram),
+            });
+        }
+    }
+
+    /// Adds an interval to the time line.
+    pub fn push_interval(&mut self, start: Duration, length: Duration, set: &StageSet) {
+        let stages = MEASURED
+            .into_iter()
+            .filter_map(|stage| {
+                let histogram = set.histogram(stage).filter(|h| !h.is_empty())?;
+                let figures = Figures {
+                    above: set.above(stage),
+                    ..Quantiles::of(histogram).into()
+                };
+                Some((stage, figures))
+            })
+            .collect();
+        self.timeline.push(IntervalPoint {
+            start,
+            length,
+            stages,
+        });
+    }
+
+    /// Rebuilds curves and time line from the text of the run's interval log; figures of the summary stay.
+    pub fn attach_log(&mut self, text: &str) -> Result<(), LogError> {
+        let mut totals = StageTotals::new(Resolution::default());
+        self.timeline.clear();
+        for interval in LogReader::new(text) {
+            let interval = interval?;
+            let Some(stage) = interval.stage else {
+                continue;
+            };
+            totals.add_histogram(stage, &interval.histogram);
+            let figures = Quantiles::of(&interval.histogram).into();
+            let same =
+                |p: &&mut IntervalPoint| p.start == interval.start && p.length == interval.length;
+            match self.timeline.last_mut().filter(same) {
+                Some(last) => last.take_up(stage, figures),
+                None => self.timeline.push(IntervalPoint {
+                    start: interval.start,
+                    length: interval.length,
+                    stages: vec![(stage, figures)],
+                }),
+            }
+        }
+        self.curves = totals
+            .recorded()
+            .map(|(stage, histogram)| Curve {
+                stage,
+                points: curve(histogram),
+            })
+            .collect();
+        Ok(())
+    }
+
+    /// Figures of a stage.
+    pub fn figures(&self, stage: Stage) -> Option<&Figures> {
+        self.latency.get(stage.name()).filter(|f| f.count > 0)
+    }
+
+    /// Stages with figures, in the order packets pass them.
+    pub fn stages(&self) -> impl Iterator<Item = (Stage, &Figures)> {
+        MEASURED
+            .into_iter()
+            .filter_map(|stage| self.figures(stage).map(|f| (stage, f)))
+    }
+
+    /// The stage that speaks for the run: records visible to consumers, or the last one before that was measured.
+    pub fn headline_stage(&self) -> Option<(Stage, &Figures)> {
+        [Stage::Published, Stage::Decoded, Stage::Dequeue]
+            .into_iter()
+            .find_map(|stage| self.figures(stage).map(|f| (stage, f)))
+    }
+}
+
+/// What a stage adds to the median way of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Stage it ends at.
+    pub stage: Stage,
+    /// What happens on it.
+    pub label: &'static str,
+    /// Median of this stage less median of the stage before, ns.
+    pub nanos: u64,
+}
+
+/// Where the time goes: the stages' figures all count from receive, so the difference of two neighbours' medians is
+/// what lies between them. (It is not the median of the differences, which nobody recorded.) The way from the kernel
+/// comes first where it was measured.
+pub fn stack(report: &RunReport) -> Vec<Share> {
+    let labels = [
+        (Stage::Dequeue, "waiting to be taken up"),
+        (Stage::Decoded, "sequencing and decoding"),
+        (Stage::Published, "publishing"),
+        (Stage::Taken, "reaching the consumer"),
+    ];
+    let mut shares = Vec::with_capacity(labels.len() + 1);
+    if let Some(figures) = report.figures(Stage::Receive) {
+        shares.push(Share {
+            stage: Stage::Receive,
+            label: "kernel to user space",
+            nanos: figures.p50,
+        });
+    }
+    let mut before = 0;
+    for (stage, label) in labels {
+        if let Some(figures) = report.figures(stage) {
+            shares.push(Share {
+                stage,
+                label,
+                nanos: figures.p50.saturating_sub(before),
+            });
+            before = before.max(figures.p50);
+        }
+    }
+    shares
+}
+
+/// The sum of the parts. Saturates, as a summary may come from anywhere.
+pub(super) fn whole(shares: &[Share]) -> u64 {
+    shares.iter().fold(0, |sum, s| sum.saturating_add(s.nanos))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use feed_common::latency::log::LogWriter;
+    use feed_common::time::UnixNanos;
+
+    /// A run of `seconds` intervals with believable distributions, for the renderings' tests.
+    pub(in crate::report) fn sample(seconds: u64) -> (RunReport, Vec<u8>) {
+        let resolution = Resolution::default();
+        let mut totals = StageTotals::new(resolution);
+        let mut set = StageSet::new(resolution);
+        let mut report = RunReport::default();
+        let start = UnixNanos(1_700_000_000_000_000_000);
+        let mut log = LogWriter::begin(Vec::new(), start, &[]).unwrap();
+        let mut random = 0x9E37_79B9_7F4A_7C15u64;
+        for second in 0..seconds {
+            set.reset();
+            for _ in 0..5_000 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                // Exponential queueing with a heavy tail, the way receive bursts behave.
+                let uniform = (random >> 11) as f64 / (1u64 << 53) as f64;
+                let queue = -(1.0 - uniform).ln();
+                let tail = 1.0 + (queue / 4.0).powi(4);
+                let base = queue * 120.0 * tail;
+                set.record(Stage::Receive, (2_400.0 + base * 9.0) as u64);
+                set.record(Stage::Dequeue, (60.0 + base) as u64);
+                set.record(Stage::Decoded, (310.0 + base * 1.5) as u64);
+                set.record(Stage::Published, (355.0 + base * 1.6) as u64);
+                set.record(Stage::Taken, (480.0 + base * 2.2) as u64);
+                if random.is_multiple_of(16) {
+                    set.record(Stage::Message, (21.0 + queue * 9.0) as u64);
+                }
+            }
+            totals.add(&set);
+            let begins = Duration::from_secs(second);
+            report.push_interval(begins, Duration::from_secs(1), &set);
+            let from = UnixNanos(start.0 + second * 1_000_000_000);
+            let to = UnixNanos(from.0 + 1_000_000_000);
+            log.write_set(&set, from, to, None).unwrap();
+        }
+        report.set_latency(&totals);
+        report.packets = 5_000 * seconds;
+        report.messages = 31_234 * seconds;
+        report.published = 33_810 * seconds;
+        report.sequence = Sequence {
+            gaps: 3,
+            lost: 17,
+            duplicates: 4_912 * seconds,
+            recovered: 0,
+            restarts: 0,
+        };
+        report.lines = ["A", "B"]
+            .into_iter()
+            .enumerate()
+            .map(|(i, line)| Line {
+                channel: "itch".into(),
+                line: line.into(),
+                group: format!("239.192.0.{}:2600{}", i + 1, i + 1),
+                packets: 4_970 * seconds,
+                messages: 31_010 * seconds,
+                lost: 210 + i as u64,
+                duplicates: 2_456 * seconds,
+                first: 15_617 * seconds,
+            })
+            .collect();
+        report.drops = [
+            ("frame_overrun", 2),
+            ("socket_buffer", 0),
+            ("ring_full", 15),
+        ]
+        .into_iter()
+        .collect();
+        report.consumers = vec![Consumer {
+            name: "printer <b>&\"'".into(),
+            taken: report.published.saturating_sub(7),
+            lost: 7,
+        }];
+        report.record_digest = Some("00f1e2d3c4b5a697".into());
+        report.run = [
+            ("command", "feed-handler demo --out runs/demo"),
+            ("machine", "2 × example CPU, Linux 6.1"),
+            ("receive clock", "time-stamp counter, drift −18.8 ppm"),
+            ("configuration", "<script>alert(1)</script>"),
+            ("start", "2023-11-14 22:13:20 UTC"),
+            ("duration", "10.0 s"),
+        ]
+        .into_iter()
+        .map(|(k, v)| (k, v.to_owned()))
+        .collect();
+        (report, log.finish().unwrap())
+    }
+
+    #[test]
+    fn curves_and_time_line_come_back_from_the_log() {
+        let (report, log) = sample(3);
+        let mut again = RunReport::default();
+        again
+            .attach_log(std::str::from_utf8(&log).unwrap())
+            .unwrap();
+        assert_eq!(again.curves, report.curves);
+        assert_eq!(again.timeline, report.timeline);
+        assert_eq!(again.timeline.len(), 3);
+    }
+
+    #[test]
+    fn sources_of_one_interval_are_one_point() {
+        let mut set = StageSet::new(Resolution::default());
+        let start = UnixNanos(1_700_000_000_000_000_000);
+        let end = UnixNanos(start.0 + 1_000_000_000);
+        let mut log = LogWriter::begin(Vec::new(), start, &[]).unwrap();
+        for (lane, nanos) in [("lane0", 100), ("lane1", 900)] {
+            set.reset();
+            set.record(Stage::Decoded, nanos);
+            log.write_set(&set, start, end, Some(lane)).unwrap();
+        }
+        let mut report = RunReport::default();
+        let log = String::from_utf8(log.finish().unwrap()).unwrap();
+        report.attach_log(&log).unwrap();
+        assert_eq!(report.timeline.len(), 1);
+        let f = report.timeline[0].figures(Stage::Decoded).unwrap();
+        assert_eq!((f.count, f.min, f.max), (2, 100, 900));
+        assert_eq!(
+            report.curves[0].points.len(),
+            9,
+            "two values, a third of a nine"
+        );
+    }
+
+    #[test]
+    fn the_stack_adds_up_to_the_last_median() {
+        let (report, _) = sample(1);
+        let shares = stack(&report);
+        assert_eq!(shares.len(), 5);
+        let from_receive: u64 = shares[1..].iter().map(|s| s.nanos).sum();
+        assert_eq!(from_receive, report.figures(Stage::Taken).unwrap().p50);
+        assert_eq!(report.headline_stage().unwrap().0, Stage::Published);
+        assert!(stack(&RunReport::default()).is_empty());
+    }
+}
