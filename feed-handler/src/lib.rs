@@ -4,10 +4,13 @@
 //! and put on threads by `run`. `unsafe` is confined to `net::sys`.
 
 pub mod config;
+pub mod demo;
+pub mod inspect;
 pub mod net;
 pub mod pipeline;
 pub mod protocol;
 pub mod publish;
 pub mod report;
+pub mod run;
 pub mod sequence;
 pub mod transport;

@@ -1,0 +1,168 @@
+use super::OutputFormat;
+use super::outputs::{resolution, tables, write_out};
+use feed_common::program::{Failure, open_capture, print};
+use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, digest_of};
+use feed_handler::net::{NamespaceError, enter_private};
+use feed_handler::report::json;
+use feed_handler::run::{Outcome, Recorded, Until};
+use feed_replay::send::SendReport;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Example:\n  feed-handler demo --out runs/demo\n\nNothing leaves this machine: the demo enters a private \
+                  network namespace. Where it may not, it uses the loopback interface with TTL 0 and says so."
+)]
+pub struct Arguments {
+    /// Folder for summary.json, latency.hlog, report.html, the session and its configuration
+    #[arg(long, value_name = "DIR", default_value = "runs/demo")]
+    out: PathBuf,
+    /// Messages of the session, which is held in memory: at most 20,000,000
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=20_000_000))]
+    messages: u64,
+    /// Messages per second on average
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    rate: u64,
+    /// The session and its losses follow from it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Receive and decode on two threads instead of one
+    #[arg(long)]
+    two_threads: bool,
+    /// How to print the figures at the end; with json everything else goes to standard error
+    #[arg(long, default_value = "text")]
+    format: OutputFormat,
+}
+
+impl Arguments {
+    /// Tells a person how it goes.
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        match self.format {
+            OutputFormat::Text => print(text),
+            OutputFormat::Json => {
+                let _ = write!(io::stderr(), "{text}");
+                Ok(())
+            }
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // First of all: a namespace can only be entered by a process of one thread.
+    let (ttl, place) = match enter_private() {
+        Ok(_) => (1, "in a private network namespace".to_owned()),
+        Err(e @ (NamespaceError::Refused(_) | NamespaceError::Threads(_))) => {
+            (0, format!("on the loopback interface with TTL 0 ({e})"))
+        }
+        Err(e) => return Err(Failure::running(e)),
+    };
+    let demo = Demo {
+        messages: arguments.messages,
+        rate: arguments.rate,
+        seed: arguments.seed,
+        ttl,
+        two_threads: arguments.two_threads,
+    };
+    let until = Until::signalled(None)?;
+    arguments.say(&format!(
+        "Making a Nasdaq ITCH 5.0 session of {} messages from seed {}.\n",
+        demo.messages, demo.seed
+    ))?;
+    let prepared = demo.prepare(&arguments.out)?;
+    arguments.say(&format!(
+        "Sending it as lines A and B {place}.\nEach line loses 1 % of its packets, never the same one; recovery \
+         of what both lose is not built yet.\n"
+    ))?;
+    let mut recorded = Recorded::begin(
+        "feed-handler demo",
+        resolution(&prepared.plan)?,
+        Some(&arguments.out),
+    )
+    .map_err(Failure::running)?;
+    let (outcome, sent) = demo.live(&prepared, &mut recorded, &until)?;
+    sender_facts(&mut recorded, &sent);
+    match arguments.format {
+        OutputFormat::Text => print(&tables(&recorded))?,
+        OutputFormat::Json => print(&json::render(recorded.report()))?,
+    }
+    let judged = judge(arguments, &prepared, &outcome, &sent);
+    write_out(recorded)?;
+    judged
+}
+
+/// Holds what was found against what was left out, and the live digest against the file's.
+fn judge(
+    arguments: &Arguments,
+    prepared: &Prepared,
+    outcome: &Outcome,
+    sent: &SendReport,
+) -> Result<(), Failure> {
+    if sent.stopped {
+        return arguments.say("Stopped before the session's end: the digests are not compared.\n");
+    }
+    let mut text = String::new();
+    let channel = &outcome.lanes[0].channels[0];
+    let mut right = channel.sequence.lost == 0;
+    // Writing to a String cannot fail.
+    for (name, (loss, line)) in ["A", "B"]
+        .into_iter()
+        .zip(prepared.losses.iter().zip(&channel.lines))
+    {
+        right &= loss.messages == line.lost;
+        let _ = writeln!(
+            text,
+            "line {name}: {} packets with {} messages left out, {} messages found missing",
+            loss.packets, loss.messages, line.lost
+        );
+    }
+    let _ = writeln!(
+        text,
+        "after merging: {} messages missing\n",
+        channel.sequence.lost
+    );
+    let live = outcome.record_digest();
+    let _ = writeln!(
+        text,
+        "record digest, {:<29} {live}",
+        "live over two lossy lines"
+    );
+    let file = Arc::new(open_capture(&arguments.out.join(SESSION))?);
+    for (layout, two) in [
+        ("from the file, on one thread", false),
+        ("from the file, on two threads", true),
+    ] {
+        let digest = digest_of(&prepared.plan, &file, two)?;
+        let same = digest == live;
+        right &= same;
+        let verdict = if same { "equal" } else { "DIFFERENT" };
+        let _ = writeln!(text, "record digest, {layout:<29} {digest}  {verdict}");
+    }
+    let dir = arguments.out.display();
+    let _ = writeln!(
+        text,
+        "\nThe same again from the file:\n  feed-handler run -c {dir}/{CONFIG} --input {dir}/{SESSION}\nThe report:\n  \
+         {dir}/report.html"
+    );
+    arguments.say(&text)?;
+    if right {
+        return Ok(());
+    }
+    Err(Failure::running(
+        "what was handled live is not what was sent: see the losses by cause above",
+    ))
+}
+
+fn sender_facts(recorded: &mut Recorded, sent: &SendReport) {
+    let fact = format!("{} packets at {} a second", sent.packets, sent.rate());
+    recorded.fact("sent", fact);
+    if let Some(s) = sent.schedule {
+        let fact = format!(
+            "p50 {} ns, p99 {} ns, p99.9 {} ns behind its schedule",
+            s.p50, s.p99, s.p999
+        );
+        recorded.fact("send error", fact);
+    }
+}

@@ -1,0 +1,83 @@
+//! A capture named on the command line, the protocols of its streams, and what of it could not be read.
+
+use feed_common::capture::{CaptureFile, Datagrams, Format, Skipped};
+use feed_common::program::{Failure, judge_cut, open_capture};
+use feed_common::wire::frame::Skip;
+use feed_handler::inspect::{self, Dissect, Streams};
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub struct Input {
+    /// The capture: pcap or ITCH BinaryFILE, told by its bytes; `-` is standard input
+    pub file: PathBuf,
+    /// What it carries, where the bytes do not say: native, itch50
+    #[arg(long, value_name = "NAME", value_parser = protocol)]
+    protocol: Option<&'static dyn Dissect>,
+    /// Fail when anything is malformed or the capture is cut short, instead of counting it and warning
+    #[arg(long)]
+    pub strict: bool,
+}
+
+impl Input {
+    pub fn open(&self) -> Result<CaptureFile, Failure> {
+        open_capture(&self.file)
+    }
+
+    /// Each stream's protocol. A capture with nothing in it has none, and that is no failure.
+    pub fn streams(&self, file: &CaptureFile) -> Result<Streams, Failure> {
+        let failure = |e: &dyn std::fmt::Display| {
+            Failure::usage(format_args!("{}: {e}", self.file.display()))
+        };
+        match self.protocol {
+            Some(named) if file.format() == Format::BinaryFile && named.name() != "itch50" => {
+                let name = named.name();
+                Err(failure(&format_args!(
+                    "an ITCH BinaryFILE is itch50 and not {name}"
+                )))
+            }
+            Some(protocol) => Ok(Streams::given(protocol)),
+            None => Streams::detect(Datagrams::new(file)).map_err(|e| failure(&e)),
+        }
+    }
+
+    /// After the facts are printed: what was `malformed` in the datagrams, broken frames, and a cut, which is a warning.
+    /// Under `--strict` each is a failure.
+    pub fn judge(&self, malformed: Option<String>, read: &Datagrams<'_>) -> Result<(), Failure> {
+        if self.strict
+            && let Some(what) = malformed.or_else(|| damage(read.skipped()))
+        {
+            return Err(Failure::running(format_args!(
+                "{}: malformed: {what}",
+                self.file.display()
+            )));
+        }
+        judge_cut(&self.file, read.cut(), self.strict)
+    }
+}
+
+/// Why frames have no datagram that the sender or the capture is to blame for; the other reasons are other traffic.
+pub const DAMAGE: [Skip; 4] = [
+    Skip::ShortHeaders,
+    Skip::BadIpv4,
+    Skip::BadUdp,
+    Skip::Truncated,
+];
+
+/// The broken frames among those skipped.
+pub fn damage(skipped: &Skipped) -> Option<String> {
+    listed(DAMAGE.map(|reason| (reason.name(), skipped.of(reason))))
+}
+
+/// The counts that are not zero: `frame_overrun 3, frame_version 1`.
+pub fn listed<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Option<String> {
+    let counts = counts.into_iter().filter(|&(_, n)| n > 0);
+    let shown: Vec<_> = counts.map(|(name, n)| format!("{name} {n}")).collect();
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
+
+fn protocol(name: &str) -> Result<&'static dyn Dissect, String> {
+    inspect::protocol(name).ok_or_else(|| {
+        let names: Vec<_> = inspect::PROTOCOLS.iter().map(|p| p.name()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}

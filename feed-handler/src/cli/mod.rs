@@ -1,0 +1,56 @@
+//! Arguments. Everything else is the library.
+
+mod check;
+mod decode;
+mod demo;
+mod input;
+mod outputs;
+mod run;
+mod stats;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use feed_common::program::finish;
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "feed-handler", version, max_term_width = 120)]
+#[command(
+    about = "Receives market data from multicast lines or capture files, and says where every nanosecond and every \
+             message went"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The main job with nothing configured: a session sent as two lossy lines, handled live, measured
+    Demo(demo::Arguments),
+    /// The live process; with --input the same pipeline from a capture
+    Run(run::Arguments),
+    /// Check a configuration: file, line, column, what was expected
+    Check(check::Arguments),
+    /// Packets, messages by type, gaps and duplicates of a capture
+    Stats(stats::Arguments),
+    /// Every message of a capture, field by field, before any merging
+    Decode(decode::Arguments),
+}
+
+/// How facts are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
+    Text,
+    Json,
+}
+
+/// Parses the arguments and does what they say.
+pub fn run() -> ExitCode {
+    finish(match Arguments::parse().command {
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Stats(arguments) => stats::run(&arguments),
+        Command::Decode(arguments) => decode::run(&arguments),
+    })
+}

@@ -1,0 +1,148 @@
+use super::OutputFormat;
+use super::input::{DAMAGE, listed};
+use super::outputs::{resolution, tables, write_out};
+use feed_common::capture::{CaptureFile, Datagrams, Format};
+use feed_common::program::{Failure, judge_cut, open_capture, print, warn};
+use feed_handler::config::{self, Plan, TimeSpan};
+use feed_handler::demo::failure;
+use feed_handler::protocol::DecodeError;
+use feed_handler::report::json;
+use feed_handler::report::units::plural;
+use feed_handler::run::{Input, LaneEnd, Recorded, Until, supervise};
+use feed_handler::transport::FrameError;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  feed-handler run -c feed.toml --duration 10s --out runs/today\n  feed-handler run -c \
+                  feed.toml --input day.pcap\n\nSIGINT and SIGTERM drain what was received and write the outputs; a \
+                  second one ends at once."
+)]
+pub struct Arguments {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// A capture to handle instead of the live lines. Packets of other groups are counted as foreign; one with nothing
+    /// for any line is refused. `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// End after this long, such as 10s or 500ms
+    #[arg(long, value_name = "SPAN")]
+    duration: Option<TimeSpan>,
+    /// Folder for summary.json, latency.hlog and report.html; the configuration's `output.dir` when left out
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// End with status 1 when anything was malformed or the capture is cut short, instead of counting it and warning
+    #[arg(long)]
+    strict: bool,
+    /// How to print the figures at the end
+    #[arg(long, default_value = "text")]
+    format: OutputFormat,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let plan = config::load(&arguments.config).map_err(Failure::usage)?;
+    let input = match &arguments.input {
+        Some(path) => {
+            let file = open_capture(path)?;
+            check_lines(&plan, &file, path)?;
+            Input::File(Arc::new(file))
+        }
+        None => Input::Live,
+    };
+    let dir = arguments.out.as_ref().or(plan.output_dir.as_ref());
+    let until = Until::signalled(arguments.duration.map(TimeSpan::duration))?;
+    let command: Vec<_> = std::env::args().collect();
+    let mut recorded = Recorded::begin(
+        &command.join(" "),
+        resolution(&plan)?,
+        dir.map(PathBuf::as_path),
+    )
+    .map_err(Failure::running)?;
+    let outcome = supervise(&plan, &input, &until, &mut recorded, |_| {}).map_err(failure)?;
+    match arguments.format {
+        OutputFormat::Text => print(&format!(
+            "{}record digest {}\n",
+            tables(&recorded),
+            outcome.record_digest()
+        ))?,
+        OutputFormat::Json => print(&json::render(recorded.report()))?,
+    }
+    write_out(recorded)?;
+    if arguments.strict
+        && let Some(what) = malformed(&outcome.lanes)
+    {
+        return Err(Failure::running(format_args!("malformed: {what}")));
+    }
+    if let Some(path) = &arguments.input {
+        let cut = outcome.lanes.iter().find_map(|l| l.source.cut);
+        judge_cut(path, cut, arguments.strict)?;
+    }
+    match outcome.lanes.into_iter().find_map(|l| l.source.error) {
+        Some(e) => Err(Failure::running(e)),
+        None => Ok(()),
+    }
+}
+
+/// Groups of a capture that are named when it is the wrong one.
+const NAMED_GROUPS: usize = 8;
+
+/// Refuses a capture in which no datagram belongs to a line of the configuration. A single one is enough: what else
+/// the capture carries is counted as foreign.
+fn check_lines(plan: &Plan, file: &CaptureFile, path: &Path) -> Result<(), Failure> {
+    if file.format() == Format::BinaryFile {
+        return Ok(()); // it has no groups
+    }
+    let lines = plan.lanes.iter().flat_map(|lane| lane.lines());
+    let configured: BTreeSet<SocketAddrV4> = lines.map(|(_, line)| line.address.group).collect();
+    let mut found = BTreeMap::<SocketAddrV4, u64>::new();
+    let mut datagrams = Datagrams::new(file);
+    for group in (&mut datagrams).filter_map(|d| d.dst) {
+        if configured.contains(&group) {
+            return Ok(());
+        }
+        if found.len() < NAMED_GROUPS || found.contains_key(&group) {
+            *found.entry(group).or_default() += 1;
+        }
+    }
+    let path = path.display();
+    if found.is_empty() {
+        let skipped = datagrams
+            .skipped()
+            .iter()
+            .map(|(reason, n)| (reason.name(), n));
+        let skipped = listed(skipped).map_or_else(String::new, |s| format!(": {s}"));
+        let frames = plural(datagrams.frames(), "frame");
+        warn(format_args!("{path}: no datagram in {frames}{skipped}"));
+        return Ok(());
+    }
+    let found = found
+        .iter()
+        .map(|(group, &n)| format!("{group} ({})", plural(n, "packet")));
+    let configured = configured.iter().map(SocketAddrV4::to_string);
+    Err(Failure::usage(format_args!(
+        "{path}: nothing in it was sent to a line of the configuration ({}); it has {}",
+        configured.collect::<Vec<_>>().join(", "),
+        found.collect::<Vec<_>>().join(", ")
+    )))
+}
+
+/// Everything that was not what its protocol says, by cause.
+fn malformed(lanes: &[LaneEnd]) -> Option<String> {
+    let causes = FrameError::ALL.map(FrameError::name).into_iter();
+    let causes = causes.chain(DecodeError::ALL.map(DecodeError::name));
+    let counts = causes.chain(["packet_truncated"]).map(|cause| {
+        let of = |lane: &LaneEnd| lane.drops.get(cause).copied().unwrap_or(0);
+        (cause, lanes.iter().map(of).sum())
+    });
+    // Every lane of a file walks all of it: frames without a datagram are the same ones.
+    let frames = DAMAGE.map(|reason| {
+        let skipped = lanes.first().map(|lane| &lane.source.skipped);
+        let n = skipped.and_then(|s| s.get(reason.name()).copied());
+        (reason.name(), n.unwrap_or(0))
+    });
+    listed(counts.chain(frames))
+}

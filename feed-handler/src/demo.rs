@@ -1,0 +1,262 @@
+//! The main job with nothing configured: a session is made, sent as two lossy lines, handled live, and the same session
+//! is handled again from its file to show that the records are the same.
+
+use crate::config::{
+    ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan, ProtocolName,
+    SessionPlan, WhenFull, defaults,
+};
+use crate::net::{Interface, LineAddress, SocketError};
+use crate::publish::Digest;
+use crate::run::{Handler, Input, Outcome, Recorded, StartError, Until, supervise};
+use feed_common::capture::CaptureFile;
+use feed_common::program::Failure;
+use feed_common::sys::{AffinityError, PriorityError};
+use feed_replay::fault::{Loss, LossPlan};
+use feed_replay::output::PcapSink;
+use feed_replay::schedule::Speed;
+use feed_replay::send::{self, SendError, SendReport, Sender, SenderOptions};
+use feed_replay::synth::{PacketSink, Protocol, Recording, Spec};
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// The session's file in the demo's folder.
+pub const SESSION: &str = "session.pcap";
+
+/// The configuration that describes the demo's lines, beside it.
+pub const CONFIG: &str = "feed.toml";
+
+/// Both lines' port; their groups tell them apart.
+const PORT: u16 = 26_477;
+
+/// Groups of line A, which are also those of the session's file, and of line B.
+const GROUPS: [Ipv4Addr; 2] = [
+    Ipv4Addr::new(239, 192, 50, 1),
+    Ipv4Addr::new(239, 192, 50, 2),
+];
+
+/// The interface everything stays on.
+const INTERFACE: &str = "lo";
+
+/// One message in so many is timed on its own.
+const SAMPLE_MESSAGES: u32 = 16;
+
+/// Longest wait for what the other line may still bring. Between the two the sender can lose its core to any other
+/// program of the machine: what is only late must not be taken for lost.
+const WINDOW: Duration = Duration::from_millis(500);
+
+/// Packets that can wait so long: more than come in that time, bursts included.
+const STASH: usize = 16_384;
+
+/// How long the lines are listened to after the last packet was sent.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// What the demo does.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// Messages of the session.
+    pub messages: u64,
+    /// Messages per second on average.
+    pub rate: u64,
+    /// What the session and the losses follow from.
+    pub seed: u64,
+    /// Hops its packets may go: 0 where it runs in the machine's own network.
+    pub ttl: u8,
+    /// Whether the lane has a thread for receiving and one for decoding, or one for both.
+    pub two_threads: bool,
+}
+
+/// A session made for the demo.
+pub struct Prepared {
+    /// The lines and the lane that handles them.
+    pub plan: Plan,
+    /// The packets.
+    pub session: Arc<Recording>,
+    /// What lines A and B will lose of them.
+    pub losses: [Loss; 2],
+    plan_of_losses: LossPlan,
+}
+
+impl Demo {
+    /// Makes the session, and writes it and its configuration into `dir`.
+    pub fn prepare(&self, dir: &Path) -> Result<Prepared, Failure> {
+        let spec = Spec {
+            rate: self.rate,
+            ..Spec::new(Protocol::Itch50, self.messages, self.seed)
+        };
+        let (session, _) = Recording::of(&spec).map_err(Failure::usage)?;
+        let plan = self.plan(&spec);
+        std::fs::create_dir_all(dir).map_err(|e| cannot_write(dir, e))?;
+        let path = dir.join(SESSION);
+        write_session(&path, &session).map_err(|e| cannot_write(&path, e))?;
+        let path = dir.join(CONFIG);
+        let text = plan.to_toml().map_err(|e| cannot_write(&path, e))?;
+        std::fs::write(&path, text).map_err(|e| cannot_write(&path, e))?;
+        let plan_of_losses = LossPlan::of(self.seed, &session, LossPlan::ONE_PERCENT);
+        Ok(Prepared {
+            losses: plan_of_losses.losses(&session),
+            plan_of_losses,
+            plan,
+            session: Arc::new(session),
+        })
+    }
+
+    fn plan(&self, spec: &Spec) -> Plan {
+        let line = |(i, name): (usize, &str)| LinePlan {
+            name: name.to_owned(),
+            address: LineAddress {
+                group: group(i),
+                interface: Some(Interface::Name(INTERFACE.to_owned())),
+                source: None,
+            },
+        };
+        let lines = ["A", "B"].into_iter().enumerate().map(line).collect();
+        let channel = ChannelPlan {
+            reorder_window: WINDOW,
+            stash_packets: STASH,
+            ..ChannelPlan::new("demo", lines)
+        };
+        // The last core for the lane; the sender and everything cold have the others.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let last = (cores > 1).then(|| cores - 1);
+        let threads = match self.two_threads {
+            false => LaneThreads::One { core: last },
+            true => LaneThreads::Two {
+                receive_core: last.map(|_| 0),
+                decode_core: last,
+            },
+        };
+        Plan {
+            session: SessionPlan {
+                date: Some(spec.date),
+                zone: None,
+            },
+            lock_memory: false,
+            lanes: vec![LanePlan {
+                threads,
+                ..LanePlan::new("demo", ProtocolName::Itch50, vec![channel])
+            }],
+            publish_slots: defaults::PUBLISH_SLOTS,
+            consumers: vec![ConsumerPlan {
+                name: "printer".to_owned(),
+                queue: defaults::CONSUMER_QUEUE,
+                when_full: WhenFull::Drop,
+                lanes: vec![0],
+            }],
+            latency: LatencyPlan {
+                sample_messages: SAMPLE_MESSAGES,
+                ..LatencyPlan::default()
+            },
+            output_dir: None,
+        }
+    }
+
+    /// Handles the session live: a sender plays both lines, each without the packets it loses.
+    pub fn live(
+        &self,
+        prepared: &Prepared,
+        recorded: &mut Recorded,
+        until: &Until,
+    ) -> Result<(Outcome, SendReport), Failure> {
+        let senders = self.senders()?;
+        let mut sending = None;
+        let outcome = supervise(&prepared.plan, &Input::Live, until, recorded, |_| {
+            sending = Some(start_sender(prepared, senders, until.flag.clone()));
+        });
+        until.flag.store(true, Relaxed);
+        let sent = match sending.map(JoinHandle::join) {
+            Some(Ok(sent)) => sent.map_err(Failure::running)?,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => SendReport::default(),
+        };
+        Ok((outcome.map_err(failure)?, sent))
+    }
+
+    fn senders(&self) -> Result<Vec<Sender>, Failure> {
+        let interface = send::Interface::named(INTERFACE).map_err(Failure::running)?;
+        let options = SenderOptions {
+            ttl: self.ttl,
+            ..SenderOptions::default()
+        };
+        (0..GROUPS.len())
+            .map(|i| Sender::open(group(i), &interface, options).map_err(Failure::running))
+            .collect()
+    }
+}
+
+/// The digest of a file's records under `plan`, handled in the given layout, unpinned.
+pub fn digest_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Digest, Failure> {
+    let mut plan = plan.clone();
+    plan.consumers.clear();
+    for lane in &mut plan.lanes {
+        lane.threads = match two {
+            false => LaneThreads::One { core: None },
+            true => LaneThreads::Two {
+                receive_core: None,
+                decode_core: None,
+            },
+        };
+    }
+    let handler = Handler::start(&plan, &Input::File(file.clone())).map_err(failure)?;
+    while !handler.is_finished() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(handler.finish().record_digest())
+}
+
+/// What an error at the start means for the exit status: the configuration asks for what this machine does not have,
+/// or it is right and the system refused.
+pub fn failure(e: StartError) -> Failure {
+    match e {
+        StartError::Socket(
+            SocketError::NoInterface { .. } | SocketError::UnknownInterface { .. },
+        )
+        | StartError::Pin {
+            source: AffinityError::NoSuchCore { .. },
+            ..
+        }
+        | StartError::Priority {
+            source: PriorityError::Range { .. },
+            ..
+        }
+        | StartError::Resolution(_)
+        | StartError::BinaryFileChannels => Failure::usage(e),
+        _ => Failure::running(e),
+    }
+}
+
+fn group(line: usize) -> SocketAddrV4 {
+    SocketAddrV4::new(GROUPS[line], PORT)
+}
+
+fn cannot_write(path: &Path, e: impl Display) -> Failure {
+    Failure::running(format_args!("cannot write {}: {e}", path.display()))
+}
+
+fn write_session(path: &Path, session: &Recording) -> io::Result<()> {
+    let mut sink = PcapSink::new(BufWriter::new(File::create(path)?), group(0))?;
+    for packet in session.packets() {
+        sink.packet(packet.time, packet.payload)?;
+    }
+    sink.finish()?.flush()
+}
+
+fn start_sender(
+    prepared: &Prepared,
+    senders: Vec<Sender>,
+    stop: Arc<AtomicBool>,
+) -> JoinHandle<Result<SendReport, SendError>> {
+    let (session, losses) = (prepared.session.clone(), prepared.plan_of_losses);
+    std::thread::spawn(move || {
+        let sent = send::replay(losses.lines(&session), &senders, Speed::ORIGINAL, &stop);
+        std::thread::sleep(GRACE);
+        stop.store(true, Relaxed);
+        sent
+    })
+}

@@ -1,0 +1,240 @@
+//! Which protocol each stream of a capture speaks, told by its bytes.
+
+use super::itch50::Itch50File;
+use super::{Dissect, Fit, PROTOCOLS};
+use feed_common::capture::Datagram;
+use std::collections::HashMap;
+use std::net::SocketAddrV4;
+
+/// Datagrams of a stream that are looked at before it is taken for something else entirely.
+const PATIENCE: u32 = 64;
+
+/// The protocol of every recognised stream of a capture. A stream is a destination; a BinaryFILE is one without.
+pub struct Streams {
+    by_destination: HashMap<Option<SocketAddrV4>, &'static dyn Dissect>,
+    /// What streams that are not in the map speak.
+    otherwise: Option<&'static dyn Dissect>,
+    unrecognised: usize,
+}
+
+/// Why no protocol was found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DetectError {
+    /// There are streams, but what they carry would fit several protocols.
+    #[error("the bytes do not say which protocol this is; name one: --protocol {}", .0.join("|"))]
+    Undecided(Vec<&'static str>),
+    /// No stream is of a protocol this build reads.
+    #[error("no stream of a known protocol; known are: {}", .0.join(", "))]
+    Unrecognised(Vec<&'static str>),
+}
+
+/// What is known of a stream so far.
+#[derive(Clone, Copy)]
+enum Verdict {
+    /// Nothing fits yet.
+    Nothing {
+        looked_at: u32,
+    },
+    /// Only datagrams that carry no message.
+    Possible,
+    Decided(&'static dyn Dissect),
+}
+
+impl Streams {
+    /// Looks at the datagrams of a whole capture. One without datagrams has no streams, and that is no error.
+    pub fn detect<'a>(
+        datagrams: impl Iterator<Item = Datagram<'a>>,
+    ) -> Result<Streams, DetectError> {
+        let mut verdicts = HashMap::new();
+        for datagram in datagrams {
+            let verdict = verdicts
+                .entry(datagram.dst)
+                .or_insert(Verdict::Nothing { looked_at: 0 });
+            if datagram.dst.is_none() {
+                *verdict = Verdict::Decided(&Itch50File);
+                break; // a BinaryFILE is of one kind throughout
+            }
+            look(verdict, datagram.payload);
+        }
+        Streams::conclude(&verdicts)
+    }
+
+    /// Takes the user's word: every stream speaks `protocol`.
+    pub fn given(protocol: &'static dyn Dissect) -> Streams {
+        Streams {
+            by_destination: HashMap::from([(None, &Itch50File as &dyn Dissect)]),
+            otherwise: Some(protocol),
+            unrecognised: 0,
+        }
+    }
+
+    /// The protocol of a datagram's stream.
+    pub fn of(&self, datagram: &Datagram<'_>) -> Option<&'static dyn Dissect> {
+        let known = self.by_destination.get(&datagram.dst).copied();
+        known.or(self.otherwise)
+    }
+
+    /// The destination of the only stream, if there is known to be no other.
+    pub(super) fn only(&self) -> Option<Option<SocketAddrV4>> {
+        let mut destinations = self.by_destination.keys();
+        match (self.otherwise, destinations.next(), destinations.next()) {
+            (None, Some(&only), None) => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Streams that are left out.
+    pub fn unrecognised(&self) -> usize {
+        self.unrecognised
+    }
+
+    fn conclude(verdicts: &HashMap<Option<SocketAddrV4>, Verdict>) -> Result<Streams, DetectError> {
+        let names = || PROTOCOLS.map(Dissect::name).to_vec();
+        let decided = |v: &Verdict| match v {
+            Verdict::Decided(protocol) => Some(*protocol),
+            _ => None,
+        };
+        if verdicts.is_empty() {
+            return Ok(Streams {
+                by_destination: HashMap::new(),
+                otherwise: None,
+                unrecognised: 0,
+            });
+        }
+        let Some(first) = verdicts.values().find_map(decided) else {
+            let possible = verdicts.values().any(|v| matches!(v, Verdict::Possible));
+            return Err(match possible {
+                true => DetectError::Undecided(names()),
+                false => DetectError::Unrecognised(names()),
+            });
+        };
+        // A line that was silent but for heartbeats speaks what all the others speak.
+        let agreed = verdicts
+            .values()
+            .filter_map(decided)
+            .all(|p| p.name() == first.name());
+        let by_destination: HashMap<_, _> = verdicts
+            .iter()
+            .filter_map(|(&dst, verdict)| match verdict {
+                Verdict::Decided(protocol) => Some((dst, *protocol)),
+                Verdict::Possible if agreed => Some((dst, first)),
+                _ => None,
+            })
+            .collect();
+        Ok(Streams {
+            unrecognised: verdicts.len() - by_destination.len(),
+            by_destination,
+            otherwise: None,
+        })
+    }
+}
+
+/// Lets a datagram change the verdict on its stream.
+fn look(verdict: &mut Verdict, payload: &[u8]) {
+    let looked_at = match verdict {
+        Verdict::Decided(_) => return,
+        Verdict::Nothing { looked_at } if *looked_at >= PATIENCE => return,
+        Verdict::Nothing { looked_at } => *looked_at,
+        Verdict::Possible => 0,
+    };
+    let fits = PROTOCOLS.map(|p| (p, p.fit(payload)));
+    let mut sure = fits.iter().filter(|(_, fit)| *fit == Fit::Yes);
+    *verdict = match (sure.next(), sure.next()) {
+        (Some(&(protocol, _)), None) => Verdict::Decided(protocol),
+        (Some(_), Some(_)) => Verdict::Possible,
+        (None, _) if fits.iter().any(|(_, fit)| *fit == Fit::Possible) => Verdict::Possible,
+        (None, _) => match verdict {
+            Verdict::Possible => Verdict::Possible,
+            _ => Verdict::Nothing {
+                looked_at: looked_at + 1,
+            },
+        },
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use feed_common::time::UnixNanos;
+    use feed_common::wire::moldudp64::PacketBuilder;
+    use feed_common::wire::native::MAGIC;
+    use std::net::Ipv4Addr;
+    use zerocopy::IntoBytes;
+
+    fn at(port: u16, payload: &[u8]) -> Datagram<'_> {
+        Datagram {
+            number: 1,
+            time: UnixNanos::UNKNOWN,
+            dst: Some(SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), port)),
+            src: None,
+            payload,
+        }
+    }
+
+    fn mold(messages: &[&[u8]]) -> Vec<u8> {
+        let mut b = PacketBuilder::new(*b"S         ", 1, 1400);
+        assert!(messages.iter().all(|m| b.push(m)));
+        b.payload().to_vec()
+    }
+
+    fn name(datagrams: &[Datagram<'_>]) -> Result<&'static str, DetectError> {
+        let streams = Streams::detect(datagrams.iter().copied())?;
+        Ok(streams.of(&datagrams[0]).map_or("none", Dissect::name))
+    }
+
+    #[test]
+    fn messages_decide() {
+        let delete = [b'D'; 19];
+        assert_eq!(name(&[at(1, &mold(&[&delete]))]), Ok("itch50"));
+        assert_eq!(name(&[at(1, &mold(&[b"", &delete]))]), Ok("itch50"));
+        let mut native = MAGIC.to_vec();
+        native.resize(60, 0);
+        assert_eq!(name(&[at(1, &native)]), Ok("native"));
+    }
+
+    #[test]
+    fn what_fits_nothing_is_named_so() {
+        let names = vec!["native", "itch50"];
+        let unrecognised = Err(DetectError::Unrecognised(names));
+        let short = [b'D'; 18];
+        assert_eq!(name(&[at(1, &mold(&[&short]))]), unrecognised);
+        assert_eq!(name(&[at(1, &mold(&[b"zzz"]))]), unrecognised);
+        let mut trailing = mold(&[&[b'D'; 19]]);
+        trailing.push(0);
+        assert_eq!(name(&[at(1, &trailing)]), unrecognised);
+        assert_eq!(name(&[at(1, b"")]), unrecognised);
+    }
+
+    #[test]
+    fn heartbeats_decide_nothing_unless_all_others_agree() {
+        let heartbeat = mold(&[]);
+        let end = PacketBuilder::new(*b"S         ", 1, 1400).end_of_session();
+        let error = name(&[at(1, &heartbeat), at(1, end.as_bytes())]).unwrap_err();
+        assert_eq!(error, DetectError::Undecided(vec!["native", "itch50"]));
+        assert!(error.to_string().contains("native|itch50"), "{error}");
+
+        let data = mold(&[&[b'D'; 19]]);
+        assert_eq!(name(&[at(1, &heartbeat), at(2, &data)]), Ok("itch50"));
+        assert_eq!(
+            name(&[at(1, &heartbeat), at(2, &data), at(3, &MAGIC)]),
+            Ok("none")
+        );
+        assert_eq!(name(&[at(1, &heartbeat), at(1, &data)]), Ok("itch50"));
+    }
+
+    #[test]
+    fn a_capture_without_datagrams_has_no_streams() {
+        let none = Streams::detect(std::iter::empty()).unwrap();
+        assert!(none.of(&at(1, b"")).is_none());
+        assert_eq!(none.unrecognised(), 0);
+    }
+
+    #[test]
+    fn noise_beside_a_feed_is_left_out() {
+        let data = mold(&[&[b'D'; 19]]);
+        let all = [at(1, &data), at(2, b"noise")];
+        let streams = Streams::detect(all.into_iter()).unwrap();
+        assert!(streams.of(&all[1]).is_none());
+        assert_eq!(streams.unrecognised(), 1);
+    }
+}

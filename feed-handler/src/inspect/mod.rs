@@ -1,0 +1,95 @@
+//! What is in a capture: the library side of `stats` and `decode`.
+//!
+//! Inspection reads [`Datagram`](feed_common::capture::Datagram)s in file order, tells the protocol of each stream by
+//! its bytes ([`Streams`]), and either prints every message as it comes ([`decode`]) or merges lines and counts
+//! ([`stats`]). It shares the wire structs with the live pipeline, not its sequencing: here nothing is delivered, so
+//! nothing has to be held, and reordering has no limit.
+
+pub mod decode;
+mod detect;
+mod intervals;
+mod itch50;
+mod lines;
+mod native;
+pub mod stats;
+
+pub use detect::{DetectError, Streams};
+pub use lines::Lines;
+
+use crate::protocol::DecodeError;
+use crate::sequence::SeqSpan;
+use crate::transport::{FrameError, FrameKind, Session};
+use feed_common::wire::message::Value;
+
+/// The protocols that can be told apart and taken apart, in the order in which errors list them.
+pub static PROTOCOLS: [&dyn Dissect; 2] = [&native::Native, &itch50::Itch50];
+
+/// The protocol called `name` on the command line.
+pub fn protocol(name: &str) -> Option<&'static dyn Dissect> {
+    PROTOCOLS.into_iter().find(|p| p.name() == name)
+}
+
+/// Takes the frames of one protocol apart, for people; the counterpart of
+/// [`Protocol`](crate::protocol::Protocol), which is for speed.
+pub trait Dissect: Sync {
+    /// The name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// Whether a datagram is of this protocol.
+    fn fit(&self, datagram: &[u8]) -> Fit;
+
+    /// Validates the frame at the start of `bytes`. `number` is that of the datagram in its file.
+    fn open<'a>(&self, bytes: &'a [u8], number: u64) -> Result<View<'a>, FrameError>;
+
+    /// Calls `each` with every message of an opened frame, in order, until it returns false.
+    fn messages(&self, frame: &View<'_>, each: &mut dyn FnMut(&dyn Message) -> bool);
+
+    /// How a type code is written as the `type` of facts.
+    fn type_key(&self, code: u32) -> String;
+
+    /// What the specification calls a type; `None` for an unknown one.
+    fn type_name(&self, code: u32) -> Option<&'static str>;
+}
+
+/// What a datagram says about a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It is of this protocol.
+    Yes,
+    /// It could be of this protocol or of another with the same framing.
+    Possible,
+    /// It is not.
+    No,
+}
+
+/// A validated frame.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Session of its numbers.
+    pub session: Session,
+    /// Numbers it covers.
+    pub span: SeqSpan,
+    /// What it is for.
+    pub kind: FrameKind,
+    /// The frame, header included.
+    pub bytes: &'a [u8],
+    /// What follows it in the datagram.
+    pub rest: &'a [u8],
+}
+
+/// One message of a frame.
+pub trait Message {
+    /// Its type, 0 when it is empty.
+    fn code(&self) -> u32;
+
+    /// Why it cannot be read, if so.
+    fn error(&self) -> Option<DecodeError>;
+
+    /// True when it has bytes behind what its type has: a newer sender, or damage. It is read all the same.
+    fn is_long(&self) -> bool {
+        false
+    }
+
+    /// Calls `visit` with every field after the type; of a message that cannot be read, with its bytes.
+    fn visit(&self, visit: &mut dyn FnMut(&'static str, Value<'_>));
+}

@@ -1,0 +1,395 @@
+//! The one match from a lane's plan to concrete types, and the threads it runs on.
+
+use super::end::{LaneEnd, SourceEnd};
+use super::gauge::Gauge;
+use super::hot::{IdleTime, drive, receive};
+use super::start::{Input, StartError};
+use crate::config::{LanePlan, LaneThreads, ProtocolName, Timestamps};
+use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, LineMap};
+use crate::net::{LineCounters, UdpOptions, UdpReceiver};
+use crate::pipeline::{ChannelSetup, Lane, LaneTime};
+use crate::protocol::Protocol;
+use crate::protocol::itch50::{Itch50, Itch50File};
+use crate::protocol::native::Native;
+use feed_common::capture::{CaptureFile, Cut, Format};
+use feed_common::event::Record;
+use feed_common::latency::recorder::StageRecorder;
+use feed_common::packet::{RxBackend, RxError};
+use feed_common::ring::{Gauge as RingGauge, Inline, Producer, SlotConfig, Writer, packet_ring};
+use feed_common::sys::{pin_current_thread, set_fifo_priority};
+use feed_common::time::Clock;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Sender;
+use std::thread::{Builder, JoinHandle};
+
+/// Everything a lane starts with.
+pub(super) struct LaneStart {
+    pub(super) plan: LanePlan,
+    pub(super) setups: Vec<ChannelSetup>,
+    /// Channels of the whole configuration.
+    pub(super) channels_total: usize,
+    pub(super) sample_messages: u32,
+    pub(super) writer: Writer<Record>,
+    pub(super) recorder: StageRecorder,
+    pub(super) hot: Hot,
+}
+
+/// What every hot thread of a lane holds.
+#[derive(Clone)]
+pub(super) struct Hot {
+    pub(super) clock: Clock,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) gauge: Arc<Gauge>,
+    /// Each thread says once whether it could be pinned and raised.
+    pub(super) ready: Sender<Result<(), StartError>>,
+}
+
+/// A lane that has been started.
+pub(super) struct LaneRunning {
+    pub(super) decode: JoinHandle<LaneEnd>,
+    pub(super) receive: Option<JoinHandle<SourceEnd>>,
+    /// Hot threads, each of which reports to [`Hot::ready`].
+    pub(super) threads: usize,
+    pub(super) sockets: Option<Arc<[LineCounters]>>,
+    pub(super) facts: Vec<(String, String)>,
+}
+
+type PlannedLane<P> = Lane<P, Writer<Record>, StageRecorder>;
+
+/// Opens a lane's input and starts its threads.
+pub(super) fn start_lane(start: LaneStart, input: &Input) -> Result<LaneRunning, StartError> {
+    match (start.plan.protocol, input) {
+        (ProtocolName::Native, _) => start_protocol::<Native>(start, input),
+        (ProtocolName::Itch50, Input::File(f)) if f.format() == Format::BinaryFile => {
+            start_protocol::<Itch50File>(start, input)
+        }
+        (ProtocolName::Itch50, _) => start_protocol::<Itch50>(start, input),
+    }
+}
+
+fn start_protocol<P: Protocol + 'static>(
+    start: LaneStart,
+    input: &Input,
+) -> Result<LaneRunning, StartError>
+where
+    P::Framing: Default + Send + 'static,
+    P::Decoder: Default + Send + 'static,
+{
+    let time = match input {
+        Input::Live => LaneTime::Received(start.hot.clock.scale()),
+        Input::File(_) => LaneTime::Captured,
+    };
+    let channels = start
+        .setups
+        .into_iter()
+        .map(|setup| (setup, P::Framing::default(), P::Decoder::default()))
+        .collect();
+    let lane = Lane::<P, _, _>::new(
+        channels,
+        start.channels_total,
+        time,
+        start.sample_messages,
+        start.writer,
+        start.recorder,
+    );
+    let (plan, hot) = (start.plan, start.hot);
+    match (input, plan.threads) {
+        (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot),
+        (
+            Input::Live,
+            LaneThreads::Two {
+                receive_core,
+                decode_core,
+            },
+        ) => {
+            let receiver = open_sockets(&plan, &hot)?;
+            let sockets = receiver.counters();
+            let mut facts = buffer_facts(&plan, &receiver);
+            let (producer, ring, decode) =
+                ring_lane(&plan, decode_core, lane, &hot, IdleTime::Passes)?;
+            facts.push(ring_fact(&plan, &ring));
+            let receive = receiver_thread(&plan, receive_core, receiver, producer, hot, |_| {
+                Default::default()
+            })?;
+            Ok(LaneRunning {
+                decode,
+                receive: Some(receive),
+                threads: 2,
+                sockets: Some(sockets),
+                facts,
+            })
+        }
+        (Input::File(file), LaneThreads::One { core }) => {
+            let (file, lines) = (file.clone(), line_map(&plan));
+            let decode = lane_thread(&plan, core, lane, hot, move |lane, hot| {
+                let mut source = CaptureSource::new(&file, lines, hot.clock.clone());
+                let ended = drive(
+                    lane,
+                    &mut source,
+                    IdleTime::StandsStill,
+                    &hot.clock,
+                    &hot.stop,
+                    &hot.gauge,
+                );
+                file_end(ended, source.counters(), source.cut())
+            })?;
+            Ok(LaneRunning {
+                decode,
+                receive: None,
+                threads: 1,
+                sockets: None,
+                facts: Vec::new(),
+            })
+        }
+        (
+            Input::File(file),
+            LaneThreads::Two {
+                receive_core,
+                decode_core,
+            },
+        ) => {
+            let (producer, ring, decode) =
+                ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill)?;
+            let facts = vec![ring_fact(&plan, &ring)];
+            let receive = file_thread(&plan, receive_core, file.clone(), producer, hot)?;
+            Ok(LaneRunning {
+                decode,
+                receive: Some(receive),
+                threads: 2,
+                sockets: None,
+                facts,
+            })
+        }
+    }
+}
+
+fn live_one<P: Protocol + 'static>(
+    plan: &LanePlan,
+    core: Option<usize>,
+    lane: PlannedLane<P>,
+    hot: Hot,
+) -> Result<LaneRunning, StartError>
+where
+    P::Framing: Send + 'static,
+    P::Decoder: Send + 'static,
+{
+    let receiver = open_sockets(plan, &hot)?;
+    let sockets = receiver.counters();
+    let facts = buffer_facts(plan, &receiver);
+    // One poll brings at most one batch, and its slots are free again before the next.
+    let slots = SlotConfig {
+        slots: plan.batch.next_power_of_two(),
+        stride: plan.slot_bytes,
+        batch: plan.batch,
+    };
+    let mut source = Inline::new(receiver, &slots)?;
+    let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
+        let ended = drive(
+            lane,
+            &mut source,
+            IdleTime::Passes,
+            &hot.clock,
+            &hot.stop,
+            &hot.gauge,
+        );
+        SourceEnd {
+            error: ended.err(),
+            ..SourceEnd::default()
+        }
+    })?;
+    Ok(LaneRunning {
+        decode,
+        receive: None,
+        threads: 1,
+        sockets: Some(sockets),
+        facts,
+    })
+}
+
+/// Starts the decoding half of a two-thread lane and returns the ring's other end.
+fn ring_lane<P: Protocol + 'static>(
+    plan: &LanePlan,
+    core: Option<usize>,
+    lane: PlannedLane<P>,
+    hot: &Hot,
+    idle: IdleTime,
+) -> Result<(Producer, RingGauge, JoinHandle<LaneEnd>), StartError>
+where
+    P::Framing: Send + 'static,
+    P::Decoder: Send + 'static,
+{
+    let slots = SlotConfig {
+        slots: plan.ring_slots,
+        stride: plan.slot_bytes,
+        batch: plan.batch.min(plan.ring_slots),
+    };
+    let (producer, mut consumer) = packet_ring(&slots)?;
+    let gauge = producer.gauge();
+    // The receiving thread hears the stop and drains its sockets; the decoding one ends when the ring does.
+    let never = Arc::new(AtomicBool::new(false));
+    let hot = Hot {
+        stop: never,
+        ..hot.clone()
+    };
+    let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
+        let ended = drive(lane, &mut consumer, idle, &hot.clock, &hot.stop, &hot.gauge);
+        SourceEnd {
+            error: ended.err(),
+            ..SourceEnd::default()
+        }
+    })?;
+    Ok((producer, gauge, decode))
+}
+
+fn lane_thread<P: Protocol + 'static>(
+    plan: &LanePlan,
+    core: Option<usize>,
+    mut lane: PlannedLane<P>,
+    hot: Hot,
+    body: impl FnOnce(&mut PlannedLane<P>, &Hot) -> SourceEnd + Send + 'static,
+) -> Result<JoinHandle<LaneEnd>, StartError>
+where
+    P::Framing: Send + 'static,
+    P::Decoder: Send + 'static,
+{
+    hot_thread(plan, "lane", core, hot, move |hot| {
+        let source = body(&mut lane, hot);
+        LaneEnd::of(&lane, source)
+    })
+}
+
+fn receiver_thread<B: RxBackend + Send + 'static>(
+    plan: &LanePlan,
+    core: Option<usize>,
+    mut backend: B,
+    mut producer: Producer,
+    hot: Hot,
+    finish: impl FnOnce(&B) -> SourceEnd + Send + 'static,
+) -> Result<JoinHandle<SourceEnd>, StartError> {
+    hot_thread(plan, "rx", core, hot, move |hot| {
+        let ended = receive(&mut backend, &mut producer, &hot.clock, &hot.stop);
+        SourceEnd {
+            error: ended.err(),
+            ..finish(&backend)
+        }
+    })
+}
+
+fn file_thread(
+    plan: &LanePlan,
+    core: Option<usize>,
+    file: Arc<CaptureFile>,
+    mut producer: Producer,
+    hot: Hot,
+) -> Result<JoinHandle<SourceEnd>, StartError> {
+    let lines = line_map(plan);
+    hot_thread(plan, "rx", core, hot, move |hot| {
+        let mut backend = CaptureBackend::new(&file, lines, hot.clock.clone());
+        let ended = receive(&mut backend, &mut producer, &hot.clock, &hot.stop);
+        file_end(ended, backend.counters(), backend.cut())
+    })
+}
+
+/// A pinned and, where asked, raised thread. It does nothing when it could not be made so: the run is then called off.
+fn hot_thread<T: Default + Send + 'static>(
+    plan: &LanePlan,
+    role: &str,
+    core: Option<usize>,
+    hot: Hot,
+    body: impl FnOnce(&Hot) -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StartError> {
+    let (priority, name) = (plan.priority, plan.name.clone());
+    let thread = Builder::new().name(format!("{role}-{name}"));
+    let spawned = thread.spawn(move || {
+        let settled = settle(&name, core, priority);
+        let failed = settled.is_err();
+        // The starter waits for this; if it has gone, there is nobody left to run for.
+        if hot.ready.send(settled).is_err() || failed {
+            return T::default();
+        }
+        body(&hot)
+    });
+    spawned.map_err(|source| StartError::Thread {
+        lane: plan.name.clone(),
+        source,
+    })
+}
+
+fn settle(lane: &str, core: Option<usize>, priority: Option<u8>) -> Result<(), StartError> {
+    let lane = || lane.to_owned();
+    if let Some(core) = core {
+        pin_current_thread(core).map_err(|source| StartError::Pin {
+            lane: lane(),
+            source,
+        })?;
+    }
+    if let Some(priority) = priority {
+        set_fifo_priority(priority.into()).map_err(|source| StartError::Priority {
+            lane: lane(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+fn open_sockets(plan: &LanePlan, hot: &Hot) -> Result<UdpReceiver, StartError> {
+    let lines: Vec<_> = plan.lines().map(|(_, line)| line.address.clone()).collect();
+    let options = UdpOptions {
+        batch: plan.batch,
+        socket_buffer: plan.socket_buffer,
+        kernel_timestamps: plan.timestamps == Timestamps::Kernel,
+    };
+    Ok(UdpReceiver::open(&lines, options, hot.clock.clone())?)
+}
+
+/// Lines by address. Two lines of one group on different interfaces look the same in a capture: the first stands for both.
+fn line_map(plan: &LanePlan) -> LineMap {
+    let mut seen = Vec::new();
+    for (number, (_, line)) in plan.lines().enumerate() {
+        if seen.iter().all(|&(group, _)| group != line.address.group) {
+            seen.push((line.address.group, number as u16));
+        }
+    }
+    LineMap::new(seen).unwrap_or_default()
+}
+
+fn file_end(ended: Result<(), RxError>, counters: &FileCounters, cut: Option<Cut>) -> SourceEnd {
+    SourceEnd {
+        error: ended.err(),
+        cut,
+        foreign: counters.foreign,
+        skipped: counters
+            .skipped
+            .iter()
+            .map(|(reason, n)| (reason.name(), n))
+            .collect(),
+    }
+}
+
+fn buffer_facts(plan: &LanePlan, receiver: &UdpReceiver) -> Vec<(String, String)> {
+    let lines = plan.lines().zip(receiver.granted());
+    lines
+        .map(|((channel, line), granted)| {
+            let name = format!(
+                "socket buffer {}/{}",
+                plan.channels[channel].name, line.name
+            );
+            (
+                name,
+                format!("{granted} bytes granted, {} asked", plan.socket_buffer),
+            )
+        })
+        .collect()
+}
+
+fn ring_fact(plan: &LanePlan, ring: &RingGauge) -> (String, String) {
+    let (pages, reason) = ring.pages();
+    (
+        format!("packet ring {}", plan.name),
+        format!(
+            "{} slots of {} bytes on {pages:?} pages: {reason}",
+            plan.ring_slots, plan.slot_bytes
+        ),
+    )
+}

@@ -1,0 +1,115 @@
+//! What a lane leaves behind when it ends.
+
+use crate::net::LineCounters;
+use crate::pipeline::Lane;
+use crate::protocol::Protocol;
+use crate::publish::{Digest, Publish};
+use crate::sequence::SequenceStats;
+use feed_common::capture::Cut;
+use feed_common::latency::Probe;
+use feed_common::packet::RxError;
+use std::collections::BTreeMap;
+
+/// Totals of one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LineEnd {
+    /// Frames, heartbeats included.
+    pub packets: u64,
+    /// Messages in them.
+    pub messages: u64,
+    /// Messages it never brought.
+    pub lost: u64,
+    /// Data packets that brought nothing new.
+    pub duplicates: u64,
+    /// Messages it brought before any other line.
+    pub first: u64,
+}
+
+/// Totals of one channel.
+#[derive(Clone, Debug)]
+pub struct ChannelEnd {
+    /// Its name.
+    pub name: String,
+    /// After merging.
+    pub sequence: SequenceStats,
+    /// By line.
+    pub lines: Vec<LineEnd>,
+    /// Over its records.
+    pub digest: Digest,
+}
+
+/// Totals of one lane.
+#[derive(Debug, Default)]
+pub struct LaneEnd {
+    /// By channel.
+    pub channels: Vec<ChannelEnd>,
+    /// Packets taken up.
+    pub packets: u64,
+    /// Messages delivered, each once.
+    pub messages: u64,
+    /// Records published.
+    pub published: u64,
+    /// What was not delivered, by cause.
+    pub drops: BTreeMap<&'static str, u64>,
+    /// What was odd and delivered all the same, by name.
+    pub oddities: BTreeMap<&'static str, u64>,
+    /// How its input ended.
+    pub source: SourceEnd,
+}
+
+/// How a lane's input ended.
+#[derive(Debug, Default)]
+pub struct SourceEnd {
+    /// A receive that failed; `None` when the input ended or the run was stopped.
+    pub error: Option<RxError>,
+    /// From a file: where it was cut.
+    pub cut: Option<Cut>,
+    /// From a file: datagrams of no line of the lane.
+    pub foreign: u64,
+    /// From a file: frames without a datagram, by reason.
+    pub skipped: BTreeMap<&'static str, u64>,
+}
+
+impl LaneEnd {
+    /// Reads a finished lane off.
+    pub fn of<P: Protocol, K: Publish, R: Probe>(lane: &Lane<P, K, R>, source: SourceEnd) -> Self {
+        let channel = |c: &crate::pipeline::Channel<P>| ChannelEnd {
+            name: c.name().to_owned(),
+            sequence: c.sequence(),
+            digest: lane.records().digests()[c.number() as usize],
+            lines: c
+                .lines()
+                .iter()
+                .map(|l| LineEnd {
+                    packets: l.packets,
+                    messages: l.messages,
+                    lost: l.lost(),
+                    duplicates: l.duplicates,
+                    first: l.first,
+                })
+                .collect(),
+        };
+        let mut oddities = BTreeMap::new();
+        for (name, n) in lane.channels().iter().flat_map(|c| c.oddities()) {
+            *oddities.entry(name).or_default() += n;
+        }
+        LaneEnd {
+            channels: lane.channels().iter().map(channel).collect(),
+            packets: lane.packets(),
+            messages: lane.messages(),
+            published: lane.records().published(),
+            drops: lane.drops().by_cause().collect(),
+            oddities,
+            source,
+        }
+    }
+
+    /// Adds what the sockets of the lane dropped.
+    pub fn add_sockets(&mut self, counters: &[LineCounters]) {
+        for line in counters {
+            let counts = line.read();
+            *self.drops.entry("socket_buffer").or_default() += counts.socket_drops;
+            *self.drops.entry("ring_full").or_default() += counts.ring_full;
+        }
+    }
+}

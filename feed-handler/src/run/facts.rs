@@ -1,0 +1,65 @@
+//! Facts that tell one run's figures from another's: the machine, the clocks, the configuration.
+
+use crate::config::{LanePlan, Plan, Timestamps};
+use feed_common::time::{FitQuality, TickScale};
+use std::fs;
+
+/// The machine: processor, cores, kernel.
+pub(super) fn machine() -> Vec<(String, String)> {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus
+        .lines()
+        .find_map(|l| l.strip_prefix("model name")?.split_once(':'))
+        .map_or("unknown processor", |(_, name)| name.trim());
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    vec![
+        ("processor".into(), model.to_owned()),
+        ("cores".into(), cores.to_string()),
+        ("kernel".into(), format!("Linux {}", kernel.trim())),
+    ]
+}
+
+/// Where each lane runs and how it receives.
+pub(super) fn lanes(plan: &Plan) -> Vec<(String, String)> {
+    plan.lanes
+        .iter()
+        .map(|lane| (format!("lane {}", lane.name), describe(lane)))
+        .collect()
+}
+
+fn describe(lane: &LanePlan) -> String {
+    let priority = lane
+        .priority
+        .map_or(String::new(), |p| format!(", SCHED_FIFO {p}"));
+    let stamps = match lane.timestamps {
+        Timestamps::Kernel => "kernel stamps",
+        Timestamps::None => "no kernel stamps",
+    };
+    format!(
+        "{}, {}{priority}, batches of {}, {stamps}",
+        lane.protocol.name(),
+        lane.threads,
+        lane.batch
+    )
+}
+
+/// Which clocks the figures come from and how well they agree.
+pub(super) fn clocks(scale: TickScale, fit: &FitQuality) -> Vec<(String, String)> {
+    let gigahertz = scale.ticks(1_000_000_000) as f64 / 1e9;
+    vec![
+        (
+            "stage clock".into(),
+            format!(
+                "time-stamp counter, {gigahertz:.3} GHz; every figure but receive is a difference of it"
+            ),
+        ),
+        (
+            "kernel to user clock".into(),
+            format!(
+                "line through {} pairs: drift {:+.1} ppm, residual {:.0} ns rms, {:.0} ns at most; {} steps",
+                fit.pairs, fit.drift_ppm, fit.residual_rms, fit.residual_max, fit.steps
+            ),
+        ),
+    ]
+}

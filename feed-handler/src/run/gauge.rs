@@ -1,0 +1,65 @@
+//! What a lane shows of itself while it runs: a few counters that a cold thread may read at any time.
+
+use crate::pipeline::Lane;
+use crate::protocol::Protocol;
+use crate::publish::Publish;
+use feed_common::latency::Probe;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Written by the lane once a batch with plain stores, read by anyone; each counter is exact, together they are a glimpse.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct Gauge {
+    packets: AtomicU64,
+    messages: AtomicU64,
+    published: AtomicU64,
+    lost: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// A reading of a [`Gauge`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Reading {
+    pub packets: u64,
+    pub messages: u64,
+    pub published: u64,
+    /// Messages in holes given up.
+    pub lost: u64,
+    /// Packets, frames and messages not delivered for another reason, the socket's drops left out.
+    pub dropped: u64,
+}
+
+impl Gauge {
+    /// Shows the lane's totals.
+    #[inline]
+    pub fn show<P: Protocol, K: Publish, R: Probe>(&self, lane: &Lane<P, K, R>) {
+        self.packets.store(lane.packets(), Relaxed);
+        self.messages.store(lane.messages(), Relaxed);
+        self.published.store(lane.records().published(), Relaxed);
+        let lost = lane.channels().iter().map(|c| c.sequence().lost).sum();
+        self.lost.store(lost, Relaxed);
+        self.dropped.store(lane.drops().total(), Relaxed);
+    }
+
+    /// The totals last shown.
+    pub fn read(&self) -> Reading {
+        Reading {
+            packets: self.packets.load(Relaxed),
+            messages: self.messages.load(Relaxed),
+            published: self.published.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+        }
+    }
+}
+
+impl std::ops::AddAssign for Reading {
+    fn add_assign(&mut self, other: Reading) {
+        self.packets += other.packets;
+        self.messages += other.messages;
+        self.published += other.published;
+        self.lost += other.lost;
+        self.dropped += other.dropped;
+    }
+}

@@ -1,0 +1,312 @@
+//! A running handler: lanes, the bridge to blocking consumers, and the cold threads around them.
+
+use super::assemble::{Hot, LaneRunning, LaneStart, start_lane};
+use super::clock::Pairing;
+use super::consumers::Consumer;
+use super::end::LaneEnd;
+use super::gauge::{Gauge, Reading};
+use super::start::{Input, StartError, join};
+use crate::config::{Plan, ProtocolName};
+use crate::pipeline::{ChannelSetup, SessionDay};
+use crate::publish::{Bridge, ConsumerStats, Digest};
+use feed_common::capture::Format;
+use feed_common::event::Record;
+use feed_common::latency::recorder::{Collector, pair};
+use feed_common::latency::{Resolution, StageSet};
+use feed_common::ring::{Subscriber, broadcast};
+use feed_common::sys::lock_memory;
+use feed_common::time::{Clock, FitQuality, UnixNanos, Zone};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// Largest latency told apart; longer ones are counted there and as above.
+const HIGHEST_NANOS: u64 = 10_000_000_000;
+
+/// How long an interval waits for a lane that is stalled; its values then come with the next.
+const COLLECT_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// A run in progress.
+pub struct Handler {
+    lanes: Vec<LaneRunning>,
+    collectors: Vec<Collector>,
+    gauges: Vec<Arc<Gauge>>,
+    subscribers: Vec<Subscriber<Record>>,
+    consumers: Vec<Consumer>,
+    bridge: Option<JoinHandle<Vec<ConsumerStats>>>,
+    measuring: Vec<JoinHandle<u64>>,
+    pairing: Pairing,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+    facts: Vec<(String, String)>,
+    interval: StageSet,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// By lane.
+    pub lanes: Vec<LaneEnd>,
+    /// Consumers on queues.
+    pub consumers: Vec<ConsumerStats>,
+    /// How well the two clocks were fitted.
+    pub clocks: FitQuality,
+    /// The last interval of every lane.
+    pub last: StageSet,
+    /// What the system granted: buffers, pages.
+    pub facts: Vec<(String, String)>,
+}
+
+impl Outcome {
+    /// The digest of all records.
+    pub fn record_digest(&self) -> Digest {
+        let channels = self.lanes.iter().flat_map(|l| &l.channels);
+        Digest::combine(channels.map(|c| (c.name.as_str(), c.digest)))
+    }
+}
+
+impl Handler {
+    /// Opens everything the plan names and starts its lanes. An error means that nothing runs.
+    pub fn start(plan: &Plan, input: &Input) -> Result<Handler, StartError> {
+        if let Input::File(file) = input {
+            let one =
+                plan.channels().count() == 1 && plan.lanes[0].protocol == ProtocolName::Itch50;
+            if file.format() == Format::BinaryFile && !one {
+                return Err(StartError::BinaryFileChannels);
+            }
+        }
+        if plan.lock_memory {
+            lock_memory()?;
+        }
+        let clock = Clock::new();
+        let (pairing, fit) =
+            Pairing::start(clock.clone()).map_err(|source| StartError::Thread {
+                lane: "clock".into(),
+                source,
+            })?;
+        let resolution = Resolution::new(HIGHEST_NANOS, plan.latency.digits)?;
+        let (ready, threads_ready) = mpsc::channel();
+        let mut handler = Handler {
+            lanes: Vec::new(),
+            collectors: Vec::new(),
+            gauges: Vec::new(),
+            subscribers: Vec::new(),
+            consumers: Vec::new(),
+            bridge: None,
+            measuring: Vec::new(),
+            pairing,
+            clock: clock.clone(),
+            stop: Arc::default(),
+            facts: Vec::new(),
+            interval: StageSet::new(resolution),
+        };
+        // From here on an error must end what has been started.
+        match handler.start_lanes(plan, input, resolution, fit, ready, threads_ready) {
+            Ok(()) => Ok(handler),
+            Err(e) => {
+                handler.finish();
+                Err(e)
+            }
+        }
+    }
+
+    fn start_lanes(
+        &mut self,
+        plan: &Plan,
+        input: &Input,
+        resolution: Resolution,
+        fit: feed_common::time::FitReader,
+        ready: mpsc::Sender<Result<(), StartError>>,
+        threads_ready: mpsc::Receiver<Result<(), StartError>>,
+    ) -> Result<(), StartError> {
+        let today = UnixNanos::now();
+        let mut writers = Vec::new();
+        for lane in &plan.lanes {
+            let writer = broadcast::<Record>(plan.publish_slots)?;
+            let (pages, reason) = writer.pages();
+            let fact = format!(
+                "{} records on {pages:?} pages: {reason}",
+                plan.publish_slots
+            );
+            self.facts
+                .push((format!("broadcast ring {}", lane.name), fact));
+            self.subscribers.push(writer.subscriber());
+            writers.push(writer);
+        }
+        // Consumers are there before the first record.
+        self.start_bridge(plan)?;
+        let mut number = 0;
+        for (lane, writer) in plan.lanes.iter().zip(writers) {
+            let setups = lane.channels.iter().map(|channel| {
+                number += 1;
+                ChannelSetup {
+                    name: channel.name.clone(),
+                    number: number - 1,
+                    lines: channel.lines.len(),
+                    window_nanos: channel.reorder_window.as_nanos() as u64,
+                    stash_slots: channel.stash_packets,
+                    stash_slot_bytes: lane.slot_bytes,
+                    day: session_day(plan, lane.protocol, input, today),
+                }
+            });
+            let (recorder, collector) = pair(resolution, self.clock.clone());
+            let gauge = Arc::new(Gauge::default());
+            let start = LaneStart {
+                setups: setups.collect(),
+                plan: lane.clone(),
+                channels_total: plan.channels().count(),
+                sample_messages: plan.latency.sample_messages,
+                writer,
+                recorder: recorder.with_fit(fit.clone()),
+                hot: Hot {
+                    clock: self.clock.clone(),
+                    stop: self.stop.clone(),
+                    gauge: gauge.clone(),
+                    ready: ready.clone(),
+                },
+            };
+            let running = start_lane(start, input)?;
+            self.facts.extend(running.facts.iter().cloned());
+            self.lanes.push(running);
+            self.collectors.push(collector);
+            self.gauges.push(gauge);
+        }
+        let threads: usize = self.lanes.iter().map(|l| l.threads).sum();
+        // Every thread reports before it does anything else, so this ends.
+        threads_ready.iter().take(threads).collect()
+    }
+
+    fn start_bridge(&mut self, plan: &Plan) -> Result<(), StartError> {
+        if plan.consumers.is_empty() {
+            return Ok(());
+        }
+        let mut bridge = Bridge::new(self.subscribers.iter().map(Subscriber::from_now).collect());
+        for consumer in &plan.consumers {
+            let receiver = bridge.consumer(&consumer.name, consumer.queue, &consumer.lanes);
+            self.consumers.push(Consumer::new(&consumer.name, receiver));
+        }
+        let thread = Builder::new()
+            .name("bridge".into())
+            .spawn(move || bridge.run());
+        self.bridge = Some(thread.map_err(|source| StartError::Thread {
+            lane: "bridge".into(),
+            source,
+        })?);
+        Ok(())
+    }
+
+    /// The blocking consumers' receiving ends, once.
+    pub fn take_consumers(&mut self) -> Vec<Consumer> {
+        std::mem::take(&mut self.consumers)
+    }
+
+    /// Starts a thread for every blocking consumer that nobody has taken, which takes its records and measures when it
+    /// had them.
+    pub fn measure_consumers(&mut self) -> Result<(), StartError> {
+        for consumer in std::mem::take(&mut self.consumers) {
+            let (recorder, collector) = pair(self.interval.resolution(), self.clock.clone());
+            let name = consumer.name.clone();
+            let thread = Builder::new()
+                .name(format!("consumer-{name}"))
+                .spawn(move || consumer.measure(recorder));
+            self.measuring
+                .push(thread.map_err(|source| StartError::Thread { lane: name, source })?);
+            self.collectors.push(collector);
+        }
+        Ok(())
+    }
+
+    /// Makes polling readers of each lane's records.
+    pub fn subscribers(&self) -> &[Subscriber<Record>] {
+        &self.subscribers
+    }
+
+    /// The clock all stamps of this run are read from.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Asks the lanes to drain and end.
+    pub fn stop(&self) {
+        self.stop.store(true, Relaxed);
+    }
+
+    /// True when every lane has ended, because its input did or because it was stopped.
+    pub fn is_finished(&self) -> bool {
+        self.lanes.iter().all(|l| l.decode.is_finished())
+    }
+
+    /// What the lanes have counted so far.
+    pub fn reading(&self) -> Reading {
+        let mut sum = Reading::default();
+        self.gauges.iter().for_each(|g| sum += g.read());
+        sum
+    }
+
+    /// Ends the running latency interval of every lane and returns their sum.
+    pub fn interval(&mut self) -> &StageSet {
+        self.interval.reset();
+        self.collectors.iter_mut().for_each(Collector::ask);
+        for collector in &mut self.collectors {
+            if let Some(set) = collector.collect(COLLECT_TIMEOUT).interval() {
+                self.interval.add(set);
+            }
+        }
+        &self.interval
+    }
+
+    /// Stops what still runs, waits for it, and says what it came to.
+    pub fn finish(mut self) -> Outcome {
+        self.stop();
+        let mut lanes: Vec<LaneEnd> = self.lanes.drain(..).map(join_lane).collect();
+        // Lanes of one file each walk the whole of it: what is another lane's is foreign to nobody.
+        let packets: Vec<u64> = lanes.iter().map(|l| l.packets).collect();
+        for (i, lane) in lanes.iter_mut().enumerate() {
+            let others: u64 = packets.iter().sum::<u64>() - packets[i];
+            lane.source.foreign = lane.source.foreign.saturating_sub(others);
+        }
+        drop(std::mem::take(&mut self.consumers));
+        let bridge = self.bridge.take().map(join);
+        self.measuring.drain(..).for_each(|m| {
+            join(m);
+        });
+        self.interval();
+        Outcome {
+            lanes,
+            consumers: bridge.unwrap_or_default(),
+            clocks: self.pairing.finish(),
+            last: self.interval,
+            facts: self.facts,
+        }
+    }
+}
+
+fn join_lane(running: LaneRunning) -> LaneEnd {
+    let received = running.receive.map(join);
+    let mut end = join(running.decode);
+    if let Some(received) = received {
+        let error = end.source.error.take();
+        end.source = received;
+        end.source.error = end.source.error.or(error);
+    }
+    if let Some(sockets) = running.sockets {
+        end.add_sockets(&sockets);
+    }
+    end
+}
+
+/// Where the dates of a lane's times since midnight come from: the configuration, else the first packet's own time
+/// (from a file) or today (live).
+fn session_day(plan: &Plan, protocol: ProtocolName, input: &Input, today: UnixNanos) -> SessionDay {
+    let zone = plan.session.zone.unwrap_or(match protocol {
+        ProtocolName::Itch50 => Zone::UsEastern,
+        ProtocolName::Native => Zone::Utc,
+    });
+    match (plan.session.date, input) {
+        (Some(date), _) => SessionDay::Midnight(zone.midnight(date)),
+        (None, Input::Live) => SessionDay::Midnight(zone.midnight(zone.date_of(today))),
+        (None, Input::File(_)) => SessionDay::FirstPacket(zone),
+    }
+}

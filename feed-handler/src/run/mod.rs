@@ -1,0 +1,26 @@
+//! The live process: a plan put on threads.
+//!
+//! [`Handler::start`] opens everything and starts the lanes; the caller polls it for intervals, takes consumers'
+//! receivers and ends it. [`supervise`] does so with progress, signals and outputs. `assemble` holds the one match from the plan to concrete
+//! types, `hot` the loops of the hot threads.
+
+mod assemble;
+mod clock;
+mod consumers;
+mod end;
+mod facts;
+mod gauge;
+mod handler;
+mod hot;
+mod outputs;
+mod start;
+mod supervise;
+
+pub use consumers::Consumer;
+pub use end::{ChannelEnd, LaneEnd, LineEnd};
+pub use gauge::{Gauge, Reading};
+pub use handler::{Handler, Outcome};
+pub use hot::{IdleTime, drive, receive};
+pub use outputs::{OutputError, Recorded};
+pub use start::{Input, StartError};
+pub use supervise::{Until, supervise};

@@ -1,0 +1,246 @@
+//! What a run writes: the interval log as it goes, the summary and the report at the end.
+
+use super::facts;
+use super::handler::Outcome;
+use crate::config::Plan;
+use crate::report::{self, Consumer, IntervalPoint, Line, RunReport, Sequence, WriteError};
+use feed_common::latency::cost::Cost;
+use feed_common::latency::log::LogWriter;
+use feed_common::latency::summary::StageTotals;
+use feed_common::latency::{Resolution, StageSet};
+use feed_common::time::{Clock, UnixNanos};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Why outputs could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The folder or the interval log.
+    #[error("cannot write {}: {source}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The summary or the report.
+    #[error(transparent)]
+    Report(#[from] WriteError),
+}
+
+/// Collects a run's intervals and writes its folder.
+pub struct Recorded {
+    report: RunReport,
+    totals: StageTotals,
+    dir: Option<PathBuf>,
+    /// The log's file until the run has started: what an earlier run wrote into it stays until then.
+    opened: Option<File>,
+    log: Option<LogWriter<BufWriter<File>>>,
+    /// The first failure of the log; the run goes on without it, and the failure is told at the end.
+    failed: Option<OutputError>,
+    started: Instant,
+    started_at: UnixNanos,
+    last: Duration,
+    nothing: IntervalPoint,
+}
+
+impl Recorded {
+    /// Begins the record of a run of `command`, in `dir` if there is one. The folder is made and tried at once, so that
+    /// a folder that cannot be written is known before the run and not after it.
+    pub fn begin(
+        command: &str,
+        resolution: Resolution,
+        dir: Option<&Path>,
+    ) -> Result<Recorded, OutputError> {
+        let started_at = UnixNanos::now();
+        let opened = dir.map(open_log).transpose()?;
+        let mut report = RunReport::default();
+        report.run.set("command", command.to_owned());
+        report.run.set("start", started_at.to_string());
+        for (name, fact) in facts::machine() {
+            report.run.set(name, fact);
+        }
+        Ok(Recorded {
+            report,
+            totals: StageTotals::new(resolution),
+            dir: dir.map(Path::to_owned),
+            opened,
+            log: None,
+            failed: None,
+            started: Instant::now(),
+            started_at,
+            last: Duration::ZERO,
+            nothing: IntervalPoint::default(),
+        })
+    }
+
+    /// Adds a fact of the run.
+    pub fn fact(&mut self, name: &str, value: String) {
+        self.report.run.set(name, value);
+    }
+
+    /// The run has started, and nothing will call it off any more: the log begins.
+    pub(super) fn started(&mut self, clock: &Clock) {
+        self.fact("instruments", Cost::measure(clock).to_string());
+        let Some(file) = self.opened.take() else {
+            return;
+        };
+        let command = self.report.run.get("command").cloned().unwrap_or_default();
+        let begun = file
+            .set_len(0)
+            .and_then(|()| LogWriter::begin(BufWriter::new(file), self.started_at, &[&command]));
+        match begun {
+            Ok(log) => self.log = Some(log),
+            Err(source) => self.fail(source),
+        }
+    }
+
+    /// Time since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Takes up an interval that ends now.
+    pub fn interval(&mut self, set: &StageSet) {
+        let now = self.elapsed();
+        let (start, length) = (self.last, now - self.last);
+        self.last = now;
+        self.totals.add(set);
+        self.report.push_interval(start, length, set);
+        if let Some(log) = &mut self.log {
+            let at = |t: Duration| UnixNanos(self.started_at.0 + t.as_nanos() as u64);
+            if let Err(source) = log.write_set(set, at(start), at(now), None) {
+                self.log = None;
+                self.fail(source);
+            }
+        }
+    }
+
+    /// The figures of the interval last taken up; empty before the first.
+    pub fn last_interval(&self) -> &IntervalPoint {
+        self.report.timeline.last().unwrap_or(&self.nothing)
+    }
+
+    /// Completes the report with what the run came to.
+    pub fn complete(&mut self, plan: &Plan, clock: &Clock, outcome: &Outcome) {
+        self.interval(&outcome.last);
+        let facts = facts::lanes(plan)
+            .into_iter()
+            .chain(outcome.facts.iter().cloned())
+            .chain(facts::clocks(clock.scale(), &outcome.clocks));
+        for (name, fact) in facts {
+            self.report.run.set(name, fact);
+        }
+        self.report
+            .run
+            .set("duration", format!("{:.3} s", self.elapsed().as_secs_f64()));
+        self.report.set_latency(&self.totals);
+        self.report.record_digest = Some(outcome.record_digest().to_string());
+        self.report.consumers = outcome
+            .consumers
+            .iter()
+            .map(|c| Consumer {
+                name: c.name.clone(),
+                taken: c.delivered,
+                lost: c.lost,
+            })
+            .collect();
+        fill_counts(&mut self.report, plan, outcome);
+    }
+
+    /// The report so far.
+    pub fn report(&self) -> &RunReport {
+        &self.report
+    }
+
+    /// Writes the folder, and says what of it could not be written.
+    pub fn write(mut self) -> Result<Option<PathBuf>, OutputError> {
+        let Some(dir) = self.dir.clone() else {
+            return Ok(None);
+        };
+        if let Some(log) = self.log.take()
+            && let Err(source) = log.finish().and_then(|mut out| out.flush())
+        {
+            self.fail(source);
+        }
+        report::write_run(&dir, &self.report)?;
+        match self.failed {
+            Some(failed) => Err(failed),
+            None => Ok(Some(dir)),
+        }
+    }
+
+    fn fail(&mut self, source: io::Error) {
+        let path = self.dir.as_deref().unwrap_or(Path::new(".")).join(LOG);
+        self.failed.get_or_insert(OutputError::Log { path, source });
+    }
+}
+
+const LOG: &str = "latency.hlog";
+
+/// Opens a run's log for writing, which shows whether the folder can be written, and leaves it as it is.
+fn open_log(dir: &Path) -> Result<File, OutputError> {
+    let failed = |path: &Path, source| OutputError::Log {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(dir).map_err(|e| failed(dir, e))?;
+    let path = dir.join(LOG);
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path);
+    file.map_err(|e| failed(&path, e))
+}
+
+fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
+    let mut sequence = Sequence::default();
+    for (lane_plan, lane) in plan.lanes.iter().zip(&outcome.lanes) {
+        report.packets += lane.packets;
+        report.messages += lane.messages;
+        report.published += lane.published;
+        for (cause, &n) in &lane.drops {
+            add(report, cause, n);
+        }
+        add(report, "foreign", lane.source.foreign);
+        for (name, &n) in &lane.oddities {
+            let known = report.oddities.get(name).copied().unwrap_or(0);
+            report.oddities.set(*name, known + n);
+        }
+        for (channel_plan, channel) in lane_plan.channels.iter().zip(&lane.channels) {
+            let s = channel.sequence;
+            sequence.gaps += s.gaps;
+            sequence.lost += s.lost;
+            sequence.duplicates += s.duplicates;
+            sequence.recovered += s.recovered;
+            sequence.restarts += s.restarts;
+            for (line_plan, line) in channel_plan.lines.iter().zip(&channel.lines) {
+                report.lines.push(Line {
+                    channel: channel.name.clone(),
+                    line: line_plan.name.clone(),
+                    group: line_plan.address.group.to_string(),
+                    packets: line.packets,
+                    messages: line.messages,
+                    lost: line.lost,
+                    duplicates: line.duplicates,
+                    first: line.first,
+                });
+            }
+        }
+    }
+    // Every lane of a file walks all of it: frames without a datagram are the same ones.
+    if let Some(first) = outcome.lanes.first() {
+        for (reason, &n) in &first.source.skipped {
+            add(report, reason, n);
+        }
+    }
+    report.sequence = sequence;
+}
+
+fn add(report: &mut RunReport, cause: &str, n: u64) {
+    let known = report.drops.get(cause).copied().unwrap_or(0);
+    report.drops.set(cause, known + n);
+}

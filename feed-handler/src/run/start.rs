@@ -1,0 +1,74 @@
+//! What a run starts from, and why it may not start.
+
+use crate::net::SocketError;
+use feed_common::capture::CaptureFile;
+use feed_common::latency::ResolutionError;
+use feed_common::ring::{RingError, SlotError};
+use feed_common::sys::{AffinityError, MemlockError, PriorityError};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Where a run's packets come from.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The plan's lines.
+    Live,
+    /// A capture of them.
+    File(Arc<CaptureFile>),
+}
+
+/// Why a run did not start. Nothing is left running.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A line could not be opened.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// A packet ring could not be made.
+    #[error(transparent)]
+    Slots(#[from] SlotError),
+    /// The broadcast ring could not be made.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// The histograms cannot be had.
+    #[error(transparent)]
+    Resolution(#[from] ResolutionError),
+    /// Memory is not locked.
+    #[error(transparent)]
+    Memory(#[from] MemlockError),
+    /// A thread is not on its core.
+    #[error("lane {lane}: {source}")]
+    Pin {
+        /// The lane.
+        lane: String,
+        /// What the system said.
+        source: AffinityError,
+    },
+    /// A thread does not have its priority.
+    #[error("lane {lane}: {source}")]
+    Priority {
+        /// The lane.
+        lane: String,
+        /// What the system said.
+        source: PriorityError,
+    },
+    /// The system gave no thread.
+    #[error("lane {lane}: cannot start a thread: {source}")]
+    Thread {
+        /// The lane.
+        lane: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file without addresses and a plan with several channels do not go together.
+    #[error(
+        "a BinaryFILE has no groups: the configuration must have exactly one itch50 channel and no other"
+    )]
+    BinaryFileChannels,
+}
+
+/// A thread's result; its panic goes on in this one.
+pub(super) fn join<T>(thread: JoinHandle<T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}

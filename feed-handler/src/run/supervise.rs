@@ -1,0 +1,90 @@
+//! The cold loop around a running handler: intervals, progress, signals, time limits.
+
+use super::handler::{Handler, Outcome};
+use super::outputs::Recorded;
+use super::start::{Input, StartError};
+use crate::config::Plan;
+use crate::report::terminal::{Progress, progress};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+/// How often progress is told and an interval ends.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the loop sleeps between looks at whether it is over.
+const NAP: Duration = Duration::from_millis(10);
+
+/// When a run ends, besides at the end of its input.
+#[derive(Clone, Debug)]
+pub struct Until {
+    /// After this long.
+    pub duration: Option<Duration>,
+    /// When this is set: by a signal, or by whoever sends what is received.
+    pub flag: Arc<AtomicBool>,
+}
+
+impl Until {
+    /// Ends at SIGINT and SIGTERM. A second signal ends the process at once.
+    pub fn signalled(duration: Option<Duration>) -> io::Result<Until> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // Order matters: the second looks at the flag before the first sets it.
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, flag.clone())?;
+            signal_hook::flag::register(signal, flag.clone())?;
+        }
+        Ok(Until { duration, flag })
+    }
+}
+
+/// Runs a plan to its end, telling progress on standard error, and completes `recorded`.
+pub fn supervise(
+    plan: &Plan,
+    input: &Input,
+    until: &Until,
+    recorded: &mut Recorded,
+    started: impl FnOnce(&Handler),
+) -> Result<Outcome, StartError> {
+    let mut handler = Handler::start(plan, input)?;
+    if let Err(e) = handler.measure_consumers() {
+        handler.finish();
+        return Err(e);
+    }
+    recorded.started(handler.clock());
+    started(&handler);
+    let (mut next, mut before) = (recorded.elapsed() + INTERVAL, handler.reading());
+    while !handler.is_finished() {
+        std::thread::sleep(NAP);
+        let now = recorded.elapsed();
+        if until.flag.load(Relaxed) || until.duration.is_some_and(|d| now >= d) {
+            break;
+        }
+        if now < next {
+            continue;
+        }
+        next += INTERVAL;
+        let set = handler.interval();
+        recorded.interval(set);
+        let reading = handler.reading();
+        let this = Progress {
+            elapsed: now,
+            packets: reading.packets - before.packets,
+            messages: reading.messages - before.messages,
+            lost: reading.lost,
+            dropped: reading.dropped,
+        };
+        // Progress is a courtesy; a closed standard error ends nothing.
+        let _ = writeln!(
+            io::stderr(),
+            "{}",
+            progress(&this, recorded.last_interval())
+        );
+        before = reading;
+    }
+    let clock = handler.clock().clone();
+    let outcome = handler.finish();
+    recorded.complete(plan, &clock, &outcome);
+    Ok(outcome)
+}

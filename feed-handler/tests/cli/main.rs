@@ -1,0 +1,11 @@
+//! The program as its users meet it: facts, exit statuses, and what it says about input that is not as it should be.
+//!
+//! Every run of the program is held to three things besides what its test asks: it ends within a minute, it does not
+//! panic, and a status other than 0 comes with a reason.
+
+mod files;
+mod output;
+mod packets;
+mod start;
+mod support;
+mod usage;

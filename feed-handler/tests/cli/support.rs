@@ -1,0 +1,182 @@
+//! The program run with arguments, and the files it is given.
+
+use feed_common::capture::PcapWriter;
+use feed_common::time::UnixNanos;
+use feed_common::wire::frame::UdpFlow;
+use feed_replay::synth::{Protocol, Recording, Spec};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_feed-handler");
+
+/// How long a run may take before it is ended and the test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Group and port of the captures made here.
+pub const GROUP: &str = "239.192.50.1:26477";
+
+/// A directory that goes away with the test.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "feed-handler-cli-{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Scratch(path)
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes a file and returns its path.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    /// The facts it printed.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e} in {self:?}"))
+    }
+
+    /// Holds the status and a part of what it said on standard error.
+    #[track_caller]
+    pub fn is(&self, status: i32, said: &str) -> &Ended {
+        assert_eq!(self.status, status, "{self:?}");
+        assert!(self.err.contains(said), "no `{said}` in {self:?}");
+        self
+    }
+
+    /// Done, with nothing to say.
+    #[track_caller]
+    pub fn is_quiet(&self) -> &Ended {
+        assert_eq!((self.status, self.err.as_str()), (0, ""), "{self:?}");
+        self
+    }
+}
+
+/// Runs the program.
+#[track_caller]
+pub fn feed_handler(arguments: &[&str]) -> Ended {
+    run(Command::new(PROGRAM).args(arguments), b"")
+}
+
+/// Runs a command with `input` on its standard input.
+#[track_caller]
+pub fn run(command: &mut Command, input: &[u8]) -> Ended {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let out = collect(child.stdout.take().unwrap());
+    let err = collect(child.stderr.take().unwrap());
+    // A program that does not read it closes it; that is its right.
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    let ended = Ended {
+        status: wait(&mut child),
+        out: out.join().unwrap(),
+        err: err.join().unwrap(),
+    };
+    assert!(!ended.err.contains("panicked"), "{ended:?}");
+    assert!(
+        ended.status == 0 || !ended.err.trim().is_empty(),
+        "{ended:?}"
+    );
+    ended
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    })
+}
+
+/// The exit status; -1 for a death by signal.
+#[track_caller]
+pub fn wait(child: &mut Child) -> i32 {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code().unwrap_or(-1);
+        }
+        if since.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("still running after {PATIENCE:?}");
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A capture of packets, each in a frame of its own, a microsecond apart.
+pub fn pcap<'a>(packets: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+    let mut out = PcapWriter::new(Vec::new()).unwrap();
+    for (i, (group, payload)) in packets.into_iter().enumerate() {
+        out.frame(time(i), &frame(group, payload)).unwrap();
+    }
+    out.finish().unwrap()
+}
+
+/// When frame `i` was captured.
+pub fn time(i: usize) -> UnixNanos {
+    UnixNanos(1_795_000_000_000_000_000 + i as u64 * 1_000)
+}
+
+/// The frame of a packet to a group.
+pub fn frame(group: &str, payload: &[u8]) -> Vec<u8> {
+    let sender: SocketAddrV4 = "192.0.2.10:26400".parse().unwrap();
+    let mut frame = Vec::new();
+    let flow = UdpFlow::multicast(sender, group.parse().unwrap());
+    flow.encode(payload, 1, &mut frame).unwrap();
+    frame
+}
+
+/// A made session of ITCH 5.0 as a capture.
+pub fn session(messages: u64) -> Vec<u8> {
+    let (session, _) = Recording::of(&Spec::new(Protocol::Itch50, messages, 7)).unwrap();
+    pcap(session.packets().map(|p| (GROUP, p.payload)))
+}
+
+/// A configuration of one lane and one channel with one line.
+pub fn configuration(protocol: &str, group: &str, lane: &str) -> String {
+    format!(
+        "[[lane]]\nname = \"l\"\n{lane}\n[[channel]]\nname = \"c\"\nprotocol = \"{protocol}\"\nlane = \"l\"\n\
+         lines = [{{ name = \"A\", group = \"{group}\", interface = \"lo\" }}]\n"
+    )
+}

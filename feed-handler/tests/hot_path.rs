@@ -1,0 +1,495 @@
+//! After warm-up the hot threads do not allocate: the loops of `run` under an allocator that counts.
+//!
+//! The counter is armed inside the hot thread once it has seen [`WARM_UP`] packets, and read when its loop has ended.
+//! Everything a lane does is in play meanwhile: two lossy lines, packets that wait for the other line, holes given up,
+//! records for readers, latency intervals collected by another thread.
+
+mod sessions;
+
+use feed_common::capture::CaptureFile;
+use feed_common::event::Record;
+use feed_common::latency::Resolution;
+use feed_common::latency::recorder::{Collected, Collector, StageRecorder, pair};
+use feed_common::packet::{PacketSource, RxBackend, RxError, SlotWriter};
+use feed_common::ring::{Inline, Reader, SlotConfig, Subscriber, Writer, broadcast, packet_ring};
+use feed_common::time::{Clock, ClockFit, ClockPair, FitWriter, UnixNanos, shared_line};
+use feed_handler::net::file::{CaptureBackend, CaptureSource, LineMap};
+use feed_handler::net::{LineAddress, UdpOptions, UdpReceiver};
+use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
+use feed_handler::protocol::Protocol;
+use feed_handler::protocol::itch50::Itch50;
+use feed_handler::protocol::native::Native;
+use feed_handler::run::{Gauge, IdleTime, drive, receive};
+use feed_replay::schedule::Speed;
+use feed_replay::send::{Interface, Sender, SenderOptions, replay};
+use feed_replay::synth::{Layout, Protocol as Made};
+use sessions::{Faults, Feed, GROUPS};
+use std::alloc::{GlobalAlloc, Layout as Memory, System};
+use std::cell::Cell;
+use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+/// Packets a hot thread sees before it is watched.
+const WARM_UP: usize = 300;
+
+const FAULTS: Faults = Faults {
+    per_line: 300,
+    hole_every: 500,
+    skew: 40_000,
+};
+
+/// Shorter than the session, so that holes are given up while it runs.
+const WINDOW: Duration = Duration::from_millis(2);
+
+#[test]
+fn the_counter_sees_an_allocation_inside_the_loop() {
+    let feed = feed(Made::Itch50);
+    let (file, lines) = (capture(&feed), line_map());
+    let rig = Rig::<Itch50>::new(LaneTime::Captured);
+    let source = Allocating(CaptureSource::new(&file, lines, rig.clock.clone()));
+    let never = AtomicBool::new(false);
+    let (counted, _) = rig.run(|lane, hot| hot.decode(lane, source, IdleTime::StandsStill, &never));
+    assert!(counted > 2, "{counted}: each poll took memory and freed it");
+}
+
+#[test]
+fn itch_from_a_file() {
+    from_file::<Itch50>(Made::Itch50);
+}
+
+#[test]
+fn native_from_a_file() {
+    from_file::<Native>(Made::Native(Layout::Mixed));
+}
+
+#[test]
+fn itch_from_sockets() {
+    from_sockets::<Itch50>(Made::Itch50);
+}
+
+#[test]
+fn native_from_sockets() {
+    from_sockets::<Native>(Made::Native(Layout::Mixed));
+}
+
+fn feed(protocol: Made) -> Feed {
+    Feed::new(protocol, 30_000, 11, FAULTS)
+}
+
+fn capture(feed: &Feed) -> CaptureFile {
+    CaptureFile::from_memory("capture", feed.capture()).unwrap()
+}
+
+fn line_map() -> LineMap {
+    LineMap::new(GROUPS.into_iter().zip(0..)).unwrap()
+}
+
+fn from_file<P: Protocol>(protocol: Made)
+where
+    P::Framing: Default + Send,
+    P::Decoder: Default + Send,
+{
+    let feed = feed(protocol);
+    let file = capture(&feed);
+    let never = AtomicBool::new(false);
+    let check = |layout, (counted, seen): (u64, Seen)| {
+        assert_eq!(counted, 0, "{layout}: the decoding thread allocated");
+        assert_eq!(seen.gaps, feed.holes.len() as u64, "{layout}");
+        assert_eq!(seen.lost, feed.left_out, "{layout}");
+        seen.check(layout);
+    };
+
+    let rig = Rig::<P>::new(LaneTime::Captured);
+    let source = CaptureSource::new(&file, line_map(), rig.clock.clone());
+    check(
+        "one thread",
+        rig.run(|lane, hot| hot.decode(lane, source, IdleTime::StandsStill, &never)),
+    );
+
+    let rig = Rig::<P>::new(LaneTime::Captured);
+    let (mut producer, consumer) = packet_ring(&SlotConfig::default()).unwrap();
+    let (clock, file, stop) = (rig.clock.clone(), &file, &never);
+    thread::scope(|scope| {
+        let receiving = scope.spawn(move || {
+            let backend = CaptureBackend::new(file, line_map(), clock.clone());
+            receive_counted(backend, &mut producer, &clock, stop)
+        });
+        check(
+            "two threads",
+            rig.run(|lane, hot| hot.decode(lane, consumer, IdleTime::StandsStill, stop)),
+        );
+        assert_eq!(
+            receiving.join().unwrap(),
+            0,
+            "the receiving thread allocated"
+        );
+    });
+}
+
+fn from_sockets<P: Protocol>(protocol: Made)
+where
+    P::Framing: Default + Send,
+    P::Decoder: Default + Send,
+{
+    let feed = feed(protocol);
+    let open = |clock: &Clock| {
+        let lines = [free_port(), free_port()].map(|group| LineAddress {
+            group,
+            interface: None,
+            source: None,
+        });
+        let options = UdpOptions {
+            batch: 32,
+            socket_buffer: 4 << 20,
+            kernel_timestamps: true,
+        };
+        let receiver = UdpReceiver::open(&lines, options, clock.clone()).unwrap();
+        (receiver, lines.map(|line| line.group))
+    };
+    let slots = SlotConfig {
+        slots: 64,
+        stride: 2048,
+        batch: 64,
+    };
+
+    let rig = Rig::<P>::new(LaneTime::Received(Clock::new().scale()));
+    let (receiver, to) = open(&rig.clock);
+    let source = Inline::new(receiver, &slots).unwrap();
+    let stop = AtomicBool::new(false);
+    let (stop, feed) = (&stop, &feed);
+    thread::scope(|scope| {
+        scope.spawn(move || send(feed, to, stop));
+        let (counted, seen) = rig.run(|lane, hot| hot.decode(lane, source, IdleTime::Passes, stop));
+        assert_eq!(counted, 0, "one thread: the lane allocated");
+        seen.check_live("one thread");
+    });
+
+    let rig = Rig::<P>::new(LaneTime::Received(Clock::new().scale()));
+    let (receiver, to) = open(&rig.clock);
+    let (mut producer, consumer) = packet_ring(&SlotConfig::default()).unwrap();
+    let (clock, stop, never) = (
+        rig.clock.clone(),
+        &AtomicBool::new(false),
+        &AtomicBool::new(false),
+    );
+    thread::scope(|scope| {
+        let receiving = scope.spawn(move || receive_counted(receiver, &mut producer, &clock, stop));
+        scope.spawn(move || send(feed, to, stop));
+        let (counted, seen) =
+            rig.run(|lane, hot| hot.decode(lane, consumer, IdleTime::Passes, never));
+        assert_eq!(counted, 0, "two threads: the decoding thread allocated");
+        assert_eq!(
+            receiving.join().unwrap(),
+            0,
+            "the receiving thread allocated"
+        );
+        seen.check_live("two threads");
+    });
+}
+
+/// An address of this machine that nobody listens on.
+fn free_port() -> SocketAddrV4 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, socket.local_addr().unwrap().port())
+}
+
+/// Sends the feed on its schedule, then sets `stop`.
+fn send(feed: &Feed, to: [SocketAddrV4; 2], stop: &AtomicBool) {
+    let lo = Interface::named("lo").unwrap();
+    let senders = to.map(|to| Sender::open(to, &lo, SenderOptions::default()).unwrap());
+    let sent = replay(
+        feed.outgoing(),
+        &senders,
+        Speed::ORIGINAL,
+        &AtomicBool::new(false),
+    );
+    thread::sleep(Duration::from_millis(20));
+    stop.store(true, Relaxed);
+    assert_eq!(sent.unwrap().packets, feed.carried().count() as u64);
+}
+
+fn receive_counted<B: RxBackend, W: SlotWriter>(
+    backend: B,
+    slots: &mut W,
+    clock: &Clock,
+    stop: &AtomicBool,
+) -> u64 {
+    let mut backend = Watched::new(backend);
+    receive(&mut backend, slots, clock, stop).unwrap();
+    counter::disarm()
+}
+
+/// A lane and everything around it that touches its memory while it runs.
+struct Rig<P: Protocol> {
+    clock: Clock,
+    lane: Lane<P, Writer<Record>, StageRecorder>,
+    collector: Collector,
+    subscriber: Subscriber<Record>,
+    line: FitWriter,
+}
+
+/// What the hot thread has besides its lane.
+struct Hot {
+    clock: Clock,
+    gauge: Gauge,
+}
+
+/// What a run came to, so that it is known what it exercised.
+#[derive(Debug, Default)]
+struct Seen {
+    gaps: u64,
+    lost: [u64; 2],
+    published: u64,
+    read: u64,
+    overrun: u64,
+    intervals: u64,
+}
+
+impl Seen {
+    fn check(&self, layout: &str) {
+        assert!(self.published > 5_000, "{layout}: {self:?}");
+        assert_eq!(
+            self.read + self.overrun,
+            self.published,
+            "{layout}: {self:?}"
+        );
+        assert!(self.lost.iter().all(|&n| n > 0), "{layout}: {self:?}");
+    }
+
+    /// Live takes long enough for the collector to have come by many times, and drops only make for more holes.
+    fn check_live(&self, layout: &str) {
+        self.check(layout);
+        assert!(self.gaps > 0, "{layout}: {self:?}");
+        assert!(self.intervals > 10, "{layout}: {self:?}");
+    }
+}
+
+impl<P: Protocol> Rig<P>
+where
+    P::Framing: Default + Send,
+    P::Decoder: Default + Send,
+{
+    fn new(time: LaneTime) -> Rig<P> {
+        let clock = Clock::new();
+        let setup = ChannelSetup {
+            name: "watched".into(),
+            number: 0,
+            lines: 2,
+            window_nanos: WINDOW.as_nanos() as u64,
+            stash_slots: 256,
+            stash_slot_bytes: 2048,
+            day: SessionDay::Midnight(UnixNanos(1)),
+        };
+        let (recorder, collector) = pair(Resolution::default(), clock.clone());
+        let (line, fit) = shared_line();
+        let writer = broadcast::<Record>(4096).unwrap();
+        let subscriber = writer.subscriber();
+        let channel = (setup, P::Framing::default(), P::Decoder::default());
+        let recorder = recorder.with_fit(fit);
+        Rig {
+            lane: Lane::new(vec![channel], 1, time, 16, writer, recorder),
+            clock,
+            collector,
+            subscriber,
+            line,
+        }
+    }
+
+    /// Runs `body` on a thread of its own while this one reads its records, collects its latencies and pairs clocks.
+    /// Returns what `body` counted.
+    fn run(
+        mut self,
+        body: impl FnOnce(&mut Lane<P, Writer<Record>, StageRecorder>, &Hot) -> u64 + Send,
+    ) -> (u64, Seen) {
+        let hot = Hot {
+            clock: self.clock.clone(),
+            gauge: Gauge::default(),
+        };
+        let mut lane = self.lane;
+        let reader = self.subscriber.from_now();
+        thread::scope(|scope| {
+            let running = scope.spawn(move || {
+                let counted = body(&mut lane, &hot);
+                let channel = &lane.channels()[0];
+                let seen = Seen {
+                    gaps: channel.sequence().gaps,
+                    lost: [0, 1].map(|line: usize| channel.lines()[line].lost()),
+                    published: hot.gauge.read().published,
+                    ..Seen::default()
+                };
+                (counted, seen)
+            });
+            let (read, overrun, intervals) =
+                attend(&mut self.collector, reader, &mut self.line, &self.clock);
+            let (counted, seen) = running.join().unwrap();
+            let seen = Seen {
+                read,
+                overrun,
+                intervals,
+                ..seen
+            };
+            (counted, seen)
+        })
+    }
+}
+
+/// The cold side of a lane until it ends: records read, records overrun, intervals taken from it while it ran.
+fn attend(
+    collector: &mut Collector,
+    mut reader: Reader<Record>,
+    line: &mut FitWriter,
+    clock: &Clock,
+) -> (u64, u64, u64) {
+    let mut fit = ClockFit::new(clock.scale(), 100);
+    let mut batch = [Record::default(); 256];
+    let (mut read, mut intervals) = (0, 0);
+    while !(collector.is_over() && reader.is_closed()) {
+        fit.push(ClockPair::sample(clock));
+        line.publish(fit.line());
+        if let Collected::Interval(_) = collector.collect(Duration::from_millis(1)) {
+            intervals += 1;
+        }
+        while let Ok(n @ 1..) = reader.read(&mut batch) {
+            read += n as u64;
+        }
+    }
+    (read, reader.lost(), intervals)
+}
+
+impl Hot {
+    /// The lane's loop over `source`; what the thread took and gave of memory after its warm-up.
+    fn decode<P: Protocol, S: PacketSource>(
+        &self,
+        lane: &mut Lane<P, Writer<Record>, StageRecorder>,
+        source: S,
+        idle: IdleTime,
+        stop: &AtomicBool,
+    ) -> u64 {
+        let mut source = Watched::new(source);
+        drive(lane, &mut source, idle, &self.clock, stop, &self.gauge).unwrap();
+        counter::disarm()
+    }
+}
+
+/// Arms the counter of its thread after [`WARM_UP`] packets.
+struct Watched<S> {
+    inner: S,
+    seen: usize,
+}
+
+impl<S> Watched<S> {
+    fn new(inner: S) -> Watched<S> {
+        Watched { inner, seen: 0 }
+    }
+
+    fn count(seen: &mut usize, n: usize) {
+        let before = *seen;
+        *seen += n;
+        if before < WARM_UP && *seen >= WARM_UP {
+            counter::arm();
+        }
+    }
+}
+
+impl<S: PacketSource> PacketSource for Watched<S> {
+    type Batch<'a>
+        = S::Batch<'a>
+    where
+        S: 'a;
+
+    fn poll(&mut self) -> Result<S::Batch<'_>, RxError> {
+        use feed_common::packet::PacketBatch;
+        let batch = self.inner.poll()?;
+        Self::count(&mut self.seen, batch.len());
+        Ok(batch)
+    }
+}
+
+impl<B: RxBackend> RxBackend for Watched<B> {
+    fn fill<W: SlotWriter>(&mut self, slots: &mut W) -> Result<usize, RxError> {
+        let n = self.inner.fill(slots)?;
+        Self::count(&mut self.seen, n);
+        Ok(n)
+    }
+}
+
+/// A source that does what no source may.
+struct Allocating<S>(S);
+
+impl<S: PacketSource> PacketSource for Allocating<S> {
+    type Batch<'a>
+        = S::Batch<'a>
+    where
+        S: 'a;
+
+    fn poll(&mut self) -> Result<S::Batch<'_>, RxError> {
+        drop(black_box(Box::new(1u64)));
+        self.0.poll()
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: counter::Counting = counter::Counting;
+
+mod counter {
+    use super::{Cell, GlobalAlloc, Memory, System};
+
+    thread_local! {
+        /// Calls since the thread was armed; `None` while it is not.
+        static CALLS: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// Counts this thread's calls from here on.
+    pub fn arm() {
+        CALLS.set(Some(0));
+    }
+
+    /// Ends counting. Panics when the thread was never armed: then nothing has been shown.
+    pub fn disarm() -> u64 {
+        CALLS
+            .take()
+            .expect("the thread saw enough packets to be watched")
+    }
+
+    fn count() {
+        // Without destructor or lazy initialisation: reading it neither allocates nor can come too late.
+        if let Some(calls) = CALLS.get() {
+            CALLS.set(Some(calls + 1));
+        }
+    }
+
+    /// The system's allocator, with a count of the calls of armed threads.
+    pub struct Counting;
+
+    // SAFETY: every call is passed on unchanged to `System`, which keeps the contract; counting touches a constant-
+    // initialised thread local of a type without destructor, and so neither allocates nor unwinds.
+    #[allow(unsafe_code)]
+    unsafe impl GlobalAlloc for Counting {
+        unsafe fn alloc(&self, layout: Memory) -> *mut u8 {
+            count();
+            // SAFETY: the caller's promise is `System`'s requirement.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Memory) -> *mut u8 {
+            count();
+            // SAFETY: as above.
+            unsafe { System.alloc_zeroed(layout) }
+        }
+
+        unsafe fn realloc(&self, at: *mut u8, layout: Memory, size: usize) -> *mut u8 {
+            count();
+            // SAFETY: as above; `at` came from `System`, as every block does.
+            unsafe { System.realloc(at, layout, size) }
+        }
+
+        unsafe fn dealloc(&self, at: *mut u8, layout: Memory) {
+            count();
+            // SAFETY: as for `realloc`.
+            unsafe { System.dealloc(at, layout) }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! End to end: a sender, real multicast over `lo`, the whole handler; what comes out is what the file of the same
+//! session gives, and every loss is known beforehand.
+//!
+//! All of it runs in a network namespace that this test makes for itself, so nothing can get out. A namespace can only
+//! be entered while one thread runs, so this test has its own `main`. Where the system allows none it says so and
+//! passes.
+
+mod sessions;
+
+use feed_common::event::{Kind, Record};
+use feed_common::ring::Reader;
+use feed_common::sys::pin_current_thread;
+use feed_handler::config::{ConsumerPlan, LaneThreads, Plan, WhenFull};
+use feed_handler::net::{NamespaceError, enter_private};
+use feed_handler::publish::{Delivery, Digest};
+use feed_handler::run::{Consumer, Handler, Input, Outcome};
+use feed_replay::schedule::Speed;
+use feed_replay::send::{Interface, Sender, SenderOptions, replay};
+use feed_replay::synth::{Layout, Protocol};
+use sessions::{CHANNEL, Faults, Feed, GROUPS, LAYOUTS, PROTOCOLS, from_file, plan};
+use std::panic::catch_unwind;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
+
+/// A test's name and body.
+type Test = (&'static str, fn());
+
+const TESTS: &[Test] = &[
+    (
+        "two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file",
+        two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file,
+    ),
+    (
+        "what_both_lines_lose_is_declared_exactly",
+        what_both_lines_lose_is_declared_exactly,
+    ),
+    (
+        "a_stop_drains_what_the_sockets_hold",
+        a_stop_drains_what_the_sockets_hold,
+    ),
+];
+
+/// After the last packet was sent; whatever waits for longer is delivered when the lane ends.
+const GRACE: Duration = Duration::from_millis(50);
+
+fn main() {
+    match enter_private() {
+        Ok(_) => {}
+        Err(e @ NamespaceError::Refused(_)) => {
+            println!("live: SKIPPED, nothing tested: {e}");
+            return;
+        }
+        Err(e) => panic!("{e}"),
+    }
+    let filter = std::env::args()
+        .skip(1)
+        .find(|a| !a.starts_with('-'))
+        .unwrap_or_default();
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&filter)) {
+        let ok = catch_unwind(test).is_ok();
+        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
+        *(if ok { &mut passed } else { &mut failed }) += 1;
+    }
+    println!("live: {passed} passed, {failed} failed");
+    std::process::exit(i32::from(failed > 0));
+}
+
+fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
+    let faults = Faults {
+        per_line: 200,
+        ..Faults::default()
+    };
+    for (seed, protocol) in (1..).zip(PROTOCOLS) {
+        let feed = Feed::new(protocol, 20_000, seed, faults);
+        assert!(feed.left_out.iter().all(|&n| n > 0));
+        let from_file = LAYOUTS
+            .map(|threads| from_file(&plan(protocol, threads), feed.lossless()).record_digest());
+        assert_eq!(from_file[0], from_file[1], "{protocol:?}");
+        for threads in LAYOUTS {
+            let what = format!("{protocol:?}, {threads}");
+            let seen = live(&plan_with_consumers(protocol, threads), &feed);
+            let (lane, channel) = (&seen.outcome.lanes[0], &seen.outcome.lanes[0].channels[0]);
+            assert_eq!(
+                lane.drops.values().sum::<u64>(),
+                0,
+                "{what}: {:?}",
+                lane.drops
+            );
+            assert_eq!(
+                (channel.sequence.gaps, channel.sequence.lost),
+                (0, 0),
+                "{what}"
+            );
+            let lost = [0, 1].map(|line: usize| channel.lines[line].lost);
+            assert_eq!(lost, feed.left_out, "{what}: what each line lost");
+            assert_eq!(lane.messages, feed.messages, "{what}");
+            assert_eq!(
+                seen.outcome.record_digest(),
+                from_file[0],
+                "{what}: live and file"
+            );
+            // The polling consumer has read every record, and the same ones.
+            assert_eq!(seen.polled.records, lane.published, "{what}");
+            assert_eq!(
+                seen.polled.digest(),
+                from_file[0],
+                "{what}: as a consumer read it"
+            );
+            // Blocking consumers have every record or were told how many they lost.
+            for (told, stats) in seen.told.iter().zip(&seen.outcome.consumers) {
+                assert_eq!(told.records, stats.delivered, "{what}: {stats:?}");
+                assert_eq!(told.lost, stats.lost, "{what}: {stats:?}");
+                assert_eq!(
+                    told.records + told.lost,
+                    lane.published,
+                    "{what}: {stats:?}"
+                );
+            }
+            let [fast, slow] = &seen.told[..] else {
+                panic!("two consumers")
+            };
+            assert_eq!(fast.lost, 0, "{what}: its queue had room for all");
+            assert_eq!(fast.digest(), from_file[0], "{what}: through the bridge");
+            assert!(slow.lost > 0, "{what}: a queue of 16 and a slow consumer");
+        }
+    }
+}
+
+fn what_both_lines_lose_is_declared_exactly() {
+    let faults = Faults {
+        per_line: 100,
+        hole_every: 100,
+        ..Faults::default()
+    };
+    for protocol in [Protocol::Itch50, Protocol::Native(Layout::Mixed)] {
+        let feed = Feed::new(protocol, 20_000, 21, faults);
+        assert!(feed.holes.len() > 2);
+        for threads in LAYOUTS {
+            let seen = live(&plan_with_consumers(protocol, threads), &feed);
+            let channel = &seen.outcome.lanes[0].channels[0];
+            let lost: u64 = feed.holes.iter().map(|hole| hole.1).sum();
+            assert_eq!(channel.sequence.gaps, feed.holes.len() as u64, "{threads}");
+            assert_eq!(channel.sequence.lost, lost, "{threads}");
+            assert_eq!(
+                seen.polled.gaps, feed.holes,
+                "{protocol:?}, {threads}: gap records"
+            );
+            let line_lost = [0, 1].map(|line: usize| channel.lines[line].lost);
+            assert_eq!(line_lost, feed.left_out, "{threads}");
+            // A file of the same lines declares the same.
+            let file = from_file(&plan(protocol, threads), feed.capture());
+            assert_eq!(
+                file.record_digest(),
+                seen.outcome.record_digest(),
+                "{threads}"
+            );
+        }
+    }
+}
+
+fn a_stop_drains_what_the_sockets_hold() {
+    let feed = Feed::new(Protocol::Itch50, 2_000, 31, Faults::default());
+    let sent: Vec<_> = feed.outgoing().take(160).collect();
+    let mut waited = 0;
+    for threads in [
+        LaneThreads::One { core: Some(0) },
+        LaneThreads::Two {
+            receive_core: Some(0),
+            decode_core: None,
+        },
+    ] {
+        let handler = Handler::start(&plan(Protocol::Itch50, threads), &Input::Live).unwrap();
+        let senders = senders();
+        // On the receiving thread's own core: while this sends, that cannot run, so packets wait when the stop comes.
+        let left = thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                pin_current_thread(0).unwrap();
+                let go = AtomicBool::new(false);
+                let report = replay(sent.iter().copied(), &senders, Speed::Max, &go).unwrap();
+                assert_eq!(report.packets, sent.len() as u64);
+                handler.stop();
+                sent.len() as u64 - handler.reading().packets
+            });
+            sending.join().unwrap()
+        });
+        waited += left;
+        let outcome = handler.finish();
+        let lane = &outcome.lanes[0];
+        assert_eq!(lane.drops.values().sum::<u64>(), 0, "{:?}", lane.drops);
+        assert_eq!(lane.packets, sent.len() as u64, "{threads}");
+        assert!(lane.source.error.is_none());
+    }
+    assert!(waited > 0, "nothing was left to drain");
+}
+
+/// What a live run came to, as the handler and its consumers say.
+struct Seen {
+    outcome: Outcome,
+    polled: Taken,
+    told: Vec<Taken>,
+}
+
+/// What a consumer took.
+struct Taken {
+    records: u64,
+    lost: u64,
+    state: Digest,
+    gaps: Vec<(u64, u64)>,
+}
+
+impl Taken {
+    fn new() -> Taken {
+        Taken {
+            records: 0,
+            lost: 0,
+            state: Digest::EMPTY,
+            gaps: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        self.records += 1;
+        self.state.update(record);
+        if record.data.kind == Kind::GAP.0 {
+            self.gaps
+                .push((record.sequence.get(), record.order_id.get()));
+        }
+    }
+
+    fn digest(&self) -> Digest {
+        Digest::combine([(CHANNEL, self.state)])
+    }
+}
+
+/// Handles a feed live while a polling consumer and the plan's blocking ones take its records.
+fn live(plan: &Plan, feed: &Feed) -> Seen {
+    let mut handler = Handler::start(plan, &Input::Live).unwrap();
+    let reader = handler.subscribers()[0].from_oldest();
+    let consumers = handler.take_consumers();
+    let senders = senders();
+    thread::scope(|scope| {
+        let polled = scope.spawn(move || poll(reader));
+        let told: Vec<_> = consumers
+            .into_iter()
+            .map(|consumer| scope.spawn(move || hear(consumer)))
+            .collect();
+        let go = AtomicBool::new(false);
+        let report = replay(feed.outgoing(), &senders, Speed::ORIGINAL, &go).unwrap();
+        assert_eq!(report.packets, feed.carried().count() as u64);
+        thread::sleep(GRACE);
+        let outcome = handler.finish();
+        Seen {
+            outcome,
+            polled: polled.join().unwrap(),
+            told: told.into_iter().map(|t| t.join().unwrap()).collect(),
+        }
+    })
+}
+
+fn poll(mut reader: Reader<Record>) -> Taken {
+    let mut taken = Taken::new();
+    let mut batch = [Record::default(); 256];
+    while !reader.is_closed() {
+        match reader.read(&mut batch) {
+            // Two cores are shared with lane and sender; the ring holds more than the session.
+            Ok(0) => thread::sleep(Duration::from_micros(200)),
+            Ok(n) => batch[..n].iter().for_each(|r| taken.take(r)),
+            Err(overrun) => taken.lost += overrun.lost,
+        }
+    }
+    taken
+}
+
+fn hear(consumer: Consumer) -> Taken {
+    let mut taken = Taken::new();
+    for delivery in &consumer.receiver {
+        match delivery {
+            Delivery::Record(record) => taken.take(&record),
+            Delivery::Lost(n) => taken.lost += n,
+        }
+        if consumer.name == SLOW && taken.records.is_multiple_of(16) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    taken
+}
+
+const SLOW: &str = "slow";
+
+fn plan_with_consumers(protocol: Protocol, threads: LaneThreads) -> Plan {
+    let consumer = |name: &str, queue| ConsumerPlan {
+        name: name.to_owned(),
+        queue,
+        when_full: WhenFull::Drop,
+        lanes: vec![0],
+    };
+    Plan {
+        consumers: vec![consumer("fast", 1 << 16), consumer(SLOW, 16)],
+        ..plan(protocol, threads)
+    }
+}
+
+fn senders() -> [Sender; 2] {
+    let lo = Interface::named("lo").unwrap();
+    GROUPS.map(|group| Sender::open(group, &lo, SenderOptions::default()).unwrap())
+}
