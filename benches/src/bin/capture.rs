@@ -1,0 +1,232 @@
+//! Cost per packet of reading captures, beside the pcap-parser crate: `cargo run --release -p benches --bin capture`.
+//!
+//! A capture of small frames is made in memory and written to a temporary file. Every row is the best of several
+//! passes over the same bytes; rows on memory are warm, rows on the file open and map (or read) it anew in each pass.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use feed_common::capture::{
+    BinaryFileWriter, CHUNK_BYTES, CaptureFile, Datagrams, PcapReader, PcapWriter, Records,
+};
+use feed_common::packet::{PacketBatch, PacketSource, RxError};
+use feed_common::time::{Clock, UnixNanos};
+use feed_common::wire::frame::UdpFlow;
+use feed_handler::net::file::{CaptureSource, LineMap};
+use pcap_parser::traits::PcapReaderIterator;
+use pcap_parser::{LegacyPcapReader, PcapBlockOwned, PcapError};
+
+const PACKETS: u64 = 2_000_000;
+const PAYLOAD: usize = 64;
+const MESSAGES: u64 = 10_000_000;
+const PASSES: u32 = 15;
+const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_001);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let pcap = TemporaryFile::new("pcap", make_pcap()?)?;
+    let itch = TemporaryFile::new("itch", make_binaryfile()?)?;
+
+    println!("{PACKETS} packets of {PAYLOAD} bytes");
+    let memory = CaptureFile::from_memory("memory", pcap.bytes.clone())?;
+    let from_disk = || parser(File::open(&pcap.path).expect("just written"));
+    report(
+        PACKETS,
+        pcap.bytes.len(),
+        &mut [
+            ("memory: frames", &mut || frames(&memory)),
+            ("memory: datagrams", &mut || datagrams(&memory)),
+            ("memory: packet source", &mut || packets(&memory)),
+            ("memory: pcap-parser", &mut || parser(&pcap.bytes[..])),
+            ("file: datagrams", &mut || datagrams(&pcap.open())),
+            ("file: packet source", &mut || packets(&pcap.open())),
+            ("file: pcap-parser", &mut || from_disk()),
+        ],
+    );
+    println!("{MESSAGES} messages in a BinaryFILE");
+    let memory = CaptureFile::from_memory("memory", itch.bytes.clone())?;
+    report(
+        MESSAGES,
+        itch.bytes.len(),
+        &mut [
+            ("memory: runs", &mut || runs(&memory)),
+            ("memory: runs, records", &mut || records(&memory)),
+            ("file: runs", &mut || runs(&itch.open())),
+            ("file: runs, records", &mut || records(&itch.open())),
+        ],
+    );
+    Ok(())
+}
+
+/// A row's name and its work, which says how many things it saw.
+type Row<'a> = (&'a str, &'a mut dyn FnMut() -> u64);
+
+/// Prints what one of `things` took in each row's best pass. The rows take turns, so that a disturbance of the machine
+/// does not fall on one of them alone.
+fn report(things: u64, bytes: usize, rows: &mut [Row<'_>]) {
+    let mut best = vec![f64::INFINITY; rows.len()];
+    for _ in 0..PASSES {
+        for ((name, work), best) in rows.iter_mut().zip(&mut best) {
+            let start = Instant::now();
+            assert_eq!(work(), things, "{name}");
+            *best = best.min(start.elapsed().as_nanos() as f64);
+        }
+    }
+    for ((name, _), best) in rows.iter().zip(best) {
+        let (each, rate) = (best / things as f64, bytes as f64 / best);
+        println!("{name:24} {each:7.2} ns each {rate:7.1} GB/s");
+    }
+}
+
+fn frames(file: &CaptureFile) -> u64 {
+    let reader = PcapReader::new(file.bytes()).expect("pcap");
+    count(reader.map(|frame| frame.bytes))
+}
+
+fn datagrams(file: &CaptureFile) -> u64 {
+    count(Datagrams::new(file).map(|datagram| datagram.payload))
+}
+
+/// Counts payloads and looks at the ends of each, which is the least a consumer does.
+fn count<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let (mut n, mut sum) = (0, 0u64);
+    for payload in payloads {
+        n += 1;
+        sum = sum.wrapping_add(ends(payload));
+    }
+    std::hint::black_box(sum);
+    n
+}
+
+fn ends(payload: &[u8]) -> u64 {
+    match payload {
+        [first, .., last] => u64::from(*first) + u64::from(*last),
+        _ => 0,
+    }
+}
+
+fn packets(file: &CaptureFile) -> u64 {
+    drain(file, |bytes| (1, ends(bytes)))
+}
+
+/// Runs of whole records, as the reader cuts them.
+fn runs(file: &CaptureFile) -> u64 {
+    let Records::BinaryFile(mut reader) = file.records() else {
+        panic!("{:?}", file.format());
+    };
+    let mut n = 0;
+    while let Some(chunk) = reader.next_chunk(CHUNK_BYTES) {
+        n += u64::from(chunk.records);
+    }
+    n
+}
+
+/// The same through the packet source, stepping over each record once more as a framing does.
+fn records(file: &CaptureFile) -> u64 {
+    drain(file, |bytes| (count_records(bytes), ends(bytes)))
+}
+
+fn count_records(mut run: &[u8]) -> u64 {
+    let mut n = 0;
+    while let [a, b, rest @ ..] = run {
+        run = &rest[usize::from(u16::from_be_bytes([*a, *b]))..];
+        n += 1;
+    }
+    n
+}
+
+fn drain(file: &CaptureFile, look: impl Fn(&[u8]) -> (u64, u64)) -> u64 {
+    let lines = LineMap::new([(GROUP, 0)]).expect("one line");
+    let mut source = CaptureSource::new(file, lines, Clock::new());
+    let (mut n, mut sum) = (0, 0u64);
+    loop {
+        match source.poll() {
+            Ok(batch) => {
+                for i in 0..batch.len() {
+                    let (things, value) = look(batch.get(i).bytes);
+                    n += things;
+                    sum = sum.wrapping_add(value);
+                }
+            }
+            Err(RxError::End) => break,
+            Err(e) => panic!("{e}"),
+        }
+    }
+    std::hint::black_box(sum);
+    n
+}
+
+/// The peer, used as its documentation shows.
+fn parser(from: impl std::io::Read) -> u64 {
+    let mut reader = LegacyPcapReader::new(1 << 20, from).expect("pcap");
+    let (mut n, mut sum) = (0, 0u64);
+    loop {
+        match reader.next() {
+            Ok((used, block)) => {
+                if let PcapBlockOwned::Legacy(frame) = block {
+                    n += 1;
+                    sum = sum.wrapping_add(ends(frame.data));
+                }
+                reader.consume(used);
+            }
+            Err(PcapError::Eof) => break,
+            Err(PcapError::Incomplete(_)) => reader.refill().expect("readable"),
+            Err(e) => panic!("{e}"),
+        }
+    }
+    std::hint::black_box(sum);
+    n
+}
+
+fn make_pcap() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let flow = UdpFlow::multicast(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 40_000), GROUP);
+    let mut file = PcapWriter::new(Vec::new())?;
+    let mut frame = Vec::new();
+    for i in 0..PACKETS {
+        flow.encode(&[i as u8; PAYLOAD], i as u16, &mut frame)?;
+        file.frame(UnixNanos(1_700_000_000_000_000_000 + i * 1_000), &frame)?;
+    }
+    Ok(file.finish()?)
+}
+
+/// Adds, executions and deletes in turn, by their lengths.
+fn make_binaryfile() -> std::io::Result<Vec<u8>> {
+    let mut file = BinaryFileWriter::new(Vec::new());
+    for i in 0..MESSAGES {
+        let (kind, len) = [(b'A', 36), (b'E', 31), (b'D', 19)][(i % 3) as usize];
+        let mut message = [0; 36];
+        message[0] = kind;
+        file.message(&message[..len])?;
+    }
+    file.finish()
+}
+
+/// A file that is removed with the value.
+struct TemporaryFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl TemporaryFile {
+    fn new(name: &str, bytes: Vec<u8>) -> std::io::Result<TemporaryFile> {
+        let name = format!("feed-bench-{}.{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let mut file = BufWriter::new(File::create(&path)?);
+        file.write_all(&bytes)?;
+        file.flush()?;
+        Ok(TemporaryFile { path, bytes })
+    }
+
+    fn open(&self) -> CaptureFile {
+        CaptureFile::open(&self.path).expect("just written")
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        // A file left behind in the temporary folder harms nobody.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

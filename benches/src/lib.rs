@@ -1,0 +1,1 @@
+//! Benchmarks of the feed handler; see the `benches` and `src/bin` folders.
