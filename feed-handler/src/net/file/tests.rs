@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use feed_common::capture::{BinaryFileWriter, PcapWriter};
-use feed_common::packet::SlotMut;
+use feed_common::ring::{Consumer, Producer, SlotConfig, packet_ring};
 use feed_common::wire::frame::UdpFlow;
 
 use super::*;
@@ -17,42 +17,25 @@ const FOREIGN: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_
 /// A packet as it left a source: line, capture time, flags, payload.
 type Seen = (u16, u64, u16, Vec<u8>);
 
-/// Slots of a thread's own, that a reader empties at once.
-struct Arena {
-    slots: Vec<(RxMeta, Vec<u8>)>,
-    free: usize,
-    committed: Vec<(RxMeta, Vec<u8>)>,
+/// A packet ring of `slots` slots with room for `capacity` bytes each (a multiple of 64).
+fn ring(slots: usize, capacity: usize) -> (Producer, Consumer) {
+    let config = SlotConfig {
+        slots,
+        stride: 64 + capacity,
+        batch: slots,
+    };
+    packet_ring(&config).expect("memory")
 }
 
-impl Arena {
-    fn new(slots: usize, capacity: usize) -> Arena {
-        Arena {
-            slots: vec![(RxMeta::default(), vec![0xEE; capacity]); slots],
-            free: slots,
-            committed: Vec::new(),
-        }
-    }
-}
-
-// SAFETY: every slot is a vector of its own that is never resized.
-#[allow(unsafe_code)]
-unsafe impl SlotWriter for Arena {
-    fn free(&mut self, want: usize) -> usize {
-        self.free.min(want)
-    }
-
-    fn slot(&mut self, i: usize) -> SlotMut<'_> {
-        let (meta, payload) = &mut self.slots[i];
-        SlotMut { meta, payload }
-    }
-
-    fn commit(&mut self, n: usize) {
-        self.committed.extend_from_slice(&self.slots[..n]);
-    }
-
-    fn capacity(&self) -> usize {
-        self.slots[0].1.len()
-    }
+/// Everything that lies in the ring.
+fn take(consumer: &mut Consumer) -> Vec<Seen> {
+    let batch = consumer.poll().expect("the producer is there");
+    let packet = |i| {
+        let packet = batch.get(i);
+        assert_ne!(packet.meta.rx, Ticks(0));
+        seen(packet.meta, packet.bytes)
+    };
+    (0..batch.len()).map(packet).collect()
 }
 
 fn lines() -> LineMap {
@@ -131,20 +114,15 @@ fn drain(source: &mut CaptureSource<'_>) -> Vec<Seen> {
     panic!("no end");
 }
 
-fn drain_backend(backend: &mut CaptureBackend<'_>, slots: &mut Arena) -> Vec<Seen> {
+fn drain_backend(
+    backend: &mut CaptureBackend<'_>,
+    (mut producer, mut consumer): (Producer, Consumer),
+) -> Vec<Seen> {
+    let mut all = Vec::new();
     for _ in 0..10_000 {
-        match backend.fill(slots) {
-            Ok(_) => {}
-            Err(RxError::End) => {
-                return slots
-                    .committed
-                    .iter()
-                    .map(|(meta, payload)| {
-                        assert_ne!(meta.rx, Ticks(0));
-                        seen(meta, &payload[..meta.len as usize])
-                    })
-                    .collect();
-            }
+        match backend.fill(&mut producer) {
+            Ok(_) => all.extend(take(&mut consumer)),
+            Err(RxError::End) => return all,
             Err(e) => panic!("{e}"),
         }
     }
@@ -157,8 +135,7 @@ fn both_sources_see_the_same() {
     let mut source = CaptureSource::new(&file, lines(), Clock::new());
     assert_eq!(drain(&mut source), want);
     let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
-    let mut slots = Arena::new(10, 100);
-    assert_eq!(drain_backend(&mut backend, &mut slots), want);
+    assert_eq!(drain_backend(&mut backend, ring(16, 128)), want);
     assert_eq!(source.counters(), backend.counters());
     assert_eq!(source.counters().packets, 300);
     let drops: Vec<_> = source.counters().drops().collect();
@@ -180,15 +157,15 @@ fn the_end_is_told_again_and_again() {
 fn a_full_ring_loses_nothing() {
     let (file, want) = capture(100);
     let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
-    let mut slots = Arena::new(7, 100);
+    let (mut producer, mut consumer) = ring(4, 128);
+    let mut got = Vec::new();
     for _ in 0..20 {
-        slots.free = 3;
-        assert_eq!(backend.fill(&mut slots).expect("more"), 3);
-        slots.free = 0;
-        assert_eq!(backend.fill(&mut slots).expect("waits"), 0);
+        assert_eq!(backend.fill(&mut producer).expect("more"), 4);
+        assert_eq!(backend.fill(&mut producer).expect("waits"), 0);
+        got.extend(take(&mut consumer));
     }
-    slots.free = 7;
-    assert_eq!(drain_backend(&mut backend, &mut slots), want);
+    got.extend(drain_backend(&mut backend, (producer, consumer)));
+    assert_eq!(got, want);
 }
 
 #[test]
@@ -196,10 +173,10 @@ fn what_does_not_fit_or_was_cut_is_flagged() {
     let mut file = PcapWriter::new(Vec::new()).expect("memory");
     let mut frame = Vec::new();
     flow(LINES[1])
-        .encode(&[7; 40], 0, &mut frame)
+        .encode(&[7; 80], 0, &mut frame)
         .expect("fits");
     file.frame(UnixNanos(1), &frame).expect("memory");
-    file.cut_frame(UnixNanos(2), &frame[..52], 82)
+    file.cut_frame(UnixNanos(2), &frame[..52], 122)
         .expect("memory");
     let mut bytes = file.finish().expect("memory");
     bytes.truncate(bytes.len() - 1);
@@ -209,18 +186,18 @@ fn what_does_not_fit_or_was_cut_is_flagged() {
     let mut source = CaptureSource::new(&whole, lines(), Clock::new());
     assert_eq!(
         drain(&mut source),
-        [(1, 1, 0, vec![7; 40]), (1, 2, cut, vec![7; 10])]
+        [(1, 1, 0, vec![7; 80]), (1, 2, cut, vec![7; 10])]
     );
     let mut backend = CaptureBackend::new(&whole, lines(), Clock::new());
     assert_eq!(
-        drain_backend(&mut backend, &mut Arena::new(4, 30)),
-        [(1, 1, cut, vec![7; 30]), (1, 2, cut, vec![7; 10])]
+        drain_backend(&mut backend, ring(4, 64)),
+        [(1, 1, cut, vec![7; 64]), (1, 2, cut, vec![7; 10])]
     );
 
     let short = CaptureFile::from_memory("x", bytes).expect("readable");
     let mut source = CaptureSource::new(&short, lines(), Clock::new());
     assert_eq!(drain(&mut source).len(), 1);
-    assert_eq!(source.cut().map(|c| c.offset), Some(24 + 16 + 82));
+    assert_eq!(source.cut().map(|c| c.offset), Some(24 + 16 + 122));
 }
 
 #[test]
@@ -258,19 +235,17 @@ fn a_binaryfile_comes_in_runs_that_make_up_the_file() {
     let mut source = CaptureSource::new(&file, lines(), Clock::new()).with_chunk_bytes(1_000);
     assert_eq!(source.poll().expect("first").get(0).bytes.len(), 71 * 14);
     let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
-    let got = drain_backend(&mut backend, &mut Arena::new(8, 100));
-    assert!(got.iter().all(|(_, _, _, payload)| payload.len() <= 98));
+    let got = drain_backend(&mut backend, ring(8, 128));
+    assert!(got.iter().all(|(_, _, _, payload)| payload.len() <= 128));
     assert_eq!(together(got), records);
 }
 
 #[test]
 fn a_record_longer_than_a_slot_is_flagged() {
-    let file = binary_file(&[
-        12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 12, 60,
-    ]);
+    let file = binary_file(&[&[12; 16][..], &[100]].concat());
     let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
-    let got = drain_backend(&mut backend, &mut Arena::new(64, 20));
-    assert_eq!(got.len(), 17);
-    assert!(got[..16].iter().all(|p| p.2 == 0 && p.3.len() == 14));
-    assert_eq!((got[16].2, got[16].3.len()), (RxMeta::TRUNCATED, 20));
+    let got = drain_backend(&mut backend, ring(64, 64));
+    assert_eq!(got.len(), 5);
+    assert!(got[..4].iter().all(|p| p.2 == 0 && p.3.len() == 4 * 14));
+    assert_eq!((got[4].2, got[4].3.len()), (RxMeta::TRUNCATED, 64));
 }
