@@ -5,28 +5,24 @@
 //! be entered while one thread runs, so this test has its own `main`. Where the system allows none it says so and
 //! passes.
 
+mod harness;
 mod sessions;
 
 use feed_common::event::{Kind, Record};
 use feed_common::ring::Reader;
 use feed_common::sys::pin_current_thread;
 use feed_handler::config::{ConsumerPlan, LaneThreads, Plan, WhenFull};
-use feed_handler::net::{NamespaceError, enter_private};
 use feed_handler::publish::{Delivery, Digest};
 use feed_handler::run::{Consumer, Handler, Input, Outcome};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol};
 use sessions::{CHANNEL, Faults, Feed, GROUPS, LAYOUTS, PROTOCOLS, from_file, plan};
-use std::panic::catch_unwind;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-/// A test's name and body.
-type Test = (&'static str, fn());
-
-const TESTS: &[Test] = &[
+const TESTS: &[harness::Test] = &[
     (
         "two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file",
         two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file,
@@ -45,26 +41,7 @@ const TESTS: &[Test] = &[
 const GRACE: Duration = Duration::from_millis(50);
 
 fn main() {
-    match enter_private() {
-        Ok(_) => {}
-        Err(e @ NamespaceError::Refused(_)) => {
-            println!("live: SKIPPED, nothing tested: {e}");
-            return;
-        }
-        Err(e) => panic!("{e}"),
-    }
-    let filter = std::env::args()
-        .skip(1)
-        .find(|a| !a.starts_with('-'))
-        .unwrap_or_default();
-    let (mut passed, mut failed) = (0, 0);
-    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&filter)) {
-        let ok = catch_unwind(test).is_ok();
-        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
-        *(if ok { &mut passed } else { &mut failed }) += 1;
-    }
-    println!("live: {passed} passed, {failed} failed");
-    std::process::exit(i32::from(failed > 0));
+    harness::run("live", TESTS);
 }
 
 fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {

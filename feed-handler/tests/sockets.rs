@@ -3,12 +3,13 @@
 //! A namespace can only be entered while one thread runs, so this test has its own `main`. Where the system allows no
 //! namespace it says so and passes.
 
+mod harness;
+
 use feed_common::packet::{RxBackend, RxMeta, SlotMut, SlotWriter};
 use feed_common::time::{Clock, UnixNanos};
 use feed_handler::net::*;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::panic::catch_unwind;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,7 @@ const PORT: u16 = 26_400;
 const A: Ipv4Addr = Ipv4Addr::new(239, 192, 1, 1);
 const B: Ipv4Addr = Ipv4Addr::new(239, 192, 1, 2);
 
-/// A test's name and body.
-type Test = (&'static str, fn());
-
-const TESTS: &[Test] = &[
+const TESTS: &[harness::Test] = &[
     (
         "two_lines_arrive_in_order_with_their_facts",
         two_lines_arrive_in_order_with_their_facts,
@@ -92,26 +90,7 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() {
-    match enter_private() {
-        Ok(_) => {}
-        Err(e @ NamespaceError::Refused(_)) => {
-            println!("sockets: SKIPPED, nothing tested: {e}");
-            return;
-        }
-        Err(e) => panic!("{e}"),
-    }
-    let filter = std::env::args()
-        .skip(1)
-        .find(|a| !a.starts_with('-'))
-        .unwrap_or_default();
-    let (mut passed, mut failed) = (0, 0);
-    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&filter)) {
-        let ok = catch_unwind(test).is_ok();
-        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
-        *(if ok { &mut passed } else { &mut failed }) += 1;
-    }
-    println!("sockets: {passed} passed, {failed} failed");
-    std::process::exit(i32::from(failed > 0));
+    harness::run("sockets", TESTS);
 }
 
 fn two_lines_arrive_in_order_with_their_facts() {
