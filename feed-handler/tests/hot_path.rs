@@ -19,7 +19,7 @@ use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::Protocol;
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
-use feed_handler::run::{Gauge, IdleTime, drive, receive};
+use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol as Made};
@@ -28,6 +28,7 @@ use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -115,7 +116,7 @@ where
     thread::scope(|scope| {
         let receiving = scope.spawn(move || {
             let backend = CaptureBackend::new(file, line_map(), clock.clone());
-            receive_counted(backend, &mut producer, &clock, stop)
+            receive_counted(backend, &mut producer, &clock, stop, &Quiet::default())
         });
         check(
             "two threads",
@@ -176,10 +177,12 @@ where
         &AtomicBool::new(false),
     );
     thread::scope(|scope| {
-        let receiving = scope.spawn(move || receive_counted(receiver, &mut producer, &clock, stop));
+        let quiet = Arc::new(Quiet::default());
+        let idle = IdleTime::Follows(quiet.clone());
+        let receiving =
+            scope.spawn(move || receive_counted(receiver, &mut producer, &clock, stop, &quiet));
         scope.spawn(move || send(feed, to, stop));
-        let (counted, seen) =
-            rig.run(|lane, hot| hot.decode(lane, consumer, IdleTime::Passes, never));
+        let (counted, seen) = rig.run(|lane, hot| hot.decode(lane, consumer, idle, never));
         assert_eq!(counted, 0, "two threads: the decoding thread allocated");
         assert_eq!(
             receiving.join().unwrap(),
@@ -216,9 +219,10 @@ fn receive_counted<B: RxBackend, W: SlotWriter>(
     slots: &mut W,
     clock: &Clock,
     stop: &AtomicBool,
+    quiet: &Quiet,
 ) -> u64 {
     let mut backend = Watched::new(backend);
-    receive(&mut backend, slots, clock, stop).unwrap();
+    receive(&mut backend, slots, clock, stop, quiet).unwrap();
     counter::disarm()
 }
 
@@ -369,7 +373,7 @@ impl Hot {
         stop: &AtomicBool,
     ) -> u64 {
         let mut source = Watched::new(source);
-        drive(lane, &mut source, idle, &self.clock, stop, &self.gauge).unwrap();
+        drive(lane, &mut source, &idle, &self.clock, stop, &self.gauge).unwrap();
         counter::disarm()
     }
 }

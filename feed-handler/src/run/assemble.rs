@@ -2,7 +2,7 @@
 
 use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
-use super::hot::{IdleTime, drive, receive};
+use super::hot::{IdleTime, Quiet, drive, receive};
 use super::start::{Input, StartError};
 use crate::config::{LanePlan, LaneThreads, ProtocolName, Timestamps};
 use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, LineMap};
@@ -14,7 +14,7 @@ use crate::protocol::native::Native;
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
-use feed_common::packet::{RxBackend, RxError};
+use feed_common::packet::RxError;
 use feed_common::ring::{Gauge as RingGauge, Inline, Producer, SlotConfig, Writer, packet_ring};
 use feed_common::sys::{pin_current_thread, set_fifo_priority};
 use feed_common::time::Clock;
@@ -106,12 +106,11 @@ where
             let receiver = open_sockets(&plan, &hot)?;
             let sockets = receiver.counters();
             let mut facts = buffer_facts(&plan, &receiver);
-            let (producer, ring, decode) =
-                ring_lane(&plan, decode_core, lane, &hot, IdleTime::Passes)?;
+            let quiet = Arc::new(Quiet::default());
+            let idle = IdleTime::Follows(quiet.clone());
+            let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle)?;
             facts.push(ring_fact(&plan, &ring));
-            let receive = receiver_thread(&plan, receive_core, receiver, producer, hot, |_| {
-                Default::default()
-            })?;
+            let receive = socket_thread(&plan, receive_core, receiver, producer, quiet, hot)?;
             Ok(LaneRunning {
                 decode,
                 receive: Some(receive),
@@ -127,7 +126,7 @@ where
                 let ended = drive(
                     lane,
                     &mut source,
-                    IdleTime::StandsStill,
+                    &IdleTime::StandsStill,
                     &hot.clock,
                     &hot.stop,
                     &hot.gauge,
@@ -188,7 +187,7 @@ where
         let ended = drive(
             lane,
             &mut source,
-            IdleTime::Passes,
+            &IdleTime::Passes,
             &hot.clock,
             &hot.stop,
             &hot.gauge,
@@ -233,7 +232,14 @@ where
         ..hot.clone()
     };
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
-        let ended = drive(lane, &mut consumer, idle, &hot.clock, &hot.stop, &hot.gauge);
+        let ended = drive(
+            lane,
+            &mut consumer,
+            &idle,
+            &hot.clock,
+            &hot.stop,
+            &hot.gauge,
+        );
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()
@@ -259,19 +265,19 @@ where
     })
 }
 
-fn receiver_thread<B: RxBackend + Send + 'static>(
+fn socket_thread(
     plan: &LanePlan,
     core: Option<usize>,
-    mut backend: B,
+    mut receiver: UdpReceiver,
     mut producer: Producer,
+    quiet: Arc<Quiet>,
     hot: Hot,
-    finish: impl FnOnce(&B) -> SourceEnd + Send + 'static,
 ) -> Result<JoinHandle<SourceEnd>, StartError> {
     hot_thread(plan, "rx", core, hot, move |hot| {
-        let ended = receive(&mut backend, &mut producer, &hot.clock, &hot.stop);
+        let ended = receive(&mut receiver, &mut producer, &hot.clock, &hot.stop, &quiet);
         SourceEnd {
             error: ended.err(),
-            ..finish(&backend)
+            ..SourceEnd::default()
         }
     })
 }
@@ -286,7 +292,9 @@ fn file_thread(
     let lines = line_map(plan);
     hot_thread(plan, "rx", core, hot, move |hot| {
         let mut backend = CaptureBackend::new(&file, lines, hot.clock.clone());
-        let ended = receive(&mut backend, &mut producer, &hot.clock, &hot.stop);
+        // In a file time is the capture's, so nobody follows this.
+        let quiet = Quiet::default();
+        let ended = receive(&mut backend, &mut producer, &hot.clock, &hot.stop, &quiet);
         file_end(ended, backend.counters(), backend.cut())
     })
 }

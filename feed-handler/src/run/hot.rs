@@ -7,7 +7,11 @@ use crate::publish::Publish;
 use feed_common::latency::recorder::StageRecorder;
 use feed_common::packet::{PacketSource, RxBackend, RxError, SlotWriter};
 use feed_common::time::{Clock, Ticks};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicBool, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 /// After a stop, what the sockets still hold is handled, for at most this long.
 const DRAIN_NANOS: u64 = 200_000_000;
@@ -48,30 +52,56 @@ impl<'a> Stopping<'a> {
     }
 }
 
-/// Whether a lane's holes age while no packet comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far time has passed for a lane when a poll brought nothing, which is what makes its holes age.
+#[derive(Clone, Debug)]
 pub enum IdleTime {
-    /// Live: the clock goes on.
+    /// The lane asks its lines itself: up to the moment before it asked them.
     Passes,
+    /// Another thread asks them: as far as that one has found them empty.
+    Follows(Arc<Quiet>),
     /// From a file, time is the capture's.
     StandsStill,
+}
+
+/// The moment up to which everything that came in on any line has been received. A thread that loses its core does not
+/// move it, so that what came in meanwhile is not taken for lost.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct Quiet(AtomicU64);
+
+impl Quiet {
+    fn advance(&self, to: Ticks) {
+        // Release: whoever sees the moment sees the packets that were committed before it.
+        self.0.store(to.0, Release);
+    }
+
+    fn until(&self) -> Ticks {
+        Ticks(self.0.load(Acquire))
+    }
 }
 
 /// Runs a lane until its input ends or `stop` is set. An error of the receive ends the lane, after what it had received.
 pub fn drive<P: Protocol, K: Publish, S: PacketSource>(
     lane: &mut Lane<P, K, StageRecorder>,
     source: &mut S,
-    idle: IdleTime,
+    idle: &IdleTime,
     clock: &Clock,
     stop: &AtomicBool,
     gauge: &Gauge,
 ) -> Result<(), RxError> {
     let mut stopping = Stopping::new(stop, clock);
+    let mut quiet = clock.now();
     let ended = loop {
+        // Before the ring is looked at: what was committed before this moment is then handled before it counts.
+        if let IdleTime::Follows(receiver) = idle {
+            quiet = receiver.until();
+        }
         match lane.step(source) {
             Ok(n) => {
-                if n == 0 && idle == IdleTime::Passes {
-                    lane.idle(clock.scale().nanos(clock.now().0));
+                if n == 0 && !matches!(idle, IdleTime::StandsStill) {
+                    lane.idle(clock.scale().nanos(quiet.0));
+                    // Taken before the next poll asks the lines.
+                    quiet = clock.now();
                 }
                 lane.probe_mut().housekeep();
                 gauge.show(lane);
@@ -94,13 +124,24 @@ pub fn receive<B: RxBackend, W: SlotWriter>(
     slots: &mut W,
     clock: &Clock,
     stop: &AtomicBool,
+    quiet: &Quiet,
 ) -> Result<(), RxError> {
     let mut stopping = Stopping::new(stop, clock);
+    let mut asked = clock.now();
     loop {
+        // With no slot free nothing is received, which does not mean that nothing waits.
+        let room = slots.free(1) > 0;
         match backend.fill(slots) {
-            // With no slot free nothing was received, which does not mean that nothing waits.
-            Ok(n) if stopping.now(|| n == 0 && slots.free(1) > 0) => return Ok(()),
-            Ok(_) => {}
+            Ok(n) => {
+                let empty = n == 0 && room;
+                if empty {
+                    quiet.advance(asked);
+                    asked = clock.now();
+                }
+                if stopping.now(|| empty) {
+                    return Ok(());
+                }
+            }
             Err(RxError::End) => return Ok(()),
             Err(e) => return Err(e),
         }
@@ -110,8 +151,18 @@ pub fn receive<B: RxBackend, W: SlotWriter>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::{ChannelSetup, LaneTime, SessionDay};
+    use crate::protocol::itch50::{Itch50, Itch50Decoder};
+    use crate::transport::MoldFraming;
+    use feed_common::event::Record;
+    use feed_common::latency::Resolution;
+    use feed_common::latency::recorder::pair;
     use feed_common::packet::RxMeta;
     use feed_common::ring::{SlotConfig, packet_ring};
+    use feed_common::time::UnixNanos;
+    use feed_common::wire::moldudp64::PacketBuilder;
+    use std::time::Duration;
+    use zerocopy::IntoBytes;
 
     /// A socket to which packets come in right after a poll that found it empty, and then the stop.
     struct LateArrivals<'a> {
@@ -149,9 +200,70 @@ mod tests {
             waiting: 5,
             polls: 0,
         };
-        receive(&mut backend, &mut producer, &Clock::new(), &stop).unwrap();
+        let quiet = Quiet::default();
+        receive(&mut backend, &mut producer, &Clock::new(), &stop, &quiet).unwrap();
         assert_eq!((backend.waiting, backend.polls), (0, 5));
         assert_eq!(consumer.gauge().committed(), 5);
+    }
+
+    /// Waits for another thread, at most 5 seconds; whether it came to it.
+    fn comes(done: impl Fn() -> bool) -> bool {
+        (0..5_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            done()
+        })
+    }
+
+    #[test]
+    fn a_hole_does_not_age_while_the_receiving_thread_has_not_asked_its_lines() {
+        let config = SlotConfig {
+            slots: 8,
+            stride: 128,
+            batch: 8,
+        };
+        let (mut producer, mut consumer) = packet_ring(&config).unwrap();
+        let (clock, stop, gauge) = (Clock::new(), AtomicBool::new(false), Gauge::default());
+        let setup = ChannelSetup {
+            name: "c".into(),
+            number: 0,
+            lines: 1,
+            window_nanos: 1_000_000,
+            stash_slots: 1,
+            stash_slot_bytes: 128,
+            day: SessionDay::Midnight(UnixNanos(1)),
+        };
+        let (recorder, _collector) = pair(Resolution::default(), clock.clone());
+        let time = LaneTime::Received(clock.scale());
+        let channel = (setup, MoldFraming, Itch50Decoder::new(1));
+        let sink = Vec::<Record>::new();
+        let mut lane = Lane::<Itch50, _, _>::new(vec![channel], 1, time, 0, sink, recorder);
+        // The session begins, and eight messages of it are missing.
+        for next in [1, 9] {
+            let heartbeat = PacketBuilder::new(*b"S         ", next, 100).heartbeat();
+            assert_eq!(producer.free(1), 1);
+            let slot = producer.slot(0);
+            slot.payload[..20].copy_from_slice(heartbeat.as_bytes());
+            *slot.meta = RxMeta {
+                rx: clock.now(),
+                len: 20,
+                ..RxMeta::default()
+            };
+            producer.commit(1);
+        }
+        let quiet = Arc::new(Quiet::default());
+        std::thread::scope(|threads| {
+            let idle = IdleTime::Follows(quiet.clone());
+            let (clock, stop, gauge) = (&clock, &stop, &gauge);
+            threads.spawn(move || drive(&mut lane, &mut consumer, &idle, clock, stop, gauge));
+            let handled = comes(|| gauge.read().packets == 2);
+            // Its window passes, and nobody looks.
+            std::thread::sleep(Duration::from_millis(20));
+            let early = gauge.read().lost;
+            quiet.advance(clock.now());
+            let given_up = comes(|| gauge.read().lost == 8);
+            stop.store(true, Relaxed);
+            assert_eq!((handled, early, given_up), (true, 0, true));
+        });
     }
 
     #[test]
@@ -170,7 +282,8 @@ mod tests {
         };
         let clock = Clock::new();
         let start = clock.now();
-        receive(&mut backend, &mut producer, &clock, &stop).unwrap();
+        let quiet = Quiet::default();
+        receive(&mut backend, &mut producer, &clock, &stop, &quiet).unwrap();
         let took = clock.scale().nanos(clock.now().since(start));
         assert!((DRAIN_NANOS..20 * DRAIN_NANOS).contains(&took), "{took} ns");
         assert_eq!(backend.waiting, 1);

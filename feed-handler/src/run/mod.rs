@@ -20,7 +20,7 @@ pub use consumers::Consumer;
 pub use end::{ChannelEnd, LaneEnd, LineEnd};
 pub use gauge::{Gauge, Reading};
 pub use handler::{Handler, Outcome};
-pub use hot::{IdleTime, drive, receive};
+pub use hot::{IdleTime, Quiet, drive, receive};
 pub use outputs::{OutputError, Recorded};
 pub use start::{Input, StartError};
 pub use supervise::{Until, supervise};
