@@ -40,12 +40,13 @@ pub enum MapError {
     },
 }
 
-/// Private zeroed memory, page-aligned, between two inaccessible guards; unmapped on drop.
+/// Private zeroed memory, page-aligned, unmapped on drop; between two inaccessible guards unless it lies on reserved huge
+/// pages.
 #[derive(Debug)]
 pub struct Mapping {
     start: NonNull<u8>,
     len: usize,
-    /// The reservation that `start` lies in, guards included.
+    /// What is unmapped in the end: guards included, where there are any.
     reserved: (NonNull<u8>, usize),
     pages: Pages,
     reason: String,
@@ -121,21 +122,17 @@ impl Mapping {
         &self.reason
     }
 
-    /// `len` bytes, a multiple of [`HUGE_PAGE`], from the pool of reserved huge pages.
+    /// `len` bytes, a multiple of [`HUGE_PAGE`], from the pool of reserved huge pages. Without guards: a fixed mapping into
+    /// a reservation discards the reservation also when it then fails for want of pages, and another thread's mapping
+    /// may be in the hole before it is given back.
     fn reserved_pool(len: usize) -> io::Result<Mapping> {
-        let area = Reservation::new(len, HUGE_PAGE)?;
-        // SAFETY: the range lies inside the reservation just made, which nothing else knows of, so replacing what is
-        // mapped there (MAP_FIXED) replaces only our own inaccessible pages.
+        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
         let at = unsafe {
             libc::mmap(
-                area.start.as_ptr().cast(),
+                ptr::null_mut(),
                 len,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE
-                    | libc::MAP_ANONYMOUS
-                    | libc::MAP_FIXED
-                    | libc::MAP_HUGETLB
-                    | libc::MAP_HUGE_2MB,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_HUGETLB | libc::MAP_HUGE_2MB,
                 -1,
                 0,
             )
@@ -143,9 +140,17 @@ impl Mapping {
         if at == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
+        let start = NonNull::new(at.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let map = Mapping {
+            start,
+            len,
+            reserved: (start, len),
+            pages: Pages::Huge,
+            reason: "reserved huge pages".into(),
+        };
         // Populating by madvise reports a pool that a control group limits as an error; touching would be a SIGBUS.
-        advise(area.start, len, libc::MADV_POPULATE_WRITE)?;
-        Ok(area.into_mapping(len, Pages::Huge, "reserved huge pages".into()))
+        advise(start, len, libc::MADV_POPULATE_WRITE)?;
+        Ok(map)
     }
 
     /// `len` bytes of ordinary memory aligned to `align`, faulted in; huge pages are asked for when `align` is one.
@@ -178,7 +183,7 @@ impl Mapping {
             }
             Err(error) => return Err(failed(error)),
         }
-        Ok(area.into_mapping(len, Pages::Small, String::new()))
+        Ok(area.into_mapping(len))
     }
 
     /// Bytes of this mapping on transparent huge pages, from `/proc/self/smaps`; `None` when it cannot be read.
@@ -236,13 +241,13 @@ impl Reservation {
         })
     }
 
-    fn into_mapping(self, len: usize, pages: Pages, reason: String) -> Mapping {
+    fn into_mapping(self, len: usize) -> Mapping {
         let mapping = Mapping {
             start: self.start,
             len,
             reserved: self.whole,
-            pages,
-            reason,
+            pages: Pages::Small,
+            reason: String::new(),
         };
         std::mem::forget(self);
         mapping
@@ -337,6 +342,29 @@ mod tests {
             Mapping::anonymous(1 << 52),
             Err(MapError::Io { .. })
         ));
+    }
+
+    /// Falling back from reserved huge pages must not touch what other threads map meanwhile.
+    #[test]
+    fn mappings_of_several_threads_leave_each_other_alone() {
+        let work = |bytes: usize, times: u64| {
+            for mark in 1..=times {
+                let map = Mapping::anonymous(bytes).unwrap();
+                let word = map.as_ptr().cast::<u64>();
+                // SAFETY: the mapping is this thread's alone, aligned to a page and at least one long.
+                unsafe {
+                    assert_eq!(word.read_volatile(), 0);
+                    word.write_volatile(mark);
+                    std::thread::yield_now();
+                    assert_eq!(word.read_volatile(), mark);
+                }
+            }
+        };
+        std::thread::scope(|threads| {
+            threads.spawn(move || work(HUGE_PAGE, 1_500));
+            threads.spawn(move || work(HUGE_PAGE, 1_500));
+            threads.spawn(move || work(1, 30_000));
+        });
     }
 
     #[test]
