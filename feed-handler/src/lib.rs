@@ -1,8 +1,9 @@
 //! The feed handler as a library; `main.rs` only parses arguments.
 //!
-//! Data runs one way: `net` -> ring -> `transport` -> `sequence` -> `protocol` -> `publish`, driven by `pipeline`
+//! Data runs one way: `net` -> ring -> `transport` -> `sequence` -> `protocol` -> `book` -> `publish`, driven by `pipeline`
 //! and put on threads by `run`. `unsafe` is confined to `net::sys`.
 
+pub mod book;
 pub mod config;
 pub mod demo;
 pub mod inspect;

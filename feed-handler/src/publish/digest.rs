@@ -48,6 +48,12 @@ impl Digest {
         self.0 = (self.0 ^ hash).wrapping_mul(K[1]).rotate_left(23);
     }
 
+    /// Takes any word in; for what is not a stream of records.
+    #[inline]
+    pub fn word(&mut self, word: u64) {
+        self.0 = fold(self.0 ^ word, K[1]).rotate_left(23) ^ word;
+    }
+
     /// One digest for several channels, whatever their order: they are combined by name.
     pub fn combine<'a>(channels: impl IntoIterator<Item = (&'a str, Digest)>) -> Digest {
         let mut channels: Vec<_> = channels.into_iter().collect();
