@@ -93,7 +93,7 @@ kinds! {
     REPLACE_NEW = 7, "replace-new";
     /// A price level is now `quantity` (0: gone); `order_id` is the level number where the feed has one.
     LEVEL = 8, "level";
-    /// All orders and levels of the instrument are void.
+    /// All orders and levels of the instrument are void; without an instrument, those of the whole channel.
     CLEAR = 9, "clear";
     /// Best bid; closed by its offer.
     BID = 10, "bid";
@@ -485,6 +485,9 @@ pub trait MarketHandler {
     /// Messages are missing for good.
     #[inline]
     fn on_gap(&mut self, cx: &MsgCtx, m: Gap) {}
+    /// A new session has begun: everything known of the channel's instruments is void.
+    #[inline]
+    fn on_restart(&mut self, cx: &MsgCtx) {}
     /// A native record: already in our own shape, its price canonical.
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {}

@@ -19,6 +19,7 @@ use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::Protocol;
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
+use feed_handler::publish::Records;
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
@@ -229,7 +230,7 @@ fn receive_counted<B: RxBackend, W: SlotWriter>(
 /// A lane and everything around it that touches its memory while it runs.
 struct Rig<P: Protocol> {
     clock: Clock,
-    lane: Lane<P, Writer<Record>, StageRecorder>,
+    lane: Lane<P, Records<Writer<Record>>, StageRecorder>,
     collector: Collector,
     subscriber: Subscriber<Record>,
     line: FitWriter,
@@ -294,7 +295,7 @@ where
         let channel = (setup, P::Framing::default(), P::Decoder::default());
         let recorder = recorder.with_fit(fit);
         Rig {
-            lane: Lane::new(vec![channel], 1, time, 16, writer, recorder),
+            lane: Lane::new(vec![channel], time, 16, Records::new(writer, 1), recorder),
             clock,
             collector,
             subscriber,
@@ -306,7 +307,7 @@ where
     /// Returns what `body` counted.
     fn run(
         mut self,
-        body: impl FnOnce(&mut Lane<P, Writer<Record>, StageRecorder>, &Hot) -> u64 + Send,
+        body: impl FnOnce(&mut Lane<P, Records<Writer<Record>>, StageRecorder>, &Hot) -> u64 + Send,
     ) -> (u64, Seen) {
         let hot = Hot {
             clock: self.clock.clone(),
@@ -367,7 +368,7 @@ impl Hot {
     /// The lane's loop over `source`; what the thread took and gave of memory after its warm-up.
     fn decode<P: Protocol, S: PacketSource>(
         &self,
-        lane: &mut Lane<P, Writer<Record>, StageRecorder>,
+        lane: &mut Lane<P, Records<Writer<Record>>, StageRecorder>,
         source: S,
         idle: IdleTime,
         stop: &AtomicBool,

@@ -12,7 +12,7 @@ use feed_common::time::{Ticks, UnixNanos};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::native::NativeDecoder;
 use feed_handler::protocol::{Decode, DecodeError, Protocol};
-use feed_handler::publish::Publish;
+use feed_handler::publish::{Publish, Records};
 use feed_handler::run::Outcome;
 use feed_handler::transport::native::NativeFraming;
 use feed_replay::output::BinaryFileSink;
@@ -212,8 +212,13 @@ fn records_by(feed: &Feed, path: Path) -> (Vec<Record>, BTreeSet<String>) {
         told,
     };
     let channels = vec![(setup, NativeFraming, decoder)];
-    let mut lane =
-        Lane::<Telling, _, _>::new(channels, 1, LaneTime::Captured, 0, Sent(sink), NoProbe);
+    let mut lane = Lane::<Telling, _, _>::new(
+        channels,
+        LaneTime::Captured,
+        0,
+        Records::new(Sent(sink), 1),
+        NoProbe,
+    );
     let mut source = Played::of(feed);
     while lane.step(&mut source).is_ok() {}
     lane.finish();

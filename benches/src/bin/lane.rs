@@ -17,6 +17,7 @@ use feed_common::time::{Clock, UnixNanos};
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::itch50::{Itch50, Itch50Decoder};
+use feed_handler::publish::Records;
 use feed_handler::transport::MoldFraming;
 use feed_replay::synth::{MessageSink, Protocol, Spec, generate_messages};
 use std::io;
@@ -112,8 +113,8 @@ impl Session {
         };
         let channel = (setup, MoldFraming, Itch50Decoder::default());
         let time = LaneTime::Received(clock.scale());
-        let ring = broadcast::<Record>(SLOTS).expect("memory");
-        let mut lane = Lane::<Itch50, _, R>::new(vec![channel], 1, time, 0, ring, probe);
+        let ring = Records::new(broadcast::<Record>(SLOTS).expect("memory"), 1);
+        let mut lane = Lane::<Itch50, _, R>::new(vec![channel], time, 0, ring, probe);
         let mut source = Polls {
             session: self,
             clock,

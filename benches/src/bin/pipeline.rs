@@ -28,7 +28,7 @@ use feed_handler::net::file::{CaptureSource, LineMap};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::Decode;
 use feed_handler::protocol::itch50::{Itch50Decoder, Itch50File};
-use feed_handler::publish::Publish;
+use feed_handler::publish::{Outlet, Publish, Records};
 use feed_handler::transport::{Framing, ItchFileFraming};
 use feed_replay::synth::{MessageSink, Protocol, Spec, generate_messages};
 use std::hint::black_box;
@@ -234,13 +234,18 @@ fn lane<K: Publish, R: Probe>(file: &CaptureFile, clock: &Clock, sink: K, probe:
         day: SessionDay::Midnight(UnixNanos(1_700_000_000_000_000_000)),
     };
     let channel = (setup, ItchFileFraming::default(), Itch50Decoder::default());
-    let mut lane =
-        Lane::<Itch50File, K, R>::new(vec![channel], 1, LaneTime::Captured, 0, sink, probe);
+    let mut lane = Lane::<Itch50File, _, R>::new(
+        vec![channel],
+        LaneTime::Captured,
+        0,
+        Records::new(sink, 1),
+        probe,
+    );
     let mut source = CaptureSource::new(file, LineMap::default(), clock.clone());
     timed(|| {
         while lane.step(&mut source).is_ok() {}
         lane.finish();
-        lane.records().published()
+        lane.outlet().published()
     })
 }
 

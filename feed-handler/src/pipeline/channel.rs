@@ -2,12 +2,12 @@
 
 use super::Drops;
 use crate::protocol::{Decode, Protocol};
-use crate::publish::{Publish, Records};
+use crate::publish::Outlet;
 use crate::sequence::{
     Admit, LineStats, Refused, SeqSpan, SequenceStats, Sequencer, Stash, Stashed,
 };
 use crate::transport::{Frame, FrameKind, Framing, Session};
-use feed_common::event::{Flags, Gap, MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
+use feed_common::event::{Flags, Gap, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::Packet;
 use feed_common::time::{Ticks, UnixNanos, Zone};
@@ -41,8 +41,8 @@ pub enum SessionDay {
 }
 
 /// What delivering a message needs besides the channel: shared by the channels of a lane.
-pub(super) struct Core<K, R> {
-    pub(super) records: Records<K>,
+pub(super) struct Core<H, R> {
+    pub(super) outlet: H,
     pub(super) probe: R,
     pub(super) drops: Drops,
     /// Messages delivered, each once.
@@ -139,12 +139,12 @@ impl<P: Protocol> Channel<P> {
 
     /// Takes a datagram that came in on `line` (of this channel) and arrived `at`, in the lane's nanoseconds.
     #[inline]
-    pub(super) fn receive<K: Publish, R: Probe>(
+    pub(super) fn receive<H: Outlet, R: Probe>(
         &mut self,
         line: usize,
         at: u64,
         packet: Packet<'_>,
-        core: &mut Core<K, R>,
+        core: &mut Core<H, R>,
     ) {
         if !self.cx.midnight.is_known() {
             self.find_day(packet.meta.kernel);
@@ -167,13 +167,13 @@ impl<P: Protocol> Channel<P> {
     }
 
     #[inline]
-    fn frame<K: Publish, R: Probe>(
+    fn frame<H: Outlet, R: Probe>(
         &mut self,
         line: usize,
         at: u64,
         frame: Frame<<P::Framing as Framing>::Messages<'_>>,
         packet: Packet<'_>,
-        core: &mut Core<K, R>,
+        core: &mut Core<H, R>,
     ) {
         if frame.kind == FrameKind::Unsequenced {
             self.lines[line].packets += 1;
@@ -231,11 +231,11 @@ impl<P: Protocol> Channel<P> {
     /// others, so a hole is given up only when every line has been asked once more. `None` says that nothing is waiting
     /// on any line.
     #[inline]
-    pub(super) fn expire<K: Publish, R: Probe>(
+    pub(super) fn expire<H: Outlet, R: Probe>(
         &mut self,
         now: u64,
         receive_call: Option<u64>,
-        core: &mut Core<K, R>,
+        core: &mut Core<H, R>,
     ) {
         while let Some(since) = self.waiting_since() {
             if now.saturating_sub(since) < self.window_nanos {
@@ -256,7 +256,7 @@ impl<P: Protocol> Channel<P> {
     }
 
     /// Gives up every hole: nothing more will come.
-    pub(super) fn finish<K: Publish, R: Probe>(&mut self, core: &mut Core<K, R>) {
+    pub(super) fn finish<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) {
         while self.give_up_first(core) {}
     }
 
@@ -272,7 +272,7 @@ impl<P: Protocol> Channel<P> {
 
     /// Gives up the earliest hole and delivers what waited behind it; false when there is none.
     #[cold]
-    fn give_up_first<K: Publish, R: Probe>(&mut self, core: &mut Core<K, R>) -> bool {
+    fn give_up_first<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) -> bool {
         let Some(next) = self
             .stash
             .first()
@@ -287,7 +287,7 @@ impl<P: Protocol> Channel<P> {
     }
 
     /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments.
-    fn declare<K: Publish, R: Probe>(&mut self, next: u64, core: &mut Core<K, R>) {
+    fn declare<H: Outlet, R: Probe>(&mut self, next: u64, core: &mut Core<H, R>) {
         if self
             .announced
             .is_some_and(|(announced, _)| announced <= next)
@@ -305,12 +305,12 @@ impl<P: Protocol> Channel<P> {
                 ..self.cx
             };
             let count = missing.count;
-            core.records.on_gap(&cx, Gap { count });
+            core.outlet.on_gap(&cx, Gap { count });
         }
     }
 
     /// Delivers what waited for a hole that is closed now.
-    fn drain<K: Publish, R: Probe>(&mut self, core: &mut Core<K, R>) {
+    fn drain<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) {
         while let Some(first) = self.stash.first() {
             let line = first.line;
             match self.sequencer.admit(first.span) {
@@ -343,52 +343,52 @@ impl<P: Protocol> Channel<P> {
     /// Delivers a packet out of the stash. Its stages are marked here, with its own receive time: what it waited for the
     /// hole to close is part of its latency.
     #[inline(never)]
-    fn redeliver<K: Publish, R: Probe>(
+    fn redeliver<H: Outlet, R: Probe>(
         &mut self,
         taken: &Stashed,
         skip: u64,
-        core: &mut Core<K, R>,
+        core: &mut Core<H, R>,
     ) {
         let packet = self.stash.packet(taken);
         let rx = packet.meta.rx;
         let Ok((frame, _)) = self.framing.open(packet.bytes) else {
             return; // it opened when it was stashed
         };
-        deliver::<P, K, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
+        deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
         core.probe.mark(Stage::Decoded, rx);
-        core.records.flush();
+        core.outlet.flush();
         core.probe.mark(Stage::Published, rx);
     }
 
     /// As [`Channel::deliver`] for a frame without numbers, out of the way of those that have them.
     #[inline(never)]
-    fn deliver_apart<K: Publish, R: Probe>(
+    fn deliver_apart<H: Outlet, R: Probe>(
         &mut self,
         frame: Frame<<P::Framing as Framing>::Messages<'_>>,
         rx: Ticks,
-        core: &mut Core<K, R>,
+        core: &mut Core<H, R>,
     ) {
         self.deliver(frame, 0, rx, core);
     }
 
     #[inline(always)]
-    fn deliver<K: Publish, R: Probe>(
+    fn deliver<H: Outlet, R: Probe>(
         &mut self,
         frame: Frame<<P::Framing as Framing>::Messages<'_>>,
         skip: u64,
         rx: Ticks,
-        core: &mut Core<K, R>,
+        core: &mut Core<H, R>,
     ) {
-        deliver::<P, K, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
+        deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
     }
 
     /// Turns to a new session, unless it is the one that was just replaced; false means the frame is a straggler.
     #[cold]
-    fn turn_to<K: Publish, R: Probe>(
+    fn turn_to<H: Outlet, R: Probe>(
         &mut self,
         session: Session,
         span: SeqSpan,
-        core: &mut Core<K, R>,
+        core: &mut Core<H, R>,
     ) -> bool {
         if self.replaced == Some(session) {
             return false;
@@ -397,6 +397,15 @@ impl<P: Protocol> Channel<P> {
             self.finish(core);
             self.sequencer.restart();
             self.decoder.restart();
+            let cx = MsgCtx {
+                sequence: span.first,
+                timestamp: UnixNanos::UNKNOWN,
+                instrument: NO_INSTRUMENT,
+                symbol: NO_SYMBOL,
+                flags: Flags::END_OF_EVENT,
+                ..self.cx
+            };
+            core.outlet.on_restart(&cx);
             self.lines.iter_mut().for_each(LineStats::restart);
             self.announced = None;
             if let SessionDay::FirstPacket(_) = self.day {
@@ -449,13 +458,13 @@ impl<P: Protocol> Channel<P> {
 /// Decodes the messages of a frame from message `skip` on. A free function so that a frame borrowed from the channel's
 /// own stash can be delivered while the decoder and the context are borrowed too.
 #[inline(always)]
-fn deliver<P: Protocol, K: Publish, R: Probe>(
+fn deliver<P: Protocol, H: Outlet, R: Probe>(
     decoder: &mut P::Decoder,
     cx: &mut MsgCtx,
     frame: Frame<<P::Framing as Framing>::Messages<'_>>,
     skip: u64,
     rx: Ticks,
-    core: &mut Core<K, R>,
+    core: &mut Core<H, R>,
 ) {
     cx.rx = rx;
     core.messages += frame.span.count - skip;
@@ -473,7 +482,7 @@ fn deliver<P: Protocol, K: Publish, R: Probe>(
         cx.skip = skip as u32;
         (skip, sequence) = (0, sequence + numbers);
         let sampled = core.sampler.due().then(|| core.probe.now());
-        if let Err(e) = decoder.decode(message, cx, &mut core.records) {
+        if let Err(e) = decoder.decode(message, cx, &mut core.outlet) {
             core.drops.message(e);
         }
         if let Some(start) = sampled {

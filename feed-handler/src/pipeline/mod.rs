@@ -11,7 +11,7 @@ pub use channel::{Channel, ChannelSetup, SessionDay};
 pub use counters::Drops;
 
 use crate::protocol::Protocol;
-use crate::publish::{Publish, Records};
+use crate::publish::Outlet;
 use channel::{Core, Sampler};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
@@ -26,8 +26,8 @@ pub enum LaneTime {
     Captured,
 }
 
-/// One lane: a thread's channels and where their records go.
-pub struct Lane<P: Protocol, K, R> {
+/// One lane: a thread's channels and where their events go.
+pub struct Lane<P: Protocol, H, R> {
     channels: Box<[Channel<P>]>,
     /// For each line of the lane: its channel, and its number within it.
     routes: Box<[(usize, usize)]>,
@@ -36,18 +36,17 @@ pub struct Lane<P: Protocol, K, R> {
     /// Receive calls that brought packets, and the time the last of them returned, which its packets share.
     receive_calls: u64,
     last_rx: Ticks,
-    core: Core<K, R>,
+    core: Core<H, R>,
 }
 
-impl<P: Protocol, K: Publish, R: Probe> Lane<P, K, R> {
+impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     /// A lane of channels, each with its framing and decoder. Lines are numbered through: those of the first channel
-    /// first. `channels_total` is the number of channels of the configuration, which record numbers index.
+    /// first.
     pub fn new(
         channels: Vec<(ChannelSetup, P::Framing, P::Decoder)>,
-        channels_total: usize,
         time: LaneTime,
         sample_messages: u32,
-        sink: K,
+        outlet: H,
         probe: R,
     ) -> Self {
         let routes: Box<[_]> = channels
@@ -67,7 +66,7 @@ impl<P: Protocol, K: Publish, R: Probe> Lane<P, K, R> {
             receive_calls: 0,
             last_rx: Ticks(0),
             core: Core {
-                records: Records::new(sink, channels_total),
+                outlet,
                 probe,
                 drops: Drops::default(),
                 messages: 0,
@@ -102,7 +101,7 @@ impl<P: Protocol, K: Publish, R: Probe> Lane<P, K, R> {
         // Packets that bring nothing new have no decode or publish time, and would only flatter the figures.
         if new {
             let decoded = done;
-            self.core.records.flush();
+            self.core.outlet.flush();
             done = self.core.probe.now();
             // Counted when the records are out: nobody waits for it.
             self.core.probe.mark_at(Stage::Decoded, rx, decoded);
@@ -136,22 +135,22 @@ impl<P: Protocol, K: Publish, R: Probe> Lane<P, K, R> {
             // A file holds everything in order: nothing that belongs before this packet is still to come.
             LaneTime::Captured => (packet.meta.kernel.0, None),
         };
-        let before = self.core.records.published();
+        let before = self.core.outlet.published();
         let channel = &mut self.channels[channel];
         channel.expire(at, call, &mut self.core);
         channel.receive(line, at, packet, &mut self.core);
-        self.core.records.published() != before
+        self.core.outlet.published() != before
     }
 
     /// Lets time pass after a poll that found no packet on any line: holes older than their window at `now` are given up.
     #[inline]
     pub fn idle(&mut self, now: u64) {
-        let before = self.core.records.published();
+        let before = self.core.outlet.published();
         for channel in &mut self.channels {
             channel.expire(now, None, &mut self.core);
         }
-        if self.core.records.published() != before {
-            self.core.records.flush();
+        if self.core.outlet.published() != before {
+            self.core.outlet.flush();
         }
     }
 
@@ -160,7 +159,7 @@ impl<P: Protocol, K: Publish, R: Probe> Lane<P, K, R> {
         for channel in &mut self.channels {
             channel.finish(&mut self.core);
         }
-        self.core.records.flush();
+        self.core.outlet.flush();
     }
 
     /// The probe, for housekeeping between batches.
@@ -183,9 +182,14 @@ impl<P: Protocol, K: Publish, R: Probe> Lane<P, K, R> {
         self.core.messages
     }
 
-    /// What was published, and the digests.
-    pub fn records(&self) -> &Records<K> {
-        &self.core.records
+    /// Where its events have gone.
+    pub fn outlet(&self) -> &H {
+        &self.core.outlet
+    }
+
+    /// Where its events have gone, for what is done between batches.
+    pub fn outlet_mut(&mut self) -> &mut H {
+        &mut self.core.outlet
     }
 
     /// What was not delivered, by cause.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::itch50::{Itch50, Itch50Decoder};
+use crate::publish::Records;
 use crate::transport::MoldFraming;
 use feed_common::event::{Kind, Record, Trust};
 use feed_common::latency::NoProbe;
@@ -15,13 +16,14 @@ use zerocopy::IntoBytes;
 const SESSION: [u8; 10] = *b"TESTSESS01";
 const WINDOW: u64 = 1_000;
 
-type TestLane = Lane<Itch50, Vec<Record>, NoProbe>;
+type Out = Records<Vec<Record>>;
+type TestLane = Lane<Itch50, Out, NoProbe>;
 
 fn lane(lines: usize, stash_slots: usize) -> TestLane {
     probed(lines, stash_slots, NoProbe)
 }
 
-fn probed<R: Probe>(lines: usize, stash_slots: usize, probe: R) -> Lane<Itch50, Vec<Record>, R> {
+fn probed<R: Probe>(lines: usize, stash_slots: usize, probe: R) -> Lane<Itch50, Out, R> {
     let setup = ChannelSetup {
         name: "c".into(),
         number: 0,
@@ -32,7 +34,8 @@ fn probed<R: Probe>(lines: usize, stash_slots: usize, probe: R) -> Lane<Itch50, 
         day: SessionDay::Midnight(UnixNanos(1)),
     };
     let channel = (setup, MoldFraming, Itch50Decoder::new(16));
-    Lane::new(vec![channel], 1, LaneTime::Captured, 0, Vec::new(), probe)
+    let records = Records::new(Vec::new(), 1);
+    Lane::new(vec![channel], LaneTime::Captured, 0, records, probe)
 }
 
 /// A packet of deletes whose order ids are their sequence numbers.
@@ -57,7 +60,7 @@ fn heartbeat(next: u64) -> Vec<u8> {
 }
 
 /// Hands the lane one packet that arrived on `line` at `at`.
-fn give<R: Probe>(lane: &mut Lane<Itch50, Vec<Record>, R>, line: u16, at: u64, bytes: &[u8]) {
+fn give<R: Probe>(lane: &mut Lane<Itch50, Out, R>, line: u16, at: u64, bytes: &[u8]) {
     let meta = RxMeta {
         rx: Ticks(at),
         kernel: UnixNanos(at),
@@ -68,12 +71,14 @@ fn give<R: Probe>(lane: &mut Lane<Itch50, Vec<Record>, R>, line: u16, at: u64, b
     lane.packet(Packet { meta: &meta, bytes }, Ticks(at));
 }
 
-/// What came out: order ids, and gaps as (first, count).
+/// What came out: order ids, 0 where a new session voids everything, and gaps as (first, count).
 fn output(lane: TestLane) -> (Vec<u64>, Vec<(u64, u64)>) {
     let (mut ids, mut gaps) = (Vec::new(), Vec::new());
-    for r in lane.core.records.into_sink() {
+    for r in lane.core.outlet.into_sink() {
         if r.data.kind == Kind::GAP.0 {
             gaps.push((r.sequence.get(), r.order_id.get()));
+        } else if r.data.kind == Kind::CLEAR.0 {
+            ids.push(0);
         } else {
             assert_eq!(
                 r.sequence.get(),
@@ -114,7 +119,7 @@ fn a_hole_is_given_up_after_its_window_and_what_waited_follows_the_gap_record() 
     assert_eq!(l.messages(), 1);
     give(&mut l, 1, 20 + WINDOW, &heartbeat(7));
     assert_eq!(l.messages(), 3);
-    assert!(l.core.records.published() == 4 && l.channels[0].sequence().lost == 3);
+    assert!(l.core.outlet.published() == 4 && l.channels[0].sequence().lost == 3);
     // Late: the hole has been declared.
     give(&mut l, 1, 21 + WINDOW, &packet(SESSION, 2, 3));
     let (ids, gaps) = output(l);
@@ -200,7 +205,7 @@ fn records_after_a_gap_are_not_trusted() {
     give(&mut l, 0, 10, &packet(SESSION, 1, 1));
     give(&mut l, 0, 20, &packet(SESSION, 3, 1));
     l.finish();
-    let trust: Vec<_> = l.core.records.into_sink().iter().map(|r| r.trust).collect();
+    let trust: Vec<_> = l.core.outlet.into_sink().iter().map(|r| r.trust).collect();
     assert_eq!(
         trust,
         [Trust::VALID.0, Trust::RECOVERING.0, Trust::RECOVERING.0]
@@ -211,7 +216,7 @@ fn records_after_a_gap_are_not_trusted() {
 fn a_late_joiner_is_not_trusted() {
     let mut l = lane(1, 8);
     give(&mut l, 0, 10, &packet(SESSION, 100, 1));
-    assert_eq!(l.core.records.into_sink()[0].trust, Trust::RECOVERING.0);
+    assert_eq!(l.core.outlet.into_sink()[0].trust, Trust::RECOVERING.0);
 }
 
 #[test]
@@ -245,7 +250,7 @@ fn a_new_session_begins_anew_and_stragglers_of_the_old_are_named() {
     let s = l.channels[0].sequence();
     assert_eq!((s.restarts, s.gaps), (1, 0));
     assert_eq!(l.drops().old_session, 1);
-    assert_eq!(output(l).0, [1, 2, 3, 4, 1, 2]);
+    assert_eq!(output(l).0, [1, 2, 3, 4, 0, 1, 2]);
 }
 
 #[test]
@@ -269,7 +274,7 @@ fn what_is_not_a_frame_or_not_a_message_is_counted_and_the_rest_goes_on() {
         ("packet_no_line", 1),
     ];
     assert_eq!(causes, want.into());
-    assert_eq!(l.core.records.published(), 1);
+    assert_eq!(l.core.outlet.published(), 1);
 }
 
 /// One line's way of sending `total` messages: how they are packed, and which packets are lost.

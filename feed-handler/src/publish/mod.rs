@@ -9,7 +9,7 @@ pub use bridge::{Bridge, ConsumerStats, Delivery};
 pub use digest::Digest;
 pub use records::Records;
 
-use feed_common::event::Record;
+use feed_common::event::{MarketHandler, Record};
 
 /// Takes finished records, in order. Never waits.
 pub trait Publish {
@@ -18,4 +18,18 @@ pub trait Publish {
 
     /// Makes everything written visible. Called once per packet.
     fn flush(&mut self) {}
+}
+
+/// Where a lane's events end: what it makes of them becomes visible packet by packet.
+pub trait Outlet: MarketHandler {
+    /// Makes everything so far visible. Called once per packet that brought something.
+    fn flush(&mut self) {}
+
+    /// What came out so far; a packet after which it is the same has brought nothing.
+    fn published(&self) -> u64;
+
+    /// Digests of what came out, by channel as numbered in [`MsgCtx::channel`](feed_common::event::MsgCtx::channel).
+    fn digests(&self) -> &[Digest] {
+        &[]
+    }
 }

@@ -1,6 +1,6 @@
 //! Events to records: the one [`MarketHandler`] of the pipeline that publishes.
 
-use super::{Digest, Publish};
+use super::{Digest, Outlet, Publish};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
     MarketData, MarketHandler, MsgCtx, Price, Record, ReplaceOrder, Side, Statistic, Status, Trade,
@@ -48,22 +48,6 @@ impl<K: Publish> Records<K> {
             digests: vec![Digest::EMPTY; channels].into_boxed_slice(),
             published: 0,
         }
-    }
-
-    /// Makes everything so far visible to consumers.
-    #[inline]
-    pub fn flush(&mut self) {
-        self.sink.flush();
-    }
-
-    /// Records published so far.
-    pub fn published(&self) -> u64 {
-        self.published
-    }
-
-    /// Digests by channel, as numbered in [`MsgCtx::channel`].
-    pub fn digests(&self) -> &[Digest] {
-        &self.digests
     }
 
     /// Where the records went.
@@ -124,6 +108,22 @@ impl<K: Publish> Records<K> {
         self.digests[usize::from(cx.channel)].update(&record);
         self.published += 1;
         self.sink.publish(&record);
+    }
+}
+
+impl<K: Publish> Outlet for Records<K> {
+    #[inline]
+    fn flush(&mut self) {
+        self.sink.flush();
+    }
+
+    #[inline]
+    fn published(&self) -> u64 {
+        self.published
+    }
+
+    fn digests(&self) -> &[Digest] {
+        &self.digests
     }
 }
 
@@ -260,6 +260,10 @@ impl<K: Publish> MarketHandler for Records<K> {
             ..Fields::of(Kind::GAP)
         };
         self.emit(cx, f);
+    }
+
+    fn on_restart(&mut self, cx: &MsgCtx) {
+        self.emit(cx, Fields::of(Kind::CLEAR));
     }
 
     #[inline]

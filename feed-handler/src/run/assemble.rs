@@ -11,6 +11,7 @@ use crate::pipeline::{ChannelSetup, Lane, LaneTime};
 use crate::protocol::Protocol;
 use crate::protocol::itch50::{Itch50, Itch50File};
 use crate::protocol::native::Native;
+use crate::publish::Records;
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
@@ -55,7 +56,7 @@ pub(super) struct LaneRunning {
     pub(super) facts: Vec<(String, String)>,
 }
 
-type PlannedLane<P> = Lane<P, Writer<Record>, StageRecorder>;
+type PlannedLane<P> = Lane<P, Records<Writer<Record>>, StageRecorder>;
 
 /// Opens a lane's input and starts its threads.
 pub(super) fn start_lane(start: LaneStart, input: &Input) -> Result<LaneRunning, StartError> {
@@ -87,10 +88,9 @@ where
         .collect();
     let lane = Lane::<P, _, _>::new(
         channels,
-        start.channels_total,
         time,
         start.sample_messages,
-        start.writer,
+        Records::new(start.writer, start.channels_total),
         start.recorder,
     );
     let (plan, hot) = (start.plan, start.hot);

@@ -3,7 +3,7 @@
 use crate::net::LineCounters;
 use crate::pipeline::Lane;
 use crate::protocol::Protocol;
-use crate::publish::{Digest, Publish};
+use crate::publish::{Digest, Outlet};
 use crate::sequence::SequenceStats;
 use feed_common::capture::Cut;
 use feed_common::latency::Probe;
@@ -72,11 +72,11 @@ pub struct SourceEnd {
 
 impl LaneEnd {
     /// Reads a finished lane off.
-    pub fn of<P: Protocol, K: Publish, R: Probe>(lane: &Lane<P, K, R>, source: SourceEnd) -> Self {
+    pub fn of<P: Protocol, H: Outlet, R: Probe>(lane: &Lane<P, H, R>, source: SourceEnd) -> Self {
         let channel = |c: &crate::pipeline::Channel<P>| ChannelEnd {
             name: c.name().to_owned(),
             sequence: c.sequence(),
-            digest: lane.records().digests()[c.number() as usize],
+            digest: lane.outlet().digests()[c.number() as usize],
             lines: c
                 .lines()
                 .iter()
@@ -97,7 +97,7 @@ impl LaneEnd {
             channels: lane.channels().iter().map(channel).collect(),
             packets: lane.packets(),
             messages: lane.messages(),
-            published: lane.records().published(),
+            published: lane.outlet().published(),
             drops: lane.drops().by_cause().collect(),
             oddities,
             source,

@@ -2,7 +2,7 @@
 
 use crate::pipeline::Lane;
 use crate::protocol::Protocol;
-use crate::publish::Publish;
+use crate::publish::Outlet;
 use feed_common::latency::Probe;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -33,10 +33,10 @@ pub struct Reading {
 impl Gauge {
     /// Shows the lane's totals.
     #[inline]
-    pub fn show<P: Protocol, K: Publish, R: Probe>(&self, lane: &Lane<P, K, R>) {
+    pub fn show<P: Protocol, H: Outlet, R: Probe>(&self, lane: &Lane<P, H, R>) {
         self.packets.store(lane.packets(), Relaxed);
         self.messages.store(lane.messages(), Relaxed);
-        self.published.store(lane.records().published(), Relaxed);
+        self.published.store(lane.outlet().published(), Relaxed);
         let lost = lane.channels().iter().map(|c| c.sequence().lost).sum();
         self.lost.store(lost, Relaxed);
         self.dropped.store(lane.drops().total(), Relaxed);

@@ -3,7 +3,7 @@
 use super::gauge::Gauge;
 use crate::pipeline::Lane;
 use crate::protocol::Protocol;
-use crate::publish::Publish;
+use crate::publish::Outlet;
 use feed_common::latency::recorder::StageRecorder;
 use feed_common::packet::{PacketSource, RxBackend, RxError, SlotWriter};
 use feed_common::time::{Clock, Ticks};
@@ -81,8 +81,8 @@ impl Quiet {
 }
 
 /// Runs a lane until its input ends or `stop` is set. An error of the receive ends the lane, after what it had received.
-pub fn drive<P: Protocol, K: Publish, S: PacketSource>(
-    lane: &mut Lane<P, K, StageRecorder>,
+pub fn drive<P: Protocol, H: Outlet, S: PacketSource>(
+    lane: &mut Lane<P, H, StageRecorder>,
     source: &mut S,
     idle: &IdleTime,
     clock: &Clock,
@@ -153,6 +153,7 @@ mod tests {
     use super::*;
     use crate::pipeline::{ChannelSetup, LaneTime, SessionDay};
     use crate::protocol::itch50::{Itch50, Itch50Decoder};
+    use crate::publish::Records;
     use crate::transport::MoldFraming;
     use feed_common::event::Record;
     use feed_common::latency::Resolution;
@@ -235,8 +236,8 @@ mod tests {
         let (recorder, _collector) = pair(Resolution::default(), clock.clone());
         let time = LaneTime::Received(clock.scale());
         let channel = (setup, MoldFraming, Itch50Decoder::new(1));
-        let sink = Vec::<Record>::new();
-        let mut lane = Lane::<Itch50, _, _>::new(vec![channel], 1, time, 0, sink, recorder);
+        let records = Records::new(Vec::<Record>::new(), 1);
+        let mut lane = Lane::<Itch50, _, _>::new(vec![channel], time, 0, records, recorder);
         // The session begins, and eight messages of it are missing.
         for next in [1, 9] {
             let heartbeat = PacketBuilder::new(*b"S         ", next, 100).heartbeat();
