@@ -2,8 +2,8 @@
 //! is handled again from its file to show that the records are the same.
 
 use crate::config::{
-    ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan, ProtocolName,
-    SessionPlan, WhenFull, defaults,
+    BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan,
+    ProtocolName, SessionPlan, WhenFull, defaults,
 };
 use crate::net::{Interface, LineAddress, SocketError};
 use crate::publish::Digest;
@@ -142,6 +142,7 @@ impl Demo {
                 threads,
                 ..LanePlan::new("demo", ProtocolName::Itch50, vec![channel])
             }],
+            book: BookPlan::default(),
             publish_slots: defaults::PUBLISH_SLOTS,
             consumers: vec![ConsumerPlan {
                 name: "printer".to_owned(),
