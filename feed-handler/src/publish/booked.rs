@@ -5,7 +5,7 @@ use super::due::Due;
 use super::fields::Fields;
 use super::records::{Mark, Records};
 use super::{Digest, Outlet, Publish};
-use crate::book::{self, BookLimits, Books, Change, Faults, Level, Quote, View};
+use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Level, Quote, View};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
     MarketData, MarketHandler, MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Statistic, Status,
@@ -59,19 +59,21 @@ impl<K: Publish> Booked<K> {
         channels: Range<u16>,
         limits: &BookLimits,
         publish_bbo: bool,
-    ) -> Booked<K> {
+    ) -> Result<Booked<K>, BookError> {
         let first = channels.start;
-        let channel = |_| Channel {
-            books: Books::new(limits),
-            due: Due::with_room(limits.instruments),
-            bbo_changes: 0,
+        let channel = |_| {
+            Ok(Channel {
+                books: Books::new(limits)?,
+                due: Due::with_room(limits.instruments),
+                bbo_changes: 0,
+            })
         };
-        Booked {
+        Ok(Booked {
             records,
-            channels: channels.map(channel).collect(),
+            channels: channels.map(channel).collect::<Result<_, BookError>>()?,
             first,
             publish_bbo,
-        }
+        })
     }
 
     /// Where the records went.

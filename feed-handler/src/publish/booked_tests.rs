@@ -27,7 +27,7 @@ fn pair(bid: (i64, u32), offer: (i64, u32)) -> [Said; 2] {
 const NONE: (i64, u32) = (NULL, 0);
 
 fn booked(publish_bbo: bool) -> Booked<Vec<Record>> {
-    Booked::new(Records::new(Vec::new(), 1), 0..1, &LIMITS, publish_bbo)
+    Booked::new(Records::new(Vec::new(), 1), 0..1, &LIMITS, publish_bbo).unwrap()
 }
 
 /// The context of an instrument's message, which is an event of its own.
@@ -425,7 +425,7 @@ fn price_levels_make_best_prices_and_a_feeds_own_are_not_repeated() {
 
 #[test]
 fn a_lane_has_books_for_its_own_channels_only() {
-    let mut b = Booked::new(Records::new(Vec::new(), 6), 3..5, &LIMITS, true);
+    let mut b = Booked::new(Records::new(Vec::new(), 6), 3..5, &LIMITS, true).unwrap();
     let of = |channel| MsgCtx { channel, ..cx(0) };
     b.on_add(&of(3), order(1, Side::BUY, 10, 5));
     b.on_add(&of(4), order(1, Side::BUY, 10, 5));

@@ -100,7 +100,7 @@ where
             start_threads(plan, lane, input, hot)
         }
         BookKeep::Full => {
-            let booked = Booked::new(records, own, &book.limits, book.publish_bbo);
+            let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
             let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
             start_threads(plan, lane, input, hot)
         }
