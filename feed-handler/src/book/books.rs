@@ -288,6 +288,12 @@ impl Books {
         self.known(instrument).map_or(Bbo::EMPTY, Instrument::bbo)
     }
 
+    /// True when an invariant of the instrument has been broken.
+    #[inline]
+    pub fn is_suspect(&self, instrument: u32) -> bool {
+        self.known(instrument).is_some_and(|book| book.suspect)
+    }
+
     /// A live order of an instrument.
     pub fn order(&self, instrument: u32, order_id: u64) -> Option<Order> {
         let at = self.orders.seek(instrument, order_id).ok()?;

@@ -174,6 +174,11 @@ impl Books {
         self.books.get(&instrument).map_or(Bbo::EMPTY, Book::bbo)
     }
 
+    /// True when an invariant of the instrument has been broken.
+    pub fn is_suspect(&self, instrument: u32) -> bool {
+        self.books.get(&instrument).is_some_and(|book| book.suspect)
+    }
+
     /// A live order of an instrument.
     pub fn order(&self, instrument: u32, order_id: u64) -> Option<Order> {
         self.orders.get(&(instrument, order_id)).copied()
