@@ -30,6 +30,7 @@ mod format;
 pub mod pcap;
 mod pcap_read;
 mod pcap_write;
+mod pcapng_write;
 
 pub use binaryfile::{BinaryFileReader, Chunk};
 pub use binaryfile_write::BinaryFileWriter;
@@ -39,3 +40,6 @@ pub use file::{CaptureFile, OpenError, Records};
 pub use format::{Format, FormatError};
 pub use pcap_read::{Frame, PcapHeader, PcapReader};
 pub use pcap_write::PcapWriter;
+pub use pcapng_write::{
+    InterfaceDescription, InterfaceStatistics, PacketNote, PcapngWriter, SectionDescription,
+};
