@@ -12,6 +12,7 @@ use crate::protocol::Protocol;
 use crate::protocol::itch50::{Itch50, Itch50File};
 use crate::protocol::native::Native;
 use crate::publish::Records;
+use crate::record::{Queue, Tee};
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
@@ -33,6 +34,8 @@ pub(super) struct LaneStart {
     pub(super) sample_messages: u32,
     pub(super) writer: Writer<Record>,
     pub(super) recorder: StageRecorder,
+    /// Where to keep what live lines bring.
+    pub(super) record: Option<Queue>,
     pub(super) hot: Hot,
 }
 
@@ -93,9 +96,9 @@ where
         Records::new(start.writer, start.channels_total),
         start.recorder,
     );
-    let (plan, hot) = (start.plan, start.hot);
+    let (plan, hot, record) = (start.plan, start.hot, start.record);
     match (input, plan.threads) {
-        (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot),
+        (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot, record),
         (
             Input::Live,
             LaneThreads::Two {
@@ -108,7 +111,7 @@ where
             let mut facts = buffer_facts(&plan, &receiver);
             let quiet = Arc::new(Quiet::default());
             let idle = IdleTime::Follows(quiet.clone());
-            let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle)?;
+            let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle, record)?;
             facts.push(ring_fact(&plan, &ring));
             let receive = socket_thread(&plan, receive_core, receiver, producer, quiet, hot)?;
             Ok(LaneRunning {
@@ -149,7 +152,7 @@ where
             },
         ) => {
             let (producer, ring, decode) =
-                ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill)?;
+                ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill, None)?;
             let facts = vec![ring_fact(&plan, &ring)];
             let receive = file_thread(&plan, receive_core, file.clone(), producer, hot)?;
             Ok(LaneRunning {
@@ -168,6 +171,7 @@ fn live_one<P: Protocol + 'static>(
     core: Option<usize>,
     lane: PlannedLane<P>,
     hot: Hot,
+    record: Option<Queue>,
 ) -> Result<LaneRunning, StartError>
 where
     P::Framing: Send + 'static,
@@ -182,7 +186,7 @@ where
         stride: plan.slot_bytes,
         batch: plan.batch,
     };
-    let mut source = Inline::new(receiver, &slots)?;
+    let mut source = Tee::new(Inline::new(receiver, &slots)?, record);
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
         let ended = drive(
             lane,
@@ -213,6 +217,7 @@ fn ring_lane<P: Protocol + 'static>(
     lane: PlannedLane<P>,
     hot: &Hot,
     idle: IdleTime,
+    record: Option<Queue>,
 ) -> Result<(Producer, RingGauge, JoinHandle<LaneEnd>), StartError>
 where
     P::Framing: Send + 'static,
@@ -223,8 +228,9 @@ where
         stride: plan.slot_bytes,
         batch: plan.batch.min(plan.ring_slots),
     };
-    let (producer, mut consumer) = packet_ring(&slots)?;
+    let (producer, consumer) = packet_ring(&slots)?;
     let gauge = producer.gauge();
+    let mut source = Tee::new(consumer, record);
     // The receiving thread hears the stop and drains its sockets; the decoding one ends when the ring does.
     let never = Arc::new(AtomicBool::new(false));
     let hot = Hot {
@@ -232,14 +238,7 @@ where
         ..hot.clone()
     };
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
-        let ended = drive(
-            lane,
-            &mut consumer,
-            &idle,
-            &hot.clock,
-            &hot.stop,
-            &hot.gauge,
-        );
+        let ended = drive(lane, &mut source, &idle, &hot.clock, &hot.stop, &hot.gauge);
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()
