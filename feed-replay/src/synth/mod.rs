@@ -16,6 +16,7 @@ use packer::{MoldFramer, Packer};
 use std::collections::BTreeMap;
 use std::io;
 
+pub use arrivals::Bursts;
 pub use recording::{Recorded, Recording};
 
 const SECOND: u64 = 1_000_000_000;
@@ -35,6 +36,8 @@ pub struct Spec {
     pub symbols: u16,
     /// Messages per second on average.
     pub rate: u64,
+    /// How unevenly they arrive.
+    pub bursts: Bursts,
     /// Day of the session.
     pub date: CivilDate,
     /// Largest UDP payload in bytes.
@@ -73,7 +76,7 @@ impl Spec {
         Zone::UsEastern.midnight(self.date)
     }
 
-    /// A session with the usual choices: 100 instruments, 100,000 messages per second, unfragmented packets.
+    /// A session with the usual choices: 100 instruments, 100,000 messages per second with bursts, unfragmented packets.
     pub fn new(protocol: Protocol, messages: u64, seed: u64) -> Spec {
         Spec {
             protocol,
@@ -81,6 +84,7 @@ impl Spec {
             seed,
             symbols: 100,
             rate: 100_000,
+            bursts: Bursts::USUAL,
             date: DEFAULT_DATE,
             payload_limit: Self::PAYLOAD_LIMIT,
         }
@@ -112,6 +116,7 @@ impl Spec {
                 self.messages.div_ceil(Self::DAY_SECONDS),
             ));
         }
+        self.bursts.check().or_else(wrong)?;
         if !(Self::PAYLOAD_LIMIT_MIN..=65_507).contains(&self.payload_limit) {
             return wrong(format!(
                 "the payload limit must be from {} to 65507 bytes",

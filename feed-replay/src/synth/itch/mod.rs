@@ -49,7 +49,7 @@ pub(super) fn session(spec: &Spec, sink: &mut dyn MessageSink) -> io::Result<Sum
     let mut session = Session {
         market,
         tape: Tape::new(sink, messages),
-        arrivals: Arrivals::new(Rng::new(rng.next_u64()), start, spec.rate),
+        arrivals: Arrivals::new(Rng::new(rng.next_u64()), start, spec.rate, spec.bursts),
     };
     session.start()?;
     session.gather(flow / 12)?;
