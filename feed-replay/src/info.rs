@@ -4,7 +4,7 @@ use feed_common::capture::{CaptureFile, Cut, Datagrams, Format, Skipped};
 use feed_common::time::UnixNanos;
 use feed_common::wire::moldudp64::Blocks;
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 /// The facts about a capture.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Survey {
     /// All datagrams together.
     pub total: Stream,
     /// Datagrams by the group and port they went to.
-    pub streams: BTreeMap<SocketAddrV4, Stream>,
+    pub streams: BTreeMap<SocketAddr, Stream>,
     /// Records of a BinaryFILE, which has no packets.
     pub messages: u64,
     /// Why the file ends early, if it does.
@@ -80,7 +80,7 @@ impl Survey {
     pub fn of(file: &CaptureFile) -> Survey {
         let mut datagrams = Datagrams::new(file);
         let (mut total, mut messages) = (Stream::default(), 0);
-        let mut streams = BTreeMap::<SocketAddrV4, Stream>::new();
+        let mut streams = BTreeMap::<SocketAddr, Stream>::new();
         for datagram in &mut datagrams {
             let Some(dst) = datagram.dst else {
                 messages += Blocks::new(datagram.payload).count() as u64;

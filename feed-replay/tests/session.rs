@@ -443,7 +443,7 @@ fn redundant_lines_all_carry_every_packet() {
     };
     let (both, one) = (capture(&groups), capture(&groups[..1]));
     for (line, group) in groups.into_iter().enumerate() {
-        let of_line = Datagrams::new(&both).filter(|d| d.dst == Some(group));
+        let of_line = Datagrams::new(&both).filter(|d| d.dst == Some(group.into()));
         let mut packets = 0;
         for (a, b) in of_line.zip(Datagrams::new(&one)) {
             assert_eq!((a.time, a.payload), (b.time, b.payload), "line {line}");

@@ -1,6 +1,6 @@
 //! The datagrams of a capture in file order, for everything that reads one from front to back.
 
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use super::cut::Cut;
 use super::file::{CaptureFile, Records};
@@ -18,9 +18,9 @@ pub struct Datagram<'a> {
     /// When it was captured; unknown in a BinaryFILE.
     pub time: UnixNanos,
     /// Group and port it was sent to; none in a BinaryFILE.
-    pub dst: Option<SocketAddrV4>,
+    pub dst: Option<SocketAddr>,
     /// Who sent it; none in a BinaryFILE.
-    pub src: Option<SocketAddrV4>,
+    pub src: Option<SocketAddr>,
     /// The payload, whole.
     pub payload: &'a [u8],
 }
@@ -105,8 +105,8 @@ impl<'a> Iterator for Datagrams<'a> {
                         return Some(Datagram {
                             number: frame.number,
                             time: frame.time,
-                            dst: Some(SocketAddrV4::new(udp.dst, udp.dst_port)),
-                            src: Some(SocketAddrV4::new(udp.src, udp.src_port)),
+                            dst: Some(SocketAddr::new(udp.dst, udp.dst_port)),
+                            src: Some(SocketAddr::new(udp.src, udp.src_port)),
                             payload: udp.payload,
                         });
                     }
@@ -130,7 +130,7 @@ impl<'a> Iterator for Datagrams<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, SocketAddrV4};
 
     use super::*;
     use crate::capture::{BinaryFileWriter, PcapWriter};
@@ -161,8 +161,8 @@ mod tests {
         let datagram = |number, time, payload| Datagram {
             number,
             time: UnixNanos(time),
-            dst: Some(DST),
-            src: Some(SRC),
+            dst: Some(DST.into()),
+            src: Some(SRC.into()),
             payload,
         };
         assert_eq!(got, [datagram(1, 7, b"one"), datagram(4, 10, b"")]);

@@ -3,7 +3,7 @@
 //! The IP total length bounds everything: bytes behind it are padding, a frame check sequence, or a tap's trailer, and
 //! are neither payload nor an error. Options are stepped over. Checksums are not enforced: offload leaves them wrong.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddrV4};
 
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -89,9 +89,9 @@ impl Skip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UdpDatagram<'a> {
     /// Source address.
-    pub src: Ipv4Addr,
+    pub src: IpAddr,
     /// Destination address: the group.
-    pub dst: Ipv4Addr,
+    pub dst: IpAddr,
     /// Source port.
     pub src_port: u16,
     /// Destination port; with the group it names the stream.
@@ -166,8 +166,8 @@ fn ipv4_datagram(packet: &[u8]) -> Result<UdpDatagram<'_>, Skip> {
     let data_length = length - size_of::<UdpHeader>();
     let payload = &data[..data_length.min(data.len())];
     Ok(UdpDatagram {
-        src: Ipv4Addr::from(ip.src),
-        dst: Ipv4Addr::from(ip.dst),
+        src: IpAddr::from(ip.src),
+        dst: IpAddr::from(ip.dst),
         src_port: udp.src_port.get(),
         dst_port: udp.dst_port.get(),
         payload,

@@ -1,6 +1,8 @@
 //! Tests of the walk to the payload and of the frame encoder.
 
 use super::*;
+use std::net::Ipv4Addr;
+
 use proptest::prelude::*;
 
 /// 192.168.0.1:0x1234 to 239.1.2.3:0x5678, payload "abc", four bytes of trailer; written out by hand.
@@ -37,8 +39,8 @@ fn skip(frame: &[u8]) -> Option<Skip> {
 #[test]
 fn walks_to_the_payload_and_leaves_the_trailer() {
     let d = udp_payload(&FRAME, LinkType::Ethernet).expect("a datagram");
-    assert_eq!(d.src, Ipv4Addr::new(192, 168, 0, 1));
-    assert_eq!(d.dst, Ipv4Addr::new(239, 1, 2, 3));
+    assert_eq!(d.src, IpAddr::from([192, 168, 0, 1]));
+    assert_eq!(d.dst, IpAddr::from([239, 1, 2, 3]));
     assert_eq!((d.src_port, d.dst_port), (0x1234, 0x5678));
     assert_eq!((d.payload, d.missing), (&b"abc"[..], 0));
     assert_eq!(udp_payload(&FRAME[IP..], LinkType::Raw), Ok(d));

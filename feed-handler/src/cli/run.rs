@@ -11,7 +11,7 @@ use feed_handler::report::units::plural;
 use feed_handler::run::{Input, LaneEnd, Recorded, Until, supervise};
 use feed_handler::transport::FrameError;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -97,8 +97,9 @@ fn check_lines(plan: &Plan, file: &CaptureFile, path: &Path) -> Result<(), Failu
         return Ok(()); // it has no groups
     }
     let lines = plan.lanes.iter().flat_map(|lane| lane.lines());
-    let configured: BTreeSet<SocketAddrV4> = lines.map(|(_, line)| line.address.group).collect();
-    let mut found = BTreeMap::<SocketAddrV4, u64>::new();
+    let configured = lines.map(|(_, line)| SocketAddr::V4(line.address.group));
+    let configured: BTreeSet<SocketAddr> = configured.collect();
+    let mut found = BTreeMap::<SocketAddr, u64>::new();
     let mut datagrams = Datagrams::new(file);
     for group in (&mut datagrams).filter_map(|d| d.dst) {
         if configured.contains(&group) {
@@ -122,7 +123,7 @@ fn check_lines(plan: &Plan, file: &CaptureFile, path: &Path) -> Result<(), Failu
     let found = found
         .iter()
         .map(|(group, &n)| format!("{group} ({})", plural(n, "packet")));
-    let configured = configured.iter().map(SocketAddrV4::to_string);
+    let configured = configured.iter().map(SocketAddr::to_string);
     Err(Failure::usage(format_args!(
         "{path}: nothing in it was sent to a line of the configuration ({}); it has {}",
         configured.collect::<Vec<_>>().join(", "),

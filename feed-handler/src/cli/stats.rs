@@ -8,7 +8,7 @@ use feed_handler::report::units::count;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 #[derive(clap::Args)]
 #[command(
@@ -82,7 +82,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 /// Refuses lines that the capture has not.
 fn check_lines(
-    channels: &[Vec<SocketAddrV4>],
+    channels: &[Vec<SocketAddr>],
     file: &CaptureFile,
     input: &Input,
 ) -> Result<(), Failure> {
@@ -95,7 +95,7 @@ fn check_lines(
     if missing.is_empty() {
         return Ok(());
     }
-    let missing: Vec<_> = missing.iter().map(SocketAddrV4::to_string).collect();
+    let missing: Vec<_> = missing.iter().map(SocketAddr::to_string).collect();
     Err(Failure::usage(format_args!(
         "--lines: {} has nothing for {}",
         input.file.display(),
@@ -108,7 +108,7 @@ fn lines(text: &str) -> Result<Lines, String> {
         "auto" => Ok(Lines::Found),
         "separate" => Ok(Lines::Separate),
         list => {
-            let channel = |c: &str| c.split(',').map(str::parse::<SocketAddrV4>).collect();
+            let channel = |c: &str| c.split(',').map(str::parse::<SocketAddr>).collect();
             let channels: Result<_, _> = list.split(';').map(channel).collect();
             channels.map(Lines::Given).map_err(|_| {
                 "expected auto, separate, or groups such as 239.1.1.1:5000,239.1.1.2:5000"

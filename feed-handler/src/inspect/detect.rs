@@ -4,14 +4,14 @@ use super::itch50::Itch50File;
 use super::{Dissect, Fit, PROTOCOLS};
 use feed_common::capture::Datagram;
 use std::collections::HashMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 /// Datagrams of a stream that are looked at before it is taken for something else entirely.
 const PATIENCE: u32 = 64;
 
 /// The protocol of every recognised stream of a capture. A stream is a destination; a BinaryFILE is one without.
 pub struct Streams {
-    by_destination: HashMap<Option<SocketAddrV4>, &'static dyn Dissect>,
+    by_destination: HashMap<Option<SocketAddr>, &'static dyn Dissect>,
     /// What streams that are not in the map speak.
     otherwise: Option<&'static dyn Dissect>,
     unrecognised: usize,
@@ -75,7 +75,7 @@ impl Streams {
     }
 
     /// The destination of the only stream, if there is known to be no other.
-    pub(super) fn only(&self) -> Option<Option<SocketAddrV4>> {
+    pub(super) fn only(&self) -> Option<Option<SocketAddr>> {
         let mut destinations = self.by_destination.keys();
         match (self.otherwise, destinations.next(), destinations.next()) {
             (None, Some(&only), None) => Some(only),
@@ -88,7 +88,7 @@ impl Streams {
         self.unrecognised
     }
 
-    fn conclude(verdicts: &HashMap<Option<SocketAddrV4>, Verdict>) -> Result<Streams, DetectError> {
+    fn conclude(verdicts: &HashMap<Option<SocketAddr>, Verdict>) -> Result<Streams, DetectError> {
         let names = || PROTOCOLS.map(Dissect::name).to_vec();
         let decided = |v: &Verdict| match v {
             Verdict::Decided(protocol) => Some(*protocol),
@@ -158,14 +158,13 @@ mod tests {
     use feed_common::time::UnixNanos;
     use feed_common::wire::moldudp64::PacketBuilder;
     use feed_common::wire::native::MAGIC;
-    use std::net::Ipv4Addr;
     use zerocopy::IntoBytes;
 
     fn at(port: u16, payload: &[u8]) -> Datagram<'_> {
         Datagram {
             number: 1,
             time: UnixNanos::UNKNOWN,
-            dst: Some(SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), port)),
+            dst: Some(SocketAddr::from(([239, 0, 0, 1], port))),
             src: None,
             payload,
         }

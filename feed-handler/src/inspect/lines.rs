@@ -5,7 +5,7 @@ use crate::transport::{FrameKind, Session};
 use feed_common::capture::Datagram;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 /// How streams become channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Lines {
     /// Each stream is a channel.
     Separate,
     /// The streams of a list are one channel, and each stream in none is one.
-    Given(Vec<Vec<SocketAddrV4>>),
+    Given(Vec<Vec<SocketAddr>>),
 }
 
 /// Packets of a stream that are compared: lines that are lines agree long before this many.
@@ -31,7 +31,7 @@ const ENOUGH: u32 = 2;
 
 /// The channel of each stream, numbered from 0 in the order of appearance.
 pub(super) struct Channels {
-    by_destination: HashMap<Option<SocketAddrV4>, usize>,
+    by_destination: HashMap<Option<SocketAddr>, usize>,
     count: usize,
 }
 

@@ -10,7 +10,7 @@ use feed_replay::send::{
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,8 +18,9 @@ use std::sync::atomic::AtomicBool;
 /// Send a capture's UDP payloads to multicast on its original schedule
 ///
 /// Packets go to --group, or where --map says for their original group, or else to the group they have in the capture;
-/// with --map alone, other groups are not sent. Targets are multicast groups or 127.0.0.0/8. The report gives the
-/// distance of the packets from their schedule: the start plus the offset in the capture, divided by the speed.
+/// with --map alone, other groups are not sent, and IPv6 groups only where --group or --map says so. Targets are
+/// multicast groups or 127.0.0.0/8. The report gives the distance of the packets from their schedule: the start plus the
+/// offset in the capture, divided by the speed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
         feed-replay send day.pcap --group 239.1.1.1:5000 --iface lo\n  \
@@ -32,7 +33,7 @@ pub struct Arguments {
     group: Option<SocketAddrV4>,
     /// Send the packets of one group of the capture to another; may be given many times
     #[arg(long, value_name = "FROM=TO", value_parser = parse_map)]
-    map: Vec<(SocketAddrV4, SocketAddrV4)>,
+    map: Vec<(SocketAddr, SocketAddrV4)>,
     /// Interface to send through; there is no default, so that nothing is sent by accident
     #[arg(long, value_name = "NAME")]
     iface: String,
@@ -110,11 +111,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .streams
         .iter()
         .filter(|(group, _)| route.line(**group).is_none());
-    let unmapped =
+    let unrouted =
         unrouted.map(|(_, stream)| stream.packets).sum::<u64>() * u64::from(arguments.passes);
+    // Without a map, only IPv6 keeps a stream from its own group.
+    let (unmapped, ipv6) = match arguments.map.is_empty() {
+        true => (0, unrouted),
+        false => (unrouted, 0),
+    };
     match arguments.format {
-        OutputFormat::Text => print(&text(&report, unmapped)),
-        OutputFormat::Json => print_line(json(&report, unmapped)),
+        OutputFormat::Text => print(&text(&report, unmapped, ipv6)),
+        OutputFormat::Json => print_line(json(&report, unmapped, ipv6)),
     }
 }
 
@@ -129,7 +135,7 @@ fn interrupted() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-fn json(report: &SendReport, unmapped: u64) -> Value {
+fn json(report: &SendReport, unmapped: u64, ipv6: u64) -> Value {
     json!({
         "packets": report.packets,
         "bytes": report.bytes,
@@ -139,6 +145,7 @@ fn json(report: &SendReport, unmapped: u64) -> Value {
         "refused": report.refused,
         "unsent": report.unsent,
         "unmapped": unmapped,
+        "ipv6": ipv6,
         "stopped": report.stopped,
         "schedule_error_ns": report.schedule.map(|s| json!({
             "p50": s.p50, "p99": s.p99, "p999": s.p999, "max": s.max, "end": s.end,
@@ -146,7 +153,7 @@ fn json(report: &SendReport, unmapped: u64) -> Value {
     })
 }
 
-fn text(report: &SendReport, unmapped: u64) -> String {
+fn text(report: &SendReport, unmapped: u64, ipv6: u64) -> String {
     let (seconds, micros) = (
         report.duration / 1_000_000_000,
         report.duration / 1_000 % 1_000_000,
@@ -181,6 +188,7 @@ fn text(report: &SendReport, unmapped: u64) -> String {
         (report.refused, "calls refused because nobody listened"),
         (report.unsent, "packets NOT sent: the system never had room"),
         (unmapped, "packets not sent: their group is not mapped"),
+        (ipv6, "packets not sent: their group is IPv6"),
     ] {
         if count > 0 {
             out += &format!("note      {count} {what}\n");

@@ -1,7 +1,7 @@
 //! Which of a capture's groups goes where.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddrV4;
+use std::net::{SocketAddr, SocketAddrV4};
 
 /// Most groups a replay sends to: one socket each.
 const TARGETS_MAX: usize = 1_024;
@@ -10,7 +10,7 @@ const TARGETS_MAX: usize = 1_024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     targets: Vec<SocketAddrV4>,
-    lines: BTreeMap<SocketAddrV4, usize>,
+    lines: BTreeMap<SocketAddr, usize>,
 }
 
 /// Why a route cannot be made.
@@ -18,13 +18,16 @@ pub struct Route {
 pub enum RouteError {
     /// A group was mapped twice.
     #[error("{0} is mapped twice")]
-    Twice(SocketAddrV4),
+    Twice(SocketAddr),
     /// A mapped group is not in the capture: most likely a slip.
     #[error("{0} is mapped, but the capture has no packets to it")]
-    Absent(SocketAddrV4),
+    Absent(SocketAddr),
     /// Nothing would be sent.
     #[error("the capture has no UDP packets")]
     Empty,
+    /// Nothing can keep its group.
+    #[error("the capture's groups are IPv6, which is not sent to; name an IPv4 group with --group")]
+    OnlyIpv6,
     /// More groups than sockets are opened for.
     #[error(
         "{0} groups are more than the {TARGETS_MAX} a replay sends to; name one with --group or some with --map"
@@ -34,11 +37,11 @@ pub enum RouteError {
 
 impl Route {
     /// Routes the `streams` of a capture. A stream in `map` goes where that says; others go to `group` if there is
-    /// one; without a map they otherwise keep their own group, with a map they are not sent.
+    /// one; without a map they otherwise keep their own group, unless it is IPv6; with a map they are not sent.
     pub fn new(
-        streams: &BTreeSet<SocketAddrV4>,
+        streams: &BTreeSet<SocketAddr>,
         group: Option<SocketAddrV4>,
-        map: &[(SocketAddrV4, SocketAddrV4)],
+        map: &[(SocketAddr, SocketAddrV4)],
     ) -> Result<Route, RouteError> {
         if streams.is_empty() {
             return Err(RouteError::Empty);
@@ -52,7 +55,10 @@ impl Route {
                 return Err(RouteError::Twice(from));
             }
         }
-        let own = |stream| if map.is_empty() { Some(stream) } else { None };
+        let own = |stream| match stream {
+            SocketAddr::V4(own) if map.is_empty() => Some(own),
+            _ => None,
+        };
         let mut route = Route {
             targets: Vec::new(),
             lines: BTreeMap::new(),
@@ -69,6 +75,7 @@ impl Route {
             }
         }
         match route.targets.len() {
+            0 => Err(RouteError::OnlyIpv6),
             n if n > TARGETS_MAX => Err(RouteError::TooMany(n)),
             _ => Ok(route),
         }
@@ -81,7 +88,7 @@ impl Route {
 
     /// The line that takes the packets of a stream; `None` when they are not sent.
     #[inline]
-    pub fn line(&self, stream: SocketAddrV4) -> Option<usize> {
+    pub fn line(&self, stream: SocketAddr) -> Option<usize> {
         self.lines.get(&stream).copied()
     }
 
@@ -102,15 +109,15 @@ pub fn parse_target(text: &str) -> Result<SocketAddrV4, String> {
         .ok_or_else(|| format!("`{text}` is not an IPv4 address and port such as 239.1.1.1:5000"))
 }
 
-/// Reads `FROM=TO`, both `ADDRESS:PORT`.
-pub fn parse_map(text: &str) -> Result<(SocketAddrV4, SocketAddrV4), String> {
+/// Reads `FROM=TO`, both `ADDRESS:PORT`; FROM may be IPv6, `[ADDRESS]:PORT`.
+pub fn parse_map(text: &str) -> Result<(SocketAddr, SocketAddrV4), String> {
     let (from, to) = text.split_once('=').ok_or_else(|| {
         format!("`{text}` is not FROM=TO such as 233.54.12.1:26477=239.1.1.1:5000")
     })?;
     // Anything may stand in a capture, also what could not be sent to.
     let from = from
         .parse()
-        .map_err(|_| format!("`{from}` is not an IPv4 address and port"))?;
+        .map_err(|_| format!("`{from}` is not an address and port"))?;
     Ok((from, parse_target(to)?))
 }
 
@@ -122,17 +129,22 @@ mod tests {
         parse_target(text).unwrap()
     }
 
-    fn streams(texts: &[&str]) -> BTreeSet<SocketAddrV4> {
-        texts.iter().map(|t| at(t)).collect()
+    fn from(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    fn streams(texts: &[&str]) -> BTreeSet<SocketAddr> {
+        texts.iter().map(|t| from(t)).collect()
     }
 
     #[test]
     fn without_anything_streams_keep_their_groups() {
-        let all = streams(&["239.0.0.1:1", "239.0.0.2:1"]);
+        let groups = ["239.0.0.1:1", "239.0.0.2:1"];
+        let all = streams(&groups);
         let route = Route::new(&all, None, &[]).unwrap();
-        assert_eq!(route.targets(), all.iter().copied().collect::<Vec<_>>());
-        assert_eq!(route.line(at("239.0.0.2:1")), Some(1));
-        assert_eq!(route.line(at("239.0.0.3:1")), None);
+        assert_eq!(route.targets(), groups.map(at));
+        assert_eq!(route.line(from("239.0.0.2:1")), Some(1));
+        assert_eq!(route.line(from("239.0.0.3:1")), None);
     }
 
     #[test]
@@ -147,9 +159,31 @@ mod tests {
         let route = Route::new(&all, None, &map).unwrap();
         assert_eq!(route.targets(), [at("239.8.8.8:8")]);
         assert_eq!(
-            (route.line(at("239.0.0.1:1")), route.line(at("239.0.0.2:1"))),
+            (
+                route.line(from("239.0.0.1:1")),
+                route.line(from("239.0.0.2:1"))
+            ),
             (None, Some(0))
         );
+    }
+
+    #[test]
+    fn what_was_sent_over_ipv6_is_sent_over_ipv4_where_that_is_named() {
+        let six = "[ff15::1]:1";
+        let both = streams(&["239.0.0.1:1", six]);
+        let route = Route::new(&both, None, &[]).unwrap();
+        assert_eq!(route.targets(), [at("239.0.0.1:1")]);
+        assert_eq!(route.line(from(six)), None);
+        assert_eq!(
+            Route::new(&streams(&[six]), None, &[]),
+            Err(RouteError::OnlyIpv6)
+        );
+        let route = Route::new(&both, Some(at("239.9.9.9:9")), &[]).unwrap();
+        assert_eq!(route.line(from(six)), Some(0));
+        let map = [parse_map("[ff15::1]:1=239.8.8.8:8").unwrap()];
+        let route = Route::new(&both, None, &map).unwrap();
+        assert_eq!(route.targets(), [at("239.8.8.8:8")]);
+        assert_eq!(route.line(from(six)), Some(0));
     }
 
     #[test]
@@ -159,7 +193,7 @@ mod tests {
         assert_eq!(Route::new(&streams(&[]), None, &[]), Err(RouteError::Empty));
         assert_eq!(
             Route::new(&all, None, &[map("239.0.0.7:1=239.1.1.1:1")]),
-            Err(RouteError::Absent(at("239.0.0.7:1")))
+            Err(RouteError::Absent(from("239.0.0.7:1")))
         );
         let twice = [
             map("239.0.0.1:1=239.1.1.1:1"),
@@ -167,7 +201,7 @@ mod tests {
         ];
         assert_eq!(
             Route::new(&all, None, &twice),
-            Err(RouteError::Twice(at("239.0.0.1:1")))
+            Err(RouteError::Twice(from("239.0.0.1:1")))
         );
         for bad in [
             "",

@@ -5,7 +5,7 @@ use feed_common::wire::itch50::{AddOrder, StockTradingAction};
 use feed_common::wire::message::U48;
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_common::wire::native;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 use zerocopy::{FromZeros, IntoBytes};
 
 fn options(format: Format, limit: u64) -> Options {
@@ -20,7 +20,7 @@ fn decoded(payload: &[u8], dst: bool, format: Format, limit: u64) -> (String, De
     let datagram = Datagram {
         number: 7,
         time: UnixNanos::UNKNOWN,
-        dst: dst.then_some(SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 1)),
+        dst: dst.then_some(SocketAddr::from(([239, 0, 0, 1], 1))),
         src: None,
         payload,
     };
@@ -90,7 +90,7 @@ fn malformed_messages_are_printed_with_the_reason_and_stay_json() {
     let datagram = Datagram {
         number: 1,
         time: UnixNanos::UNKNOWN,
-        dst: Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1)),
+        dst: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))),
         src: None,
         payload: &packet,
     };

@@ -5,7 +5,7 @@ use feed_common::wire::moldudp64::{Header, PacketBuilder};
 use feed_common::wire::native;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddr;
 use zerocopy::{FromZeros, IntoBytes};
 
 const DELETE: [u8; 19] = [b'D'; 19];
@@ -35,8 +35,8 @@ fn count(packets: &[(u16, Vec<u8>)], lines: &Lines) -> Stats {
     stats(&mut datagrams, &streams, lines)
 }
 
-fn at(port: u16) -> SocketAddrV4 {
-    SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), port)
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([239, 0, 0, 1], port))
 }
 
 fn summary(s: &Stats) -> [u64; 6] {

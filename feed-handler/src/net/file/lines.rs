@@ -1,6 +1,6 @@
 //! Which line a datagram belongs to, by where it was sent.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 
 /// Line numbers by group and port. A handful of lines is usual, so a sorted array beats any table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,9 +43,12 @@ impl LineMap {
         }
     }
 
-    /// The line of a group and port, if it is one.
+    /// The line of a group and port, if it is one. Lines have IPv4 groups, so one of IPv6 is never.
     #[inline]
-    pub fn line(&self, group: Ipv4Addr, port: u16) -> Option<u16> {
+    pub fn line(&self, group: IpAddr, port: u16) -> Option<u16> {
+        let IpAddr::V4(group) = group else {
+            return None;
+        };
         let at = self
             .lines
             .binary_search_by_key(&key(group, port), |&(key, _)| key);
@@ -73,11 +76,16 @@ mod tests {
             .collect();
         let map = LineMap::new(addresses.iter().copied().zip(0..)).expect("all differ");
         for (line, a) in (0..).zip(&addresses) {
-            assert_eq!(map.line(*a.ip(), a.port()), Some(line));
-            assert_eq!(map.line(*a.ip(), a.port() + 1000), None);
-            assert_eq!(map.line(Ipv4Addr::new(238, 0, 0, 1), a.port()), None);
+            assert_eq!(map.line(IpAddr::V4(*a.ip()), a.port()), Some(line));
+            assert_eq!(map.line(IpAddr::V4(*a.ip()), a.port() + 1000), None);
+            assert_eq!(map.line(IpAddr::from([238, 0, 0, 1]), a.port()), None);
+            let mapped = IpAddr::V6(a.ip().to_ipv6_mapped());
+            assert_eq!(map.line(mapped, a.port()), None);
         }
-        assert_eq!(LineMap::default().line(Ipv4Addr::LOCALHOST, 1), None);
+        assert_eq!(
+            LineMap::default().line(IpAddr::V4(Ipv4Addr::LOCALHOST), 1),
+            None
+        );
     }
 
     #[test]
