@@ -14,7 +14,7 @@
 //! let file = CaptureFile::from_memory("example.pcap", file.finish()?)?;
 //!
 //! let mut datagrams = Datagrams::new(&file);
-//! assert!(datagrams.next().is_none()); // the frame is not IPv4
+//! assert!(datagrams.next().is_none()); // the frame is not IP
 //! assert_eq!(datagrams.skipped().total(), 1);
 //! assert_eq!(datagrams.cut(), None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -8,7 +8,9 @@
 pub mod ethernet;
 pub mod frame;
 pub mod ipv4;
+pub mod ipv6;
 pub mod itch50;
+pub mod link;
 pub mod message;
 pub mod moldudp64;
 pub mod native;

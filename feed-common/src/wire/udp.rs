@@ -1,7 +1,11 @@
 //! The UDP header (RFC 768).
 
+use std::net::IpAddr;
+
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::frame::{Skip, UdpDatagram};
 
 /// The eight bytes before a datagram's payload.
 #[derive(
@@ -30,6 +34,36 @@ impl UdpHeader {
             checksum: U16::new(0),
         })
     }
+}
+
+/// The datagram of a segment, which the IP layer says has `promised` bytes (`usize::MAX` where it does not say) and of
+/// which the capture has `segment`.
+#[inline]
+pub(crate) fn datagram(
+    src: IpAddr,
+    dst: IpAddr,
+    segment: &[u8],
+    promised: usize,
+) -> Result<UdpDatagram<'_>, Skip> {
+    // The sender's own contradiction before the capture's shortage: it is the same on every tap.
+    if promised < size_of::<UdpHeader>() {
+        return Err(Skip::BadUdp);
+    }
+    let (udp, data) = UdpHeader::ref_from_prefix(segment).map_err(|_| Skip::ShortHeaders)?;
+    let length = udp.length.get() as usize;
+    if length < size_of::<UdpHeader>() || length > promised {
+        return Err(Skip::BadUdp);
+    }
+    let data_length = length - size_of::<UdpHeader>();
+    let payload = &data[..data_length.min(data.len())];
+    Ok(UdpDatagram {
+        src,
+        dst,
+        src_port: udp.src_port.get(),
+        dst_port: udp.dst_port.get(),
+        payload,
+        missing: (data_length - payload.len()) as u16,
+    })
 }
 
 const _: () = assert!(size_of::<UdpHeader>() == 8);
