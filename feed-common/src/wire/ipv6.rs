@@ -97,6 +97,15 @@ pub(super) fn contents(packet: &[u8]) -> Result<Contents<'_>, Skip> {
     }
 }
 
+/// The UDP segment in what fragments of an IPv6 packet were put together to; it begins with what `protocol` says.
+pub(crate) fn segment(protocol: u8, whole: &[u8]) -> Result<&[u8], Skip> {
+    match upper_layer(protocol, whole, whole.len())? {
+        Upper::Udp { at } => Ok(&whole[at..]),
+        // A fragment of a fragment.
+        Upper::Fragment { .. } => Err(Skip::BadIpv6),
+    }
+}
+
 /// What stands behind the extension headers, `at` bytes after the first of them.
 enum Upper {
     /// A UDP header.

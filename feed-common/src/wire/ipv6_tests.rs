@@ -132,3 +132,13 @@ fn the_walk_is_bounded() {
         Err(Skip::BadIpv6)
     );
 }
+
+#[test]
+fn what_fragments_came_to_is_walked_the_same_way() {
+    assert_eq!(segment(17, &UDP), Ok(&UDP[..]));
+    let behind = [EXTENSIONS[4], &UDP].concat();
+    assert_eq!(segment(60, &behind), Ok(&UDP[..]));
+    assert_eq!(segment(6, &UDP), Err(Skip::NotUdp));
+    let nested = [&[17, 0, 0, 1, 0, 0, 0, 1], &UDP[..]].concat();
+    assert_eq!(segment(44, &nested), Err(Skip::BadIpv6));
+}

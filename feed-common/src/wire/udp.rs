@@ -6,6 +6,7 @@ use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::frame::{Skip, UdpDatagram};
+use super::ipv4::{PROTOCOL_UDP, checksum_of_sum, sum_of_words};
 
 /// The eight bytes before a datagram's payload.
 #[derive(
@@ -66,6 +67,20 @@ pub(crate) fn datagram(
     })
 }
 
+/// False when the checksum of a whole segment (header and data, nothing behind) was computed and is not right.
+pub(crate) fn checksum_holds(src: IpAddr, dst: IpAddr, segment: &[u8]) -> bool {
+    if segment.get(6..8).is_none_or(|checksum| checksum == [0, 0]) {
+        return true;
+    }
+    let address = |address| match address {
+        IpAddr::V4(a) => sum_of_words(&a.octets()),
+        IpAddr::V6(a) => sum_of_words(&a.octets()),
+    };
+    // The pseudo-headers of both versions come to the same sum: addresses, protocol, length.
+    let pseudo = address(src) + address(dst) + PROTOCOL_UDP as u64 + segment.len() as u64;
+    checksum_of_sum(pseudo + sum_of_words(segment)) == 0
+}
+
 const _: () = assert!(size_of::<UdpHeader>() == 8);
 
 #[cfg(test)]
@@ -79,6 +94,21 @@ mod tests {
             h.as_bytes(),
             [0x12, 0x34, 0x56, 0x78, 0x00, 0x0B, 0x00, 0x00]
         );
+    }
+
+    #[test]
+    fn checksum_by_hand() {
+        let (src, dst) = (IpAddr::from([192, 168, 0, 1]), IpAddr::from([239, 1, 2, 3]));
+        // C0A8 + 0001 + EF01 + 0203 + 0011 + 000B + 1234 + 5678 + 000B + 6162 + 6300 = 2DEE2, folded DEE4.
+        let mut segment = [
+            0x12, 0x34, 0x56, 0x78, 0x00, 0x0B, 0x21, 0x1B, b'a', b'b', b'c',
+        ];
+        assert!(checksum_holds(src, dst, &segment));
+        assert!(!checksum_holds(src, src, &segment));
+        segment[8] ^= 1;
+        assert!(!checksum_holds(src, dst, &segment));
+        segment[6..8].fill(0);
+        assert!(checksum_holds(src, dst, &segment), "not computed");
     }
 
     #[test]
