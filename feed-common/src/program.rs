@@ -77,6 +77,11 @@ pub fn open_capture(path: &Path) -> Result<CaptureFile, Failure> {
     CaptureFile::open(path).map_err(Failure::usage)
 }
 
+/// Opens a capture named on the command line for one reading: a pipe is handled as it arrives.
+pub fn open_capture_once(path: &Path) -> Result<CaptureFile, Failure> {
+    CaptureFile::open_once(path).map_err(Failure::usage)
+}
+
 /// What a file that was cut short means: a warning, or under `--strict` a failure.
 pub fn judge_cut(path: &Path, cut: Option<Cut>, strict: bool) -> Result<(), Failure> {
     let Some(cut) = cut else { return Ok(()) };

@@ -1,9 +1,9 @@
-//! Real Nasdaq packets against values decoded by an independent dissector.
+//! Real captures: Nasdaq packets against values decoded by an independent dissector, and long files read whole.
 //!
 //! The captures are not part of the project. `FEED_CORPUS` names the folder that holds them, each capture with its
 //! golden file beside it; without it the test says so and passes.
 
-use feed_common::capture::{CaptureFile, Datagram, Datagrams};
+use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::wire::itch50::Message;
 use feed_common::wire::message::{Value, trimmed};
 use feed_common::wire::moldudp64;
@@ -34,6 +34,55 @@ fn every_golden_value_of_itch_50() {
     assert!(compared > 0, "no captures in {}", corpus.display());
 }
 
+/// Long captures, one of each kind of file: where each is, what it is, and how many frames it has.
+const LONG: [(&str, &str, u64); 3] = [
+    (
+        "iex/deep10_20231002_5000/test.pcap.gz",
+        "pcap in gzip",
+        5_000,
+    ),
+    // Its name is wrong, its bytes are not.
+    ("iex/tops16_13k/TOPS16.pcapng.gz", "pcap in gzip", 13_022),
+    (
+        "cme_mdp3/ab_v1_8_10000/Cme.Mdp3.Sbe.v8.1.Example.pcap",
+        "pcapng",
+        10_000,
+    ),
+];
+
+#[test]
+fn long_captures_are_read_whole() {
+    let Some(corpus) = std::env::var_os("FEED_CORPUS").map(PathBuf::from) else {
+        say("skipped: FEED_CORPUS not set");
+        return;
+    };
+    for (path, kind, frames) in LONG {
+        let file = CaptureFile::open(corpus.join(path)).expect("a readable capture");
+        let mut datagrams = Datagrams::new(&file);
+        let (mut number, mut last) = (0, 0);
+        while let Some(datagram) = datagrams.next() {
+            assert!(datagram.number > number && datagram.time.is_known());
+            (number, last) = (datagram.number, datagram.time.0);
+        }
+        assert_eq!(datagrams.frames(), frames, "{path}");
+        assert_eq!((datagrams.cut(), datagrams.faults().total()), (None, 0));
+        assert_eq!(datagrams.skipped().total(), 0, "{path}");
+        // All were captured in the years that their protocols are of.
+        assert!((1_400_000_000..1_800_000_000).contains(&(last / 1_000_000_000)));
+        let format = match file.format() {
+            Format::Pcap(_) => "pcap",
+            Format::Pcapng => "pcapng",
+            other => other.name(),
+        };
+        let found = match file.compression() {
+            Some(compression) => format!("{format} in {}", compression.name()),
+            None => format.to_owned(),
+        };
+        assert_eq!(found, kind, "{path}");
+    }
+    say("the long captures are read whole");
+}
+
 /// Prints a line that is seen also when the test passes: the harness swallows what the print macros write.
 fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("standard error");
@@ -59,14 +108,13 @@ fn compare(capture: &Path) -> u64 {
     let packets = golden["packets"].as_array().expect("packets");
 
     let file = CaptureFile::open(capture).expect("a readable capture");
-    let datagrams: Vec<Datagram<'_>> = Datagrams::new(&file).collect();
-    assert_eq!(datagrams.len(), packets.len(), "{}", capture.display());
-
-    let streams = Streams::detect(datagrams.iter().copied()).expect("a protocol");
+    let streams = Streams::detect(Datagrams::new(&file)).expect("a protocol");
     let mut compared = 0;
     let mut messages = 0;
-    for (datagram, golden) in datagrams.iter().zip(packets) {
-        let name = streams.of(datagram).map(|p| p.name());
+    let mut datagrams = Datagrams::new(&file);
+    for golden in packets {
+        let datagram = datagrams.next().expect("as many packets");
+        let name = streams.of(&datagram).map(|p| p.name());
         assert_eq!(name, Some("itch50"), "{}", capture.display());
         let mut leaves = Vec::new();
         flatten(&golden["decoded"], &mut leaves);
@@ -85,7 +133,8 @@ fn compare(capture: &Path) -> u64 {
         );
         compared += check.compared;
     }
-    let counted = stats(&mut datagrams.iter().copied(), &streams, &Lines::Found);
+    assert!(datagrams.next().is_none(), "{}", capture.display());
+    let (counted, _) = stats(|| Datagrams::new(&file), &streams, &Lines::Found);
     assert_eq!(counted.messages, messages, "{}", capture.display());
     assert!(counted.errors.is_empty(), "{counted:?}");
     compared

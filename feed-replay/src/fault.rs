@@ -62,7 +62,7 @@ impl LossPlan {
     }
 
     /// What the two lines of a session carry: every packet on line 0, then on line 1, except where it is lost.
-    pub fn lines<'a>(self, session: &'a Recording) -> impl Iterator<Item = Outgoing<'a>> {
+    pub fn lines(self, session: &Recording) -> impl Iterator<Item = Outgoing<&[u8]>> {
         session.packets().enumerate().flat_map(move |(i, packet)| {
             let lost = self.lost(i as u64, packet.messages > 0);
             let carried = [Line::A, Line::B]

@@ -55,11 +55,15 @@ impl Stream {
     }
 
     fn count(&mut self, time: UnixNanos, bytes: usize) {
-        if self.packets == 0 {
-            (self.first, self.last) = (time, time);
-        }
         self.packets += 1;
         self.bytes += bytes as u64;
+        // pcapng has packets without a time.
+        if !time.is_known() {
+            return;
+        }
+        if !self.first.is_known() {
+            (self.first, self.last) = (time, time);
+        }
         self.first = self.first.min(time);
         self.last = self.last.max(time);
         let millisecond = time.0 / 1_000_000;
@@ -81,7 +85,7 @@ impl Survey {
         let mut datagrams = Datagrams::new(file);
         let (mut total, mut messages) = (Stream::default(), 0);
         let mut streams = BTreeMap::<SocketAddr, Stream>::new();
-        for datagram in &mut datagrams {
+        while let Some(datagram) = datagrams.next() {
             let Some(dst) = datagram.dst else {
                 messages += Blocks::new(datagram.payload).count() as u64;
                 continue;

@@ -1,26 +1,29 @@
 //! Cost per packet of reading captures, beside the pcap-parser crate: `cargo run --release -p benches --bin capture`.
 //!
-//! A capture of small frames is made in memory and written to a temporary file. Every row is the best of several
-//! passes over the same bytes; rows on memory are warm, rows on the file open and map (or read) it anew in each pass.
+//! A capture of small frames, one MoldUDP64 message each, is made in memory and written to temporary files. Every row is
+//! the best of several passes over the same bytes; rows on memory are warm, rows on a file open and map (or read, or
+//! unpack) it anew in each pass. Rates are those of the capture, not of what it is compressed to.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use feed_common::capture::{
-    BinaryFileWriter, CHUNK_BYTES, CaptureFile, Datagrams, PcapReader, PcapWriter, Records,
+    BinaryFileWriter, CHUNK_BYTES, CaptureFile, Datagrams, PcapWriter, Record,
 };
 use feed_common::packet::{PacketBatch, PacketSource, RxError};
 use feed_common::time::{Clock, UnixNanos};
 use feed_common::wire::frame::UdpFlow;
+use feed_common::wire::moldudp64::PacketBuilder;
+use feed_handler::inspect::stats::stats;
+use feed_handler::inspect::{Lines, Streams};
 use feed_handler::net::file::{CaptureSource, LineMap};
 use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{LegacyPcapReader, PcapBlockOwned, PcapError};
 
 const PACKETS: u64 = 2_000_000;
-const PAYLOAD: usize = 64;
 const MESSAGES: u64 = 10_000_000;
 const PASSES: u32 = 15;
 const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_001);
@@ -28,9 +31,12 @@ const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_00
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let pcap = TemporaryFile::new("pcap", make_pcap()?)?;
     let itch = TemporaryFile::new("itch", make_binaryfile()?)?;
+    let gzip = TemporaryFile::new("pcap.gz", gzip(&pcap.bytes)?)?;
+    let zstd = TemporaryFile::new("pcap.zst", zstd::encode_all(&pcap.bytes[..], 3)?)?;
 
-    println!("{PACKETS} packets of {PAYLOAD} bytes");
+    println!("{PACKETS} packets of one message");
     let memory = CaptureFile::from_memory("memory", pcap.bytes.clone())?;
+    let mapped = pcap.open();
     let from_disk = || parser(File::open(&pcap.path).expect("just written"));
     report(
         PACKETS,
@@ -40,9 +46,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ("memory: datagrams", &mut || datagrams(&memory)),
             ("memory: packet source", &mut || packets(&memory)),
             ("memory: pcap-parser", &mut || parser(&pcap.bytes[..])),
+            ("mapped: frames", &mut || frames(&mapped)),
+            ("mapped: datagrams", &mut || datagrams(&mapped)),
+            ("mapped: stats", &mut || count_messages(&mapped)),
             ("file: datagrams", &mut || datagrams(&pcap.open())),
             ("file: packet source", &mut || packets(&pcap.open())),
             ("file: pcap-parser", &mut || from_disk()),
+            ("file: datagrams, read", &mut || datagrams(&pcap.pipe())),
+            ("file: datagrams, gzip", &mut || datagrams(&gzip.open())),
+            ("file: datagrams, zstd", &mut || datagrams(&zstd.open())),
         ],
     );
     println!("{MESSAGES} messages in a BinaryFILE");
@@ -81,25 +93,38 @@ fn report(things: u64, bytes: usize, rows: &mut [Row<'_>]) {
 }
 
 fn frames(file: &CaptureFile) -> u64 {
-    let reader = PcapReader::new(file.bytes()).expect("pcap");
-    count(reader.map(|frame| frame.bytes))
-}
-
-fn datagrams(file: &CaptureFile) -> u64 {
-    count(Datagrams::new(file).map(|datagram| datagram.payload))
-}
-
-/// Counts payloads and looks at the ends of each, which is the least a consumer does.
-fn count<'a>(payloads: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let mut records = file.records();
     let (mut n, mut sum) = (0, 0u64);
-    for payload in payloads {
-        n += 1;
-        sum = sum.wrapping_add(ends(payload));
+    while let Some(record) = records.next(CHUNK_BYTES) {
+        if let Record::Frame(frame) = record {
+            n += 1;
+            sum = sum.wrapping_add(ends(frame.bytes));
+        }
     }
     std::hint::black_box(sum);
     n
 }
 
+fn datagrams(file: &CaptureFile) -> u64 {
+    let mut datagrams = Datagrams::new(file);
+    let (mut n, mut sum) = (0, 0u64);
+    while let Some(datagram) = datagrams.next() {
+        n += 1;
+        sum = sum.wrapping_add(ends(datagram.payload));
+    }
+    std::hint::black_box(sum);
+    n
+}
+
+/// All that the `stats` command does with a file it has opened.
+fn count_messages(file: &CaptureFile) -> u64 {
+    let streams = Streams::detect(Datagrams::new(file)).expect("a protocol");
+    stats(|| Datagrams::new(file), &streams, &Lines::Found)
+        .0
+        .messages
+}
+
+/// Looks at both ends of a payload, which is the least a consumer does.
 fn ends(payload: &[u8]) -> u64 {
     match payload {
         [first, .., last] => u64::from(*first) + u64::from(*last),
@@ -113,12 +138,12 @@ fn packets(file: &CaptureFile) -> u64 {
 
 /// Runs of whole records, as the reader cuts them.
 fn runs(file: &CaptureFile) -> u64 {
-    let Records::BinaryFile(mut reader) = file.records() else {
-        panic!("{:?}", file.format());
-    };
+    let mut records = file.records();
     let mut n = 0;
-    while let Some(chunk) = reader.next_chunk(CHUNK_BYTES) {
-        n += u64::from(chunk.records);
+    while let Some(record) = records.next(CHUNK_BYTES) {
+        if let Record::Run(run) = record {
+            n += u64::from(run.records);
+        }
     }
     n
 }
@@ -185,7 +210,12 @@ fn make_pcap() -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut file = PcapWriter::new(Vec::new())?;
     let mut frame = Vec::new();
     for i in 0..PACKETS {
-        flow.encode(&[i as u8; PAYLOAD], i as u16, &mut frame)?;
+        // An order, 36 bytes; with its headers 104 bytes, much like the average of a feed.
+        let mut message = [i as u8; 36];
+        message[0] = b'A';
+        let mut packet = PacketBuilder::new(*b"S         ", i + 1, 1400);
+        assert!(packet.push(&message));
+        flow.encode(packet.payload(), i as u16, &mut frame)?;
         file.frame(UnixNanos(1_700_000_000_000_000_000 + i * 1_000), &frame)?;
     }
     Ok(file.finish()?)
@@ -201,6 +231,12 @@ fn make_binaryfile() -> std::io::Result<Vec<u8>> {
         file.message(&message[..len])?;
     }
     file.finish()
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut packed = Vec::new();
+    flate2::read::GzEncoder::new(bytes, flate2::Compression::default()).read_to_end(&mut packed)?;
+    Ok(packed)
 }
 
 /// A file that is removed with the value.
@@ -221,6 +257,11 @@ impl TemporaryFile {
 
     fn open(&self) -> CaptureFile {
         CaptureFile::open(&self.path).expect("just written")
+    }
+
+    /// The file through a thread that reads it in blocks, as what cannot be mapped is read.
+    fn pipe(&self) -> CaptureFile {
+        CaptureFile::read_once(&self.path).expect("just written")
     }
 }
 

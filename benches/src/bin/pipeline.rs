@@ -58,7 +58,10 @@ fn main() {
     }
 
     let mut ways: Vec<Way<'_>> = vec![
-        ("walk the length prefixes", Box::new(|| walk(file.bytes()))),
+        (
+            "walk the length prefixes",
+            Box::new(|| walk(file.bytes().expect("in memory"))),
+        ),
         ("packet source", Box::new(|| source(&file, &clock))),
         (
             "+ framing, every message",
@@ -84,7 +87,7 @@ fn main() {
             }
         }
     }
-    let bytes = file.bytes().len() as f64 / messages as f64;
+    let bytes = file.bytes().map_or(0, <[u8]>::len) as f64 / messages as f64;
     println!("{messages} messages of {bytes:.1} bytes with their length, {rounds} rounds");
     println!(
         "{:36} {:>8} {:>8} {:>10}",

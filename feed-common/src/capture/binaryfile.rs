@@ -1,10 +1,10 @@
 //! ITCH BinaryFILE in place: `u16 big-endian length, message` repeated, a length of 0 at the end of the session.
 //!
-//! It has no header, times or sequence numbers of its own. The reader hands out runs of whole records, so that what
-//! happens once per packet elsewhere (a clock reading, a bounds check, a call) happens once per thousand messages.
+//! It has no header, times or sequence numbers of its own. It is cut into runs of whole records, so that what happens
+//! once per packet elsewhere (a clock reading, a bounds check, a call) happens once per thousand messages.
 
 use super::ahead::prefetch_line;
-use super::cut::{Cut, CutReason};
+use super::parsed::{Parsed, RunAt};
 
 /// Bytes before each message.
 const PREFIX: usize = 2;
@@ -12,40 +12,25 @@ const PREFIX: usize = 2;
 /// Records that [`looks_like`] wants to agree, or as many as there are.
 const DETECT_RECORDS: usize = 16;
 
-/// A run of whole records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk<'a> {
-    /// Position of its first record in the file, from 1.
-    pub first_record: u64,
-    /// Records in it, at least 1.
-    pub records: u32,
-    /// The records, each with its length before it.
-    pub bytes: &'a [u8],
-}
-
-/// Cuts a file into runs of whole records. Ends at the end of the session or at the first record that is not whole;
-/// [`BinaryFileReader::cut`] then tells.
-#[derive(Clone, Debug)]
-pub struct BinaryFileReader<'a> {
-    rest: &'a [u8],
-    file_len: usize,
+/// The state between two runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BinaryFileParser {
     records: u64,
+    /// The end of the session was seen.
+    ended: bool,
+    /// Bytes behind it.
+    behind: u64,
 }
 
-impl<'a> BinaryFileReader<'a> {
-    /// Reads `file`; any bytes are accepted, since there is no header to refuse.
-    pub fn new(file: &'a [u8]) -> BinaryFileReader<'a> {
-        BinaryFileReader {
-            rest: file,
-            file_len: file.len(),
-            records: 0,
-        }
-    }
-
+impl BinaryFileParser {
     /// As many records as fit `limit` bytes, prefixes included; a single one where already that one exceeds it.
     #[inline]
-    pub fn next_chunk(&mut self, limit: usize) -> Option<Chunk<'a>> {
-        let window = &self.rest[..limit.min(self.rest.len())];
+    pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize, limit: usize) -> Parsed {
+        let rest = &bytes[*at..];
+        if self.ended {
+            return self.pass_behind(rest, at);
+        }
+        let window = &rest[..limit.min(rest.len())];
         let (mut end, mut records) = (0, 0);
         while let Some(record) = record_len(&window[end..]) {
             end += record;
@@ -53,39 +38,40 @@ impl<'a> BinaryFileReader<'a> {
             prefetch_line(&window[end..]);
         }
         if records == 0 {
-            end = record_len(self.rest)?;
-            records = 1;
+            match record_len(rest) {
+                Some(record) => (end, records) = (record, 1),
+                None if rest.starts_with(&[0, 0]) => {
+                    self.ended = true;
+                    *at += PREFIX;
+                    return Parsed::Passed;
+                }
+                None => return Parsed::Short,
+            }
         }
-        let (bytes, rest) = self.rest.split_at(end);
-        let chunk = Chunk {
+        let run = RunAt {
             first_record: self.records + 1,
             records,
-            bytes,
+            bytes: *at..*at + end,
         };
-        self.rest = rest;
-        self.records += records as u64;
-        Some(chunk)
+        *at += end;
+        self.records += u64::from(records);
+        Parsed::Run(run)
     }
 
-    /// True once what follows is the mark of the end of the session. A file may end without it.
-    pub fn end_of_session(&self) -> bool {
-        self.rest.starts_with(&[0, 0])
+    /// What follows the end of the session, once the file has ended.
+    pub(super) fn behind(&self) -> u64 {
+        self.behind
     }
 
-    /// Why the chunks ended before the end of the file; `None` where they did not (also before they have ended).
-    pub fn cut(&self) -> Option<Cut> {
-        let offset = self.file_len - self.rest.len();
-        let (behind, reason) = match *self.rest {
-            [] => return None,
-            [0, 0] => return None,
-            [0, 0, ref rest @ ..] => (PREFIX, CutReason::BehindEnd(rest.len() as u64)),
-            _ if record_len(self.rest).is_some() => return None,
-            _ => (0, CutReason::PartialRecord),
-        };
-        Some(Cut {
-            offset: (offset + behind) as u64,
-            reason,
-        })
+    /// Counts what follows the end of the session.
+    #[cold]
+    fn pass_behind(&mut self, rest: &[u8], at: &mut usize) -> Parsed {
+        if rest.is_empty() {
+            return Parsed::Short;
+        }
+        self.behind += rest.len() as u64;
+        *at += rest.len();
+        Parsed::Passed
     }
 }
 

@@ -1,8 +1,14 @@
 //! Tests of the BinaryFILE reader against the writer, against bytes by hand, and against damage.
 
 use super::*;
-use crate::capture::BinaryFileWriter;
+use crate::capture::records::{Parser, Records};
+use crate::capture::stream::{Held, Stream, plain};
+use crate::capture::testing::{Contents, drain};
+use crate::capture::window::Window;
+use crate::capture::{BinaryFileWriter, Chunk, Cut, CutReason, Record};
+use crate::sys::file::FileBytes;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn write(messages: &[Vec<u8>]) -> Vec<u8> {
     let mut w = BinaryFileWriter::new(Vec::new());
@@ -12,55 +18,77 @@ fn write(messages: &[Vec<u8>]) -> Vec<u8> {
     w.finish().expect("memory")
 }
 
-fn chunks<'a>(reader: &mut BinaryFileReader<'a>, limit: usize) -> Vec<Chunk<'a>> {
-    std::iter::from_fn(|| reader.next_chunk(limit)).collect()
+/// A reader of any bytes: these messages are none of ITCH.
+fn records(file: &[u8]) -> Records<'_> {
+    let parser = Parser::BinaryFile(BinaryFileParser::default());
+    Records::new(parser, Window::Whole(file))
+}
+
+/// All of it, whole and through small windows.
+fn read(file: &[u8]) -> Contents {
+    let whole = drain(records(file));
+    for block in [1, 7, 200] {
+        let parser = Parser::BinaryFile(BinaryFileParser::default());
+        let held = Held::new(Arc::new(FileBytes::Memory(file.to_vec())));
+        let stream = Stream::with_block(plain(None, held), block);
+        let streamed = drain(Records::new(parser, Window::Stream(Box::new(stream))));
+        assert_eq!(streamed, whole, "in blocks of {block}");
+    }
+    whole
+}
+
+/// Calls `each` with the runs, as they come with a limit.
+fn runs(file: &[u8], limit: usize, mut each: impl FnMut(Chunk<'_>)) {
+    let mut records = records(file);
+    while let Some(record) = records.next(limit) {
+        match record {
+            Record::Run(run) => each(run),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn lens(file: &[u8], limit: usize) -> Vec<usize> {
+    let mut lens = Vec::new();
+    runs(file, limit, |run| lens.push(run.bytes.len()));
+    lens
 }
 
 #[test]
 fn bytes_by_hand() {
     let file = [0, 1, b'a', 0, 2, b'b', b'c', 0, 1, b'd', 0, 0];
     assert_eq!(write(&[b"a".to_vec(), b"bc".to_vec(), b"d".to_vec()]), file);
-    let mut reader = BinaryFileReader::new(&file);
-    let got = chunks(&mut reader, 8);
     let chunk = |first_record, records, bytes| Chunk {
         first_record,
         records,
         bytes,
     };
-    assert_eq!(got, [chunk(1, 2, &file[..7]), chunk(3, 1, &file[7..10])]);
-    assert!(reader.end_of_session());
-    assert_eq!(reader.cut(), None);
-    assert_eq!(reader.next_chunk(8), None);
+    let mut want = [chunk(1, 2, &file[..7]), chunk(3, 1, &file[7..10])].into_iter();
+    runs(&file, 8, |run| assert_eq!(Some(run), want.next()));
+    assert_eq!(want.next(), None);
+    assert_eq!(read(&file).cut, None);
 }
 
 #[test]
 fn a_record_above_the_limit_comes_alone() {
     let file = write(&[vec![1; 3], vec![2; 50], vec![3; 3]]);
-    let mut reader = BinaryFileReader::new(&file);
-    let lens: Vec<_> = chunks(&mut reader, 10)
-        .iter()
-        .map(|c| c.bytes.len())
-        .collect();
-    assert_eq!(lens, [5, 52, 5]);
-    assert_eq!(chunks(&mut BinaryFileReader::new(&file), 0).len(), 3);
+    assert_eq!(lens(&file, 10), [5, 52, 5]);
+    assert_eq!(lens(&file, 0).len(), 3);
 }
 
 #[test]
 fn a_file_may_end_without_the_end_of_session() {
-    let mut reader = BinaryFileReader::new(&[0, 1, 7]);
-    assert_eq!(chunks(&mut reader, 100).len(), 1);
-    assert!(!reader.end_of_session());
-    assert_eq!(reader.cut(), None);
+    let got = read(&[0, 1, 7]);
+    assert_eq!((got.messages, got.cut), (1, None));
 }
 
 #[test]
 fn what_follows_the_end_of_session_is_told() {
     let file = [0, 1, 7, 0, 0, 0, 1, 8];
-    let mut reader = BinaryFileReader::new(&file);
-    assert_eq!(reader.cut(), None);
-    assert_eq!(chunks(&mut reader, 100).len(), 1);
+    let got = read(&file);
     let reason = CutReason::BehindEnd(3);
-    assert_eq!(reader.cut(), Some(Cut { offset: 5, reason }));
+    assert_eq!(got.messages, 1);
+    assert_eq!(got.cut, Some(Cut { offset: 5, reason }));
 }
 
 #[test]
@@ -76,14 +104,13 @@ fn a_cut_anywhere_gives_the_whole_records_before_it() {
             count += 1;
             end += 2 + m.len();
         }
-        let mut reader = BinaryFileReader::new(&file[..cut]);
-        let records: u32 = chunks(&mut reader, 20).iter().map(|c| c.records).sum();
-        assert_eq!(records, count, "cut at {cut}");
+        let got = read(&file[..cut]);
+        assert_eq!(got.messages, count, "cut at {cut}");
         let want = (cut != end && cut != file.len()).then_some(Cut {
             offset: end as u64,
             reason: CutReason::PartialRecord,
         });
-        assert_eq!(reader.cut(), want, "cut at {cut}");
+        assert_eq!(got.cut, want, "cut at {cut}");
     }
 }
 
@@ -124,32 +151,34 @@ fn the_writer_refuses_what_the_format_cannot_hold() {
 }
 
 proptest! {
-    /// Chunks put together are the file, whatever the limit, and no chunk of several records exceeds it.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Runs put together are the file, whatever the limit, and no run of several records exceeds it.
     #[test]
-    fn chunks_are_the_file(
+    fn runs_are_the_file(
         messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..60), 0..50),
         limit in 0usize..300,
     ) {
         let file = write(&messages);
-        let mut reader = BinaryFileReader::new(&file);
         let mut rebuilt = Vec::new();
         let mut next = 1;
-        for c in chunks(&mut reader, limit) {
-            prop_assert_eq!(c.first_record, next);
-            prop_assert!(c.records == 1 || c.bytes.len() <= limit);
-            next += c.records as u64;
-            rebuilt.extend_from_slice(c.bytes);
-        }
+        runs(&file, limit, |run| {
+            assert_eq!(run.first_record, next);
+            assert!(run.records == 1 || run.bytes.len() <= limit);
+            next += u64::from(run.records);
+            rebuilt.extend_from_slice(run.bytes);
+        });
         prop_assert_eq!(next as usize, messages.len() + 1);
         prop_assert_eq!(&rebuilt[..], &file[..file.len() - 2]);
-        prop_assert_eq!(reader.cut(), None);
+        let got = read(&file);
+        prop_assert_eq!((got.runs, got.cut), (rebuilt, None));
     }
 
     #[test]
-    fn any_bytes_are_accounted_for(file in proptest::collection::vec(0u8..4, 0..200), limit in 0usize..50) {
-        let mut reader = BinaryFileReader::new(&file);
-        let read: usize = chunks(&mut reader, limit).iter().map(|c| c.bytes.len()).sum();
-        let end = reader.cut().map_or(file.len(), |c| c.offset as usize);
+    fn any_bytes_are_accounted_for(file in proptest::collection::vec(0u8..4, 0..200)) {
+        let got = read(&file);
+        let end = got.cut.map_or(file.len(), |c| c.offset as usize);
+        let read = got.runs.len();
         let marker = if file[read..].starts_with(&[0, 0]) { 2 } else { 0 };
         prop_assert_eq!(read + marker, end);
     }

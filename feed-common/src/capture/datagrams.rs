@@ -1,11 +1,22 @@
-//! The datagrams of a capture in file order, for everything that reads one from front to back.
+//! The datagrams of a capture in file order, for everything that reads one from front to back: the one way from frames
+//! to payloads.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
 
 use super::cut::Cut;
-use super::file::{CaptureFile, Records};
+use super::faults::Faults;
+use super::file::CaptureFile;
+use super::fragments::{FragmentCounters, Fragments};
+use super::interfaces::LinkSeen;
+use super::parsed::FrameAt;
+use super::records::{Records, Stepped, place_in};
+use super::skipped::Skipped;
+use super::window::Window;
 use crate::time::UnixNanos;
-use crate::wire::frame::{Skip, udp_payload};
+use crate::wire::frame::{Contents, Fragment, Skip, UdpDatagram, contents};
 
 /// Bytes of a BinaryFILE that are handed out at once: small enough to be in the second cache when they are decoded.
 pub const CHUNK_BYTES: usize = 64 << 10;
@@ -13,7 +24,8 @@ pub const CHUNK_BYTES: usize = 64 << 10;
 /// A UDP payload of a capture, or a run of records of a BinaryFILE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram<'a> {
-    /// Number of its frame in the file, from 1; of a run, the number of its first record.
+    /// Number of its frame in the file, from 1 (of the last of its frames, if it was sent in parts); of a run, the number
+    /// of its first record.
     pub number: u64,
     /// When it was captured; unknown in a BinaryFILE.
     pub time: UnixNanos,
@@ -25,165 +37,324 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
 }
 
-/// Frames that gave no datagram, by reason.
+/// What gives datagrams one after another, each until the next is asked for. A slice of them does, from its front.
+pub trait Lend {
+    /// The next one, until there are no more.
+    fn lend(&mut self) -> Option<Datagram<'_>>;
+}
+
+impl Lend for &[Datagram<'_>] {
+    fn lend(&mut self) -> Option<Datagram<'_>> {
+        let (first, rest) = self.split_first()?;
+        *self = rest;
+        Some(*first)
+    }
+}
+
+/// A datagram by its place, so that several can be had at once: see [`Datagrams::advance`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// As in [`Datagram`].
+    pub number: u64,
+    /// As in [`Datagram`].
+    pub time: UnixNanos,
+    /// As in [`Datagram`].
+    pub dst: Option<SocketAddr>,
+    /// As in [`Datagram`].
+    pub src: Option<SocketAddr>,
+    /// Payload bytes the datagram had and the capture lacks. Unless 0 the payload must not be decoded.
+    pub missing: u16,
+    /// Records of a run, known to be whole; 0 for a datagram.
+    pub records: u32,
+    /// Where the payload is.
+    pub place: Place,
+}
+
+/// Where a payload is, for [`Payloads::at`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    counts: [u64; Skip::ALL.len()],
+pub struct Place {
+    /// In the window, or [`ASSEMBLED`].
+    start: usize,
+    len: usize,
 }
 
-impl Skipped {
-    /// Counts one.
+/// Of a payload that was sent in parts and lies beside the window.
+const ASSEMBLED: usize = usize::MAX;
+
+/// One step of [`Datagrams::advance`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// A datagram. Its place holds until more bytes are asked for.
+    Datagram(Located),
+    /// A datagram that was put together of its parts. Its place holds until the next step.
+    Assembled(Located),
+    /// A frame or block that gave none, and was counted.
+    Passed,
+    /// What follows is not there: [`Datagrams::more`] gets it, and ends the lives of all places.
+    Short,
+    /// There are no more.
+    End,
+}
+
+/// The payloads of places.
+#[derive(Clone, Copy, Debug)]
+pub struct Payloads<'a> {
+    window: &'a [u8],
+    assembled: &'a [u8],
+}
+
+impl<'a> Payloads<'a> {
+    /// The payload at a place that still holds.
     #[inline]
-    pub fn count(&mut self, reason: Skip) {
-        self.counts[reason as usize] += 1;
-    }
-
-    /// Frames skipped for one reason.
-    pub fn of(&self, reason: Skip) -> u64 {
-        self.counts[reason as usize]
-    }
-
-    /// Frames skipped in all.
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// Every reason with its count, also those that never occurred.
-    pub fn iter(&self) -> impl Iterator<Item = (Skip, u64)> + '_ {
-        Skip::ALL
-            .into_iter()
-            .map(|reason| (reason, self.of(reason)))
+    pub fn at(self, place: Place) -> &'a [u8] {
+        match place.start {
+            ASSEMBLED => self.assembled,
+            start => &self.window[start..][..place.len],
+        }
     }
 }
 
-/// Iterates the datagrams of a file. After the end, [`Datagrams::skipped`] and [`Datagrams::cut`] tell what it left
-/// out.
-#[derive(Clone, Debug)]
-pub struct Datagrams<'a> {
-    records: Records<'a>,
+impl Place {
+    /// Bytes of the payload.
+    #[inline]
+    pub fn len(self) -> usize {
+        self.len
+    }
+
+    /// True for an empty payload.
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Gives the datagrams of a file. After the end, [`Datagrams::skipped`] and [`Datagrams::cut`] tell what it left out.
+#[derive(Debug)]
+pub struct Datagrams<'f> {
+    records: Records<'f>,
+    walk: Walk,
+}
+
+/// From a record to a datagram.
+#[derive(Debug, Default)]
+struct Walk {
     frames: u64,
+    cut_frames: u64,
     skipped: Skipped,
+    fragments: Fragments,
+    /// The last payload that was put together.
+    assembled: Vec<u8>,
 }
 
-impl<'a> Datagrams<'a> {
+impl<'f> Datagrams<'f> {
     /// From the first frame on.
-    pub fn new(file: &'a CaptureFile) -> Datagrams<'a> {
+    pub fn new(file: &'f CaptureFile) -> Datagrams<'f> {
         Datagrams {
             records: file.records(),
-            frames: 0,
-            skipped: Skipped::default(),
+            walk: Walk::default(),
+        }
+    }
+
+    /// The next datagram; those that the capture cut are counted as [`Skip::Truncated`].
+    #[inline]
+    #[allow(clippy::should_implement_trait)] // an iterator's items outlive its next step
+    pub fn next(&mut self) -> Option<Datagram<'_>> {
+        let found = self.locate()?;
+        Some(self.at(&found))
+    }
+
+    /// The next datagram by its place, which holds until the next is asked for.
+    #[inline]
+    pub fn locate(&mut self) -> Option<Located> {
+        loop {
+            match self.advance(CHUNK_BYTES) {
+                Advance::Datagram(found) if found.missing == 0 => return Some(found),
+                Advance::Assembled(found) => return Some(found),
+                Advance::Datagram(_) => self.walk.skipped.count(Skip::Truncated),
+                Advance::Passed => {}
+                Advance::Short => {
+                    self.more(None);
+                }
+                Advance::End => return None,
+            }
+        }
+    }
+
+    /// The datagram at a place that holds.
+    #[inline]
+    pub fn at(&self, found: &Located) -> Datagram<'_> {
+        Datagram {
+            number: found.number,
+            time: found.time,
+            dst: found.dst,
+            src: found.src,
+            payload: self.payloads().at(found.place),
+        }
+    }
+
+    /// One step through the file, for those who take several datagrams at once; a run of a BinaryFILE has as many records
+    /// as fit `run` bytes, and at least one. A datagram that the capture cut is handed out and says so.
+    #[inline]
+    pub fn advance(&mut self, run: usize) -> Advance {
+        let Records { window, cursor } = &mut self.records;
+        match cursor.step(window, run) {
+            Stepped::Frame(frame) => self.walk.frame(window.bytes(), &frame),
+            Stepped::Run(run) => {
+                self.walk.frames += 1;
+                Advance::Datagram(Located {
+                    number: run.first_record,
+                    time: UnixNanos::UNKNOWN,
+                    dst: None,
+                    src: None,
+                    missing: 0,
+                    records: run.records,
+                    place: Place::in_window(run.bytes),
+                })
+            }
+            Stepped::Unusable(reason) => {
+                self.walk.frames += 1;
+                self.walk.skipped.count(reason);
+                Advance::Passed
+            }
+            Stepped::Passed => Advance::Passed,
+            Stepped::Short => Advance::Short,
+            Stepped::End => Advance::End,
+        }
+    }
+
+    /// Gets what was [`Advance::Short`]; false when nothing came within `wait`, where one is given.
+    pub fn more(&mut self, wait: Option<Duration>) -> bool {
+        self.records.refill(wait)
+    }
+
+    /// The payloads of the places that hold.
+    #[inline]
+    pub fn payloads(&self) -> Payloads<'_> {
+        Payloads {
+            window: self.records.window.bytes(),
+            assembled: &self.walk.assembled,
+        }
+    }
+
+    /// The payload at a place that holds, for longer than the place does: borrowed from a file that is mapped, else copied.
+    pub fn lasting(&self, found: &Located) -> Cow<'f, [u8]> {
+        match (&self.records.window, found.place.start) {
+            (Window::Whole(bytes), start) if start != ASSEMBLED => {
+                Cow::Borrowed(&bytes[start..][..found.place.len])
+            }
+            _ => Cow::Owned(self.payloads().at(found.place).to_vec()),
         }
     }
 
     /// Frames read so far, skipped ones included; of a BinaryFILE, runs.
     pub fn frames(&self) -> u64 {
-        self.frames
+        self.walk.frames
     }
 
-    /// Frames that gave no datagram so far.
+    /// Frames so far of which the capture holds only the beginning. Most still have all of their datagram or none.
+    pub fn cut_frames(&self) -> u64 {
+        self.walk.cut_frames
+    }
+
+    /// Frames that gave no datagram so far. Fragments are not among them.
     pub fn skipped(&self) -> &Skipped {
-        &self.skipped
+        &self.walk.skipped
     }
 
-    /// Why the iteration ended before the end of the file, where it did.
+    /// What became of fragments so far.
+    pub fn fragments(&self) -> &FragmentCounters {
+        self.walk.fragments.counters()
+    }
+
+    /// Datagrams of which some fragments came and others did not, so far.
+    pub fn incomplete(&self) -> u64 {
+        self.walk.fragments.counters().lost() + self.walk.fragments.incomplete()
+    }
+
+    /// Why the datagrams ended before the end of the file, where they did.
     pub fn cut(&self) -> Option<Cut> {
         self.records.cut()
     }
+
+    /// See [`Records::faults`].
+    pub fn faults(&self) -> Faults {
+        self.records.faults()
+    }
+
+    /// See [`Records::links`].
+    pub fn links(&self) -> Vec<LinkSeen> {
+        self.records.links()
+    }
+
+    /// The records they come from, for what else these say.
+    pub fn records(&self) -> &Records<'f> {
+        &self.records
+    }
 }
 
-impl<'a> Iterator for Datagrams<'a> {
-    type Item = Datagram<'a>;
-
+impl Lend for Datagrams<'_> {
     #[inline]
-    fn next(&mut self) -> Option<Datagram<'a>> {
-        match &mut self.records {
-            Records::Pcap(reader) => loop {
-                let frame = reader.next()?;
-                self.frames += 1;
-                match udp_payload(frame.bytes, frame.link) {
-                    Ok(udp) => {
-                        return Some(Datagram {
-                            number: frame.number,
-                            time: frame.time,
-                            dst: Some(SocketAddr::new(udp.dst, udp.dst_port)),
-                            src: Some(SocketAddr::new(udp.src, udp.src_port)),
-                            payload: udp.payload,
-                        });
-                    }
-                    Err(reason) => self.skipped.count(reason),
-                }
-            },
-            Records::BinaryFile(reader) => {
-                let chunk = reader.next_chunk(CHUNK_BYTES)?;
-                self.frames += 1;
-                Some(Datagram {
-                    number: chunk.first_record,
-                    time: UnixNanos::UNKNOWN,
-                    dst: None,
-                    src: None,
-                    payload: chunk.bytes,
-                })
+    fn lend(&mut self) -> Option<Datagram<'_>> {
+        self.next()
+    }
+}
+
+impl Walk {
+    #[inline]
+    fn frame(&mut self, window: &[u8], frame: &FrameAt) -> Advance {
+        self.frames += 1;
+        let bytes = &window[frame.bytes.clone()];
+        self.cut_frames += u64::from((bytes.len() as u64) < u64::from(frame.orig_len));
+        match contents(bytes, frame.link) {
+            Ok(Contents::Datagram(udp)) => {
+                let place = Place::in_window(place_in(window, udp.payload));
+                Advance::Datagram(located(frame, &udp, place))
             }
+            Ok(Contents::Fragment(fragment)) => self.fragment(frame, &fragment),
+            Err(reason) => {
+                self.skipped.count(reason);
+                Advance::Passed
+            }
+        }
+    }
+
+    #[cold]
+    fn fragment(&mut self, frame: &FrameAt, fragment: &Fragment<'_>) -> Advance {
+        let Some(udp) = self.fragments.add(fragment, frame.time) else {
+            return Advance::Passed;
+        };
+        self.assembled.clear();
+        self.assembled.extend_from_slice(udp.payload);
+        let place = Place {
+            start: ASSEMBLED,
+            len: udp.payload.len(),
+        };
+        Advance::Assembled(located(frame, &udp, place))
+    }
+}
+
+#[inline]
+fn located(frame: &FrameAt, udp: &UdpDatagram<'_>, place: Place) -> Located {
+    Located {
+        number: frame.number,
+        time: frame.time,
+        dst: Some(SocketAddr::new(udp.dst, udp.dst_port)),
+        src: Some(SocketAddr::new(udp.src, udp.src_port)),
+        missing: udp.missing,
+        records: 0,
+        place,
+    }
+}
+
+impl Place {
+    #[inline]
+    fn in_window(range: Range<usize>) -> Place {
+        Place {
+            start: range.start,
+            len: range.len(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::{Ipv4Addr, SocketAddrV4};
-
-    use super::*;
-    use crate::capture::{BinaryFileWriter, PcapWriter};
-    use crate::wire::frame::UdpFlow;
-
-    const SRC: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 40_000);
-    const DST: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_001);
-
-    #[test]
-    fn datagrams_in_order_with_what_was_skipped() {
-        let mut file = PcapWriter::new(Vec::new()).expect("memory");
-        let mut frame = Vec::new();
-        let flow = UdpFlow::multicast(SRC, DST);
-        flow.encode(b"one", 1, &mut frame).expect("fits");
-        file.frame(UnixNanos(7), &frame).expect("memory");
-        file.frame(UnixNanos(8), &[0; 60]).expect("memory");
-        file.cut_frame(UnixNanos(9), &frame[..44], 45)
-            .expect("memory");
-        flow.encode(b"", 2, &mut frame).expect("fits");
-        file.frame(UnixNanos(10), &frame).expect("memory");
-        let mut bytes = file.finish().expect("memory");
-        let end = bytes.len() as u64;
-        bytes.push(0);
-        let file = CaptureFile::from_memory("x", bytes).expect("readable");
-
-        let mut datagrams = Datagrams::new(&file);
-        let got: Vec<_> = datagrams.by_ref().collect();
-        let datagram = |number, time, payload| Datagram {
-            number,
-            time: UnixNanos(time),
-            dst: Some(DST.into()),
-            src: Some(SRC.into()),
-            payload,
-        };
-        assert_eq!(got, [datagram(1, 7, b"one"), datagram(4, 10, b"")]);
-        assert_eq!(datagrams.frames(), 4);
-        assert_eq!(datagrams.skipped().total(), 2);
-        assert_eq!(datagrams.skipped().of(Skip::NotIp), 1);
-        assert_eq!(datagrams.skipped().of(Skip::Truncated), 1);
-        assert_eq!(datagrams.cut().map(|c| c.offset), Some(end));
-    }
-
-    #[test]
-    fn runs_of_a_binaryfile() {
-        let mut w = BinaryFileWriter::new(Vec::new());
-        for _ in 0..10_000 {
-            w.message(b"S0123456789O").expect("memory");
-        }
-        let file = CaptureFile::from_memory("x", w.finish().expect("memory")).expect("readable");
-        let mut datagrams = Datagrams::new(&file);
-        let numbers: Vec<_> = datagrams.by_ref().map(|d| d.number).collect();
-        let per_run = (CHUNK_BYTES / 14) as u64;
-        assert_eq!(numbers, [1, 1 + per_run, 1 + 2 * per_run]);
-        assert_eq!(datagrams.cut(), None);
-    }
-}
+#[path = "datagrams_tests.rs"]
+mod tests;

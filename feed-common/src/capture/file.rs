@@ -1,31 +1,31 @@
-//! A capture file opened: its bytes, what it is, and a reader over them.
+//! A capture file opened: its bytes, what it is, and readers over them.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::binaryfile::BinaryFileReader;
-use super::cut::Cut;
-use super::format::{Format, FormatError};
-use super::pcap_read::{PcapHeader, PcapReader};
-use crate::sys::file::FileBytes;
+use super::binaryfile::BinaryFileParser;
+use super::cut::{Cut, CutReason};
+use super::format::{Compression, Format, FormatError};
+use super::pcap_read::{PcapHeader, PcapParser};
+use super::pcapng_read::PcapngParser;
+use super::records::{Parser, Records};
+use super::stream::{Held, Source, Stream, compressed, plain};
+use super::window::{Refill, Window};
+use crate::sys::file::{FileBytes, Opened};
 
 /// An open capture whose header has been read; readers borrow from it.
 ///
-/// A regular file is mapped and must not be cut while it is open (see [`FileBytes`]).
+/// A regular file is mapped and must not be cut while it is open (see [`FileBytes`]). A compressed one is unpacked anew
+/// by each reader, on a thread of its own that never gets more than a few blocks ahead.
 #[derive(Debug)]
 pub struct CaptureFile {
     path: PathBuf,
-    bytes: FileBytes,
-    kind: Kind,
-}
-
-/// A file's records, by the format it turned out to have.
-#[derive(Clone, Debug)]
-pub enum Records<'a> {
-    /// Frames as captured.
-    Pcap(PcapReader<'a>),
-    /// Messages without packets.
-    BinaryFile(BinaryFileReader<'a>),
+    bytes: Bytes,
+    compression: Option<Compression>,
+    format: Format,
+    parser: Parser,
 }
 
 /// Why a file gives no records at all.
@@ -49,23 +49,38 @@ pub enum OpenError {
     },
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Pcap(PcapHeader),
-    BinaryFile,
+#[derive(Debug)]
+enum Bytes {
+    /// As they are in the file, to be read any number of times.
+    Whole(Arc<FileBytes>),
+    /// A pipe, until somebody takes it.
+    Once(Mutex<Option<Box<Stream>>>),
 }
 
 impl CaptureFile {
-    /// Opens a file by path; `-` is standard input, read to its end.
+    /// Opens a file by path; `-` is standard input. A pipe is kept as it comes in a temporary file without a name, so that
+    /// it can be read several times; this returns when the pipe has ended.
     pub fn open(path: impl AsRef<Path>) -> Result<CaptureFile, OpenError> {
         let path = path.as_ref();
-        match FileBytes::open(path) {
-            Ok(bytes) => CaptureFile::of(path, bytes),
-            Err(reason) => Err(OpenError::Io {
-                path: path.to_owned(),
-                reason,
-            }),
+        let bytes = FileBytes::open(path).map_err(|e| refused(path, e))?;
+        CaptureFile::of(path, bytes)
+    }
+
+    /// Opens a file by path; `-` is standard input. A pipe is read as it arrives, once: this returns when its first bytes
+    /// have come. What can be mapped is, and [`CaptureFile::open`] does the same.
+    pub fn open_once(path: impl AsRef<Path>) -> Result<CaptureFile, OpenError> {
+        let path = path.as_ref();
+        match FileBytes::open_once(path).map_err(|e| refused(path, e))? {
+            Opened::Whole(bytes) => CaptureFile::of(path, bytes),
+            Opened::Pipe(pipe) => CaptureFile::of_pipe(path, pipe),
         }
+    }
+
+    /// Opens a file as [`CaptureFile::open_once`] opens a pipe, also one that could be mapped: to compare the two.
+    pub fn read_once(path: impl AsRef<Path>) -> Result<CaptureFile, OpenError> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|e| refused(path, e))?;
+        CaptureFile::of_pipe(path, file)
     }
 
     /// Takes a file that is in memory; `path` is only what messages call it.
@@ -78,98 +93,159 @@ impl CaptureFile {
         &self.path
     }
 
-    /// The whole file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The file as it is, compressed or not; `None` of one that can be read only once.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.bytes {
+            Bytes::Whole(bytes) => Some(bytes),
+            Bytes::Once(_) => None,
+        }
     }
 
-    /// What it is.
+    /// What it is, compressed or not.
     pub fn format(&self) -> Format {
-        match self.kind {
-            Kind::Pcap(header) => Format::Pcap(header.flavour),
-            Kind::BinaryFile => Format::BinaryFile,
-        }
+        self.format
     }
 
-    /// Its records from the first on.
+    /// What it is inside of.
+    pub fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// True when it can be read only once.
+    pub fn is_once(&self) -> bool {
+        matches!(self.bytes, Bytes::Once(_))
+    }
+
+    /// Its records from the first on. Those of a file that can be read once are gone the second time, and the cut says so.
     pub fn records(&self) -> Records<'_> {
-        match self.kind {
-            Kind::Pcap(header) => Records::Pcap(PcapReader::behind(header, &self.bytes)),
-            Kind::BinaryFile => Records::BinaryFile(BinaryFileReader::new(&self.bytes)),
-        }
+        let window = match (&self.bytes, self.compression) {
+            (Bytes::Whole(bytes), None) => Window::Whole(bytes),
+            (Bytes::Whole(bytes), Some(compression)) => {
+                let source = compressed(compression, Held::new(bytes.clone()));
+                Window::Stream(Box::new(Stream::new(source)))
+            }
+            (Bytes::Once(stream), _) => {
+                let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+                let taken = || Box::new(Stream::ended(CutReason::Taken));
+                Window::Stream(stream.take().unwrap_or_else(taken))
+            }
+        };
+        Records::new(self.parser.clone(), window)
+    }
+
+    /// Its records through windows of `block` bytes, though all of it is there.
+    #[cfg(test)]
+    pub(super) fn records_in_blocks(&self, block: usize) -> Records<'_> {
+        let Bytes::Whole(bytes) = &self.bytes else {
+            return self.records();
+        };
+        let held = Held::new(bytes.clone());
+        let source = match self.compression {
+            Some(compression) => compressed(compression, held),
+            None => plain(None, held),
+        };
+        let window = Window::Stream(Box::new(Stream::with_block(source, block)));
+        Records::new(self.parser.clone(), window)
     }
 
     fn of(path: &Path, bytes: FileBytes) -> Result<CaptureFile, OpenError> {
-        let kind = match Format::detect(&bytes) {
-            Format::Pcap(_) => PcapHeader::parse(&bytes).map(Kind::Pcap),
-            Format::BinaryFile => Ok(Kind::BinaryFile),
-            other => Err(FormatError::Unsupported(other)),
+        let bytes = Arc::new(bytes);
+        let compression = Compression::of(Format::detect(&bytes));
+        let parsed = match compression {
+            None => parser(&bytes, None, None),
+            Some(compression) => {
+                let source = compressed(compression, Held::new(bytes.clone()));
+                // As much as the header takes, and no block more.
+                let mut head = Stream::with_block(source, Format::DETECT);
+                let cut = gather(&mut head);
+                parser(head.bytes(), Some(compression), cut)
+            }
         };
-        let path = path.to_owned();
-        match kind {
-            Ok(kind) => Ok(CaptureFile { path, bytes, kind }),
-            Err(reason) => Err(OpenError::Format { path, reason }),
-        }
+        let (format, parser) = parsed.map_err(|reason| unreadable(path, reason))?;
+        Ok(CaptureFile {
+            path: path.to_owned(),
+            bytes: Bytes::Whole(bytes),
+            compression,
+            format,
+            parser,
+        })
+    }
+
+    fn of_pipe(
+        path: &Path,
+        mut pipe: impl Read + Send + 'static,
+    ) -> Result<CaptureFile, OpenError> {
+        let mut magic = Vec::new();
+        let first = pipe.by_ref().take(4).read_to_end(&mut magic);
+        first.map_err(|e| refused(path, e))?;
+        let compression = Compression::of(Format::detect(&magic));
+        let all = io::Cursor::new(magic).chain(pipe);
+        let source: Box<dyn Source> = plain(compression, all);
+        let mut stream = Stream::new(source);
+        let cut = gather(&mut stream);
+        let (format, parser) =
+            parser(stream.bytes(), compression, cut).map_err(|reason| unreadable(path, reason))?;
+        Ok(CaptureFile {
+            path: path.to_owned(),
+            bytes: Bytes::Once(Mutex::new(Some(Box::new(stream)))),
+            compression,
+            format,
+            parser,
+        })
     }
 }
 
-impl Records<'_> {
-    /// Why the records ended before the end of the file, where they did.
-    pub fn cut(&self) -> Option<Cut> {
-        match self {
-            Records::Pcap(reader) => reader.cut(),
-            Records::BinaryFile(reader) => reader.cut(),
+/// Waits for as many bytes as tell a format; why there are fewer, if there are.
+fn gather(stream: &mut Stream) -> Option<Cut> {
+    let mut at = 0;
+    while stream.bytes().len() < Format::DETECT {
+        if let Refill::End(reason) = stream.refill(&mut at, None) {
+            let offset = stream.bytes().len() as u64;
+            return reason.map(|reason| Cut { offset, reason });
         }
+    }
+    None
+}
+
+/// What a file is whose unpacked bytes begin with `head`, and its parser. `cut`: why there are no more of them.
+fn parser(
+    head: &[u8],
+    compression: Option<Compression>,
+    cut: Option<Cut>,
+) -> Result<(Format, Parser), FormatError> {
+    let format = Format::detect(head);
+    let parser = match format {
+        Format::Pcap(_) => PcapHeader::parse(head).map(|h| Parser::Pcap(PcapParser::new(h))),
+        Format::Pcapng => PcapngParser::new(head).map(|p| Parser::Pcapng(Box::new(p))),
+        Format::BinaryFile => Ok(Parser::BinaryFile(BinaryFileParser::default())),
+        inside => Err(match (compression, cut) {
+            // A stream that is broken before anything can be told.
+            (_, Some(cut)) => FormatError::Broken(cut),
+            (Some(outside), None) => FormatError::Inside { outside, inside },
+            (None, None) => FormatError::Unsupported(inside),
+        }),
+    };
+    match (parser, cut) {
+        (Ok(parser), _) => Ok((format, parser)),
+        (Err(FormatError::ShortHeader { .. }), Some(cut)) => Err(FormatError::Broken(cut)),
+        (Err(reason), _) => Err(reason),
+    }
+}
+
+fn refused(path: &Path, reason: io::Error) -> OpenError {
+    OpenError::Io {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+fn unreadable(path: &Path, reason: FormatError) -> OpenError {
+    OpenError::Format {
+        path: path.to_owned(),
+        reason,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capture::{BinaryFileWriter, PcapWriter};
-    use crate::time::UnixNanos;
-
-    #[test]
-    fn errors_name_the_file_and_what_it_is() {
-        let open = |bytes: &[u8]| {
-            CaptureFile::from_memory("day.bin", bytes.to_vec())
-                .err()
-                .map(|e| e.to_string())
-                .unwrap_or_default()
-        };
-        assert!(open(b"").starts_with("day.bin: an empty file is not readable"));
-        assert!(open(b"a,b\n1,2\n").starts_with("day.bin: a text file"));
-        assert!(open(b"\x0A\x0D\x0D\x0A").starts_with("day.bin: a pcapng file"));
-        assert!(open(b"\x4D\x3C\xB2\xA1\x02").contains("header is incomplete (5 of 24 bytes)"));
-        let missing = CaptureFile::open("/no/such/file")
-            .err()
-            .map(|e| e.to_string());
-        assert!(missing.is_some_and(|m| m.starts_with("/no/such/file: ")));
-    }
-
-    #[test]
-    fn a_file_on_disk_is_told_by_its_bytes() {
-        let path = std::env::temp_dir().join(format!("capture-file-{}.txt", std::process::id()));
-        let mut w = PcapWriter::new(std::fs::File::create(&path).expect("temporary file"))
-            .expect("written");
-        w.frame(UnixNanos(5), b"abc").expect("written");
-        drop(w.finish());
-        let file = CaptureFile::open(&path);
-        std::fs::remove_file(&path).expect("removed");
-        let file = file.expect("a pcap file whatever its name");
-        let Records::Pcap(mut reader) = file.records() else {
-            panic!("{:?}", file.format());
-        };
-        assert_eq!(reader.next().map(|f| f.bytes), Some(&b"abc"[..]));
-        assert_eq!(file.path(), path);
-    }
-
-    #[test]
-    fn a_binaryfile_is_told_by_its_bytes() {
-        let mut w = BinaryFileWriter::new(Vec::new());
-        w.message(b"S0123456789O").expect("memory");
-        let file = CaptureFile::from_memory("x", w.finish().expect("memory")).expect("readable");
-        assert_eq!(file.format(), Format::BinaryFile);
-        assert!(matches!(file.records(), Records::BinaryFile(_)));
-    }
-}
+#[path = "file_tests.rs"]
+mod tests;

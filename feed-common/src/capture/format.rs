@@ -1,6 +1,7 @@
 //! Tells a file's format by its first bytes.
 
 use super::binaryfile;
+use super::cut::Cut;
 use super::pcap::Flavour;
 use crate::wire::frame::UnsupportedLinkType;
 
@@ -44,6 +45,8 @@ impl Format {
             }
             [0x1F, 0x8B, ..] => return Format::Gzip,
             [0x28, 0xB5, 0x2F, 0xFD, ..] => return Format::Zstd,
+            // A frame to be skipped may come first.
+            [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => return Format::Zstd,
             [0xFD, b'7', b'z', b'X', ..] => return Format::Xz,
             _ => {}
         }
@@ -76,18 +79,75 @@ impl Format {
     }
 }
 
+/// What a capture may be inside of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// One gzip member or several.
+    Gzip,
+    /// Zstandard frames, skippable ones among them.
+    Zstd,
+}
+
+impl Compression {
+    /// The compression a format is.
+    pub const fn of(format: Format) -> Option<Compression> {
+        match format {
+            Format::Gzip => Some(Compression::Gzip),
+            Format::Zstd => Some(Compression::Zstd),
+            _ => None,
+        }
+    }
+
+    /// What to call it in facts and messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        }
+    }
+}
+
+/// Bytes of the shortest section header block, with which every pcapng file begins.
+pub(super) const SECTION_HEADER: usize = 28;
+
 /// Why bytes cannot be read as a capture at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// A format this build does not read.
-    #[error("{} is not readable (readable: pcap, ITCH BinaryFILE)", .0.name())]
+    #[error(
+        "{} is not readable (readable: pcap, pcapng, ITCH BinaryFILE, also inside gzip or zstd)", .0.name()
+    )]
     Unsupported(Format),
+    /// The same, inside a compressed file.
+    #[error(
+        "{} inside {} is not readable (readable: pcap, pcapng, ITCH BinaryFILE, also inside gzip or zstd)",
+        .inside.name(), .outside.name()
+    )]
+    Inside {
+        /// What it is compressed with.
+        outside: Compression,
+        /// What came out.
+        inside: Format,
+    },
+    /// The compressed stream gives nothing at all.
+    #[error("not readable: {0}")]
+    Broken(Cut),
     /// The file ends inside its own header.
-    #[error("the pcap file header is incomplete ({0} of 24 bytes)")]
-    ShortHeader(usize),
+    #[error("the {format} file header is incomplete ({held} of {needed} bytes)")]
+    ShortHeader {
+        /// pcap or pcapng.
+        format: &'static str,
+        /// Bytes there are.
+        held: usize,
+        /// Bytes of the header.
+        needed: usize,
+    },
     /// A version other than 2.
     #[error("pcap version {0}.{1} is not supported (supported: 2.4)")]
     Version(u16, u16),
+    /// A pcapng section without a byte order.
+    #[error("the byte order magic of the pcapng file is {0:02X?}, which is neither order's")]
+    ByteOrder([u8; 4]),
     /// Frames that begin with something unknown.
     #[error(transparent)]
     LinkType(#[from] UnsupportedLinkType),
@@ -123,6 +183,8 @@ mod tests {
             (b"\xA1\xB2\xCD\x34", Format::ModifiedPcap),
             (b"\x1F\x8B\x08\0", Format::Gzip),
             (b"\x28\xB5\x2F\xFD", Format::Zstd),
+            (b"\x50\x2A\x4D\x18", Format::Zstd),
+            (b"\x5F\x2A\x4D\x18\x08\0\0\0", Format::Zstd),
             (b"\xFD7zXZ\0", Format::Xz),
             (b"symbol,side\r\n", Format::Text),
             (one_byte_in.as_bytes(), Format::Text),
@@ -141,8 +203,8 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_format() {
-        let e = FormatError::Unsupported(Format::Gzip).to_string();
-        assert!(e.starts_with("a gzip file is not readable"), "{e}");
+        let e = FormatError::Unsupported(Format::Xz).to_string();
+        assert!(e.starts_with("an xz file is not readable"), "{e}");
         let e = FormatError::from(UnsupportedLinkType(147)).to_string();
         assert!(e.contains("link type 147"), "{e}");
     }

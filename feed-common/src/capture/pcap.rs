@@ -33,6 +33,23 @@ impl ByteOrder {
         }
     }
 
+    /// An integer from its bytes.
+    #[inline]
+    pub const fn read_u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            ByteOrder::Little => u16::from_le_bytes(bytes),
+            ByteOrder::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    /// An integer from its bytes.
+    pub const fn read_i64(self, bytes: [u8; 8]) -> i64 {
+        match self {
+            ByteOrder::Little => i64::from_le_bytes(bytes),
+            ByteOrder::Big => i64::from_be_bytes(bytes),
+        }
+    }
+
     /// An integer's bytes.
     pub const fn write_u32(self, value: u32) -> [u8; 4] {
         match self {

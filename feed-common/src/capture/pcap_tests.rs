@@ -1,8 +1,9 @@
 //! Tests of the pcap reader against the writer, against bytes by hand, and against damage.
 
 use super::*;
-use crate::capture::PcapWriter;
 use crate::capture::pcap::TimeUnit;
+use crate::capture::testing::{Owned, open, read};
+use crate::capture::{Cut, PcapWriter};
 use proptest::prelude::*;
 
 type Written = Vec<(UnixNanos, Vec<u8>)>;
@@ -41,15 +42,14 @@ fn bytes_by_hand_with_a_fraction_that_carries() {
         101, // upper bits of the link type: a frame check sequence
         0, 0, 0, 9, 0, 0x1E, 0x84, 0x80, 0, 0, 0, 2, 0, 0, 0, 1, 0x45, 0x46,
     ];
-    let frames: Vec<_> = PcapReader::new(&file).expect("pcap").collect();
     assert_eq!(
-        frames,
-        [Frame {
+        read(&file).frames,
+        [Owned {
             number: 1,
             time: UnixNanos(11_000_000_000),
             orig_len: 1,
             link: LinkType::Raw,
-            bytes: &[0x45, 0x46],
+            bytes: vec![0x45, 0x46],
         }]
     );
 }
@@ -58,8 +58,10 @@ fn bytes_by_hand_with_a_fraction_that_carries() {
 fn the_latest_time_fits() {
     let mut file = write(Flavour::NANOS, 1, &[]);
     file.extend([[0xFF; 4], [0xFF; 4], [0; 4], [0; 4]].concat());
-    let frame = PcapReader::new(&file).expect("pcap").next().expect("one");
-    assert_eq!(frame.time.0, u32::MAX as u64 * 1_000_000_001);
+    assert_eq!(
+        read(&file).frames[0].time.0,
+        u32::MAX as u64 * 1_000_000_001
+    );
 }
 
 #[test]
@@ -68,17 +70,18 @@ fn a_cut_anywhere_gives_the_whole_frames_before_it() {
     for flavour in Flavour::ALL {
         let file = write(flavour, 1, &frames);
         for cut in 0..=file.len() {
-            let Ok(mut reader) = PcapReader::new(&file[..cut]) else {
+            let Ok(_) = open(&file[..cut]) else {
                 assert!(cut < 24, "cut at {cut}");
                 continue;
             };
+            let got = read(&file[..cut]);
             let (count, end) = whole_before(&frames, cut);
-            assert_eq!(reader.by_ref().count(), count, "cut at {cut}");
+            assert_eq!(got.frames.len(), count, "cut at {cut}");
             let want = (end != cut).then_some(Cut {
                 offset: end as u64,
                 reason: CutReason::PartialRecord,
             });
-            assert_eq!(reader.cut(), want, "cut at {cut}");
+            assert_eq!(got.cut, want, "cut at {cut}");
         }
     }
 }
@@ -92,16 +95,15 @@ fn every_length_lies_in_turn() {
         for lie in [0, 1, 4, 34, 200, FRAME_MAX as u32, 262_145, u32::MAX] {
             let mut file = file.clone();
             file[header + 8..header + 12].copy_from_slice(&lie.to_le_bytes());
-            let mut reader = PcapReader::new(&file).expect("pcap");
-            let got: Vec<_> = reader.by_ref().take(100).collect();
-            assert!(got.len() >= lying, "frames before the lie are whole");
-            for (got, (time, bytes)) in got.iter().zip(&frames[..lying]) {
-                assert_eq!((got.time, got.bytes), (*time, &bytes[..]));
+            let got = read(&file);
+            assert!(got.frames.len() >= lying, "frames before the lie are whole");
+            for (got, (time, bytes)) in got.frames.iter().zip(&frames[..lying]) {
+                assert_eq!((got.time, &got.bytes), (*time, bytes));
             }
             if lie > FRAME_MAX as u32 {
                 let offset = header as u64;
                 let reason = CutReason::RecordTooLong(lie);
-                assert_eq!(reader.cut(), Some(Cut { offset, reason }));
+                assert_eq!(got.cut, Some(Cut { offset, reason }));
             }
         }
     }
@@ -110,15 +112,19 @@ fn every_length_lies_in_turn() {
 #[test]
 fn the_cut_is_not_told_before_the_end() {
     let file = write(Flavour::NANOS, 1, &three_frames());
-    let mut reader = PcapReader::new(&file[..file.len() - 1]).expect("pcap");
-    assert_eq!(reader.cut(), None);
-    assert_eq!(reader.by_ref().count(), 2);
-    let cut = reader.cut().expect("cut");
+    let file = open(&file[..file.len() - 1]).expect("pcap");
+    let mut records = file.records();
+    for _ in 0..2 {
+        assert!(records.next(0).is_some());
+        assert_eq!(records.cut(), None);
+    }
+    assert_eq!(records.next(0), None);
+    let cut = records.cut().expect("cut");
     assert_eq!(
         cut.to_string(),
         "cut short: the record at byte 61 is incomplete"
     );
-    assert_eq!(reader.next(), None);
+    assert_eq!(records.next(0), None);
 }
 
 #[test]
@@ -137,12 +143,18 @@ fn headers_that_cannot_be_read() {
     );
     assert_eq!(
         PcapHeader::parse(&good[..23]),
-        Err(FormatError::ShortHeader(23))
+        Err(FormatError::ShortHeader {
+            format: "pcap",
+            held: 23,
+            needed: 24
+        })
     );
     assert_eq!(with(16, 0).map(|h| h.flavour), Ok(Flavour::NANOS));
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn round_trip(
         frames in proptest::collection::vec(
@@ -151,18 +163,18 @@ proptest! {
     ) {
         let frames: Written = frames.into_iter().map(|(t, b)| (UnixNanos(t), b)).collect();
         let file = write(flavour, 228, &frames);
-        let mut reader = PcapReader::new(&file).unwrap();
+        let got = read(&file);
+        prop_assert_eq!(got.frames.len(), frames.len());
         for (i, (time, bytes)) in frames.iter().enumerate() {
-            let frame = reader.next().unwrap();
+            let frame = &got.frames[i];
             let grain = match flavour.unit { TimeUnit::Nanos => 1, TimeUnit::Micros => 1000 };
             prop_assert_eq!(frame.number, i as u64 + 1);
             prop_assert_eq!(frame.time.0, time.0 / grain * grain);
-            prop_assert_eq!(frame.bytes, &bytes[..]);
+            prop_assert_eq!(&frame.bytes, bytes);
             prop_assert_eq!(frame.orig_len as usize, bytes.len());
             prop_assert_eq!(frame.link, LinkType::Ipv4);
         }
-        prop_assert_eq!(reader.next(), None);
-        prop_assert_eq!(reader.cut(), None);
+        prop_assert_eq!(got.cut, None);
     }
 
     /// Arbitrary bytes behind a good header: the frames and the cut account for every byte.
@@ -171,9 +183,9 @@ proptest! {
         let mut file = write(Flavour::NANOS, 1, &[]);
         file.extend(std::iter::repeat_n(0, zeros));
         file.extend(&bytes);
-        let mut reader = PcapReader::new(&file).unwrap();
-        let read: usize = reader.by_ref().map(|f| 16 + f.bytes.len()).sum();
-        let end = reader.cut().map_or(file.len(), |c| c.offset as usize);
+        let got = read(&file);
+        let read: usize = got.frames.iter().map(|f| 16 + f.bytes.len()).sum();
+        let end = got.cut.map_or(file.len(), |c| c.offset as usize);
         prop_assert_eq!(24 + read, end);
     }
 }

@@ -1,40 +1,57 @@
-//! The bytes of a file: mapped where the system can, read into memory where it cannot.
+//! The bytes of a file: mapped where the system can. What it cannot map is copied to a file that it can.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek};
 use std::ops::Deref;
-use std::path::Path;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use memmap2::{Advice, Mmap};
-
-/// Most bytes taken from a pipe, 16 GiB: what cannot be mapped has to fit into memory, and an endless stream must not
-/// take all of it.
-pub const PIPE_MAX: u64 = 16 << 30;
 
 /// A file's bytes, read only.
 ///
 /// A mapped file must not be cut while it is in use: touching a page behind the new end ends the process with SIGBUS.
-/// Files that grow are safe (the bytes are those of the moment of opening); pipes, and what the system refuses to map,
-/// are in memory.
+/// Files that grow are safe: the bytes are those of the moment of opening. So are pipes: their bytes are mapped from a
+/// file that nobody else can reach.
 #[derive(Debug)]
 pub enum FileBytes {
-    /// Pages of the file itself.
+    /// Pages of a file.
     Mapped(Mmap),
-    /// A copy.
+    /// Memory of this process.
     Memory(Vec<u8>),
 }
 
+/// A file that was opened to be read once.
+#[derive(Debug)]
+pub enum Opened {
+    /// It could be mapped.
+    Whole(FileBytes),
+    /// A pipe, or what else has no length, from its first byte on.
+    Pipe(File),
+}
+
 impl FileBytes {
-    /// Opens a file for reading from front to back; `-` is standard input. A pipe above [`PIPE_MAX`] bytes is
-    /// refused as `FileTooLarge`.
+    /// Opens a file for reading from front to back; `-` is standard input. A pipe is kept as it comes in the temporary
+    /// folder (`TMPDIR`, else `/tmp`), so that memory does not grow with it.
     pub fn open(path: &Path) -> io::Result<FileBytes> {
-        if path.as_os_str() == "-" {
-            return read_whole(io::stdin().lock(), PIPE_MAX).map(FileBytes::Memory);
+        match FileBytes::open_once(path)? {
+            Opened::Whole(bytes) => Ok(bytes),
+            Opened::Pipe(pipe) => keep(pipe, &std::env::temp_dir()),
         }
-        let file = File::open(path)?;
-        match map(&file) {
-            Some(mapped) => Ok(FileBytes::Mapped(mapped)),
-            None => read_whole(file, PIPE_MAX).map(FileBytes::Memory),
+    }
+
+    /// Opens a file for reading once, from front to back; `-` is standard input.
+    pub fn open_once(path: &Path) -> io::Result<Opened> {
+        let mut file = match path.as_os_str() == "-" {
+            true => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+            false => File::open(path)?,
+        };
+        // What standard input was read of before this program began is not part of it.
+        let at_start = file.stream_position().is_ok_and(|position| position == 0);
+        match map(&file).filter(|_| at_start) {
+            Some(mapped) => Ok(Opened::Whole(FileBytes::Mapped(mapped))),
+            None => Ok(Opened::Pipe(file)),
         }
     }
 }
@@ -69,21 +86,54 @@ fn map(file: &File) -> Option<Mmap> {
     Some(mapped)
 }
 
-fn read_whole(from: impl Read, max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("more than {max} bytes from a pipe: write them to a file first"),
-        ));
+/// Copies a pipe to its end into a file of `folder` that has no name, and maps that.
+fn keep(pipe: File, folder: &Path) -> io::Result<FileBytes> {
+    let explain = |e: io::Error| {
+        let (kind, folder) = (e.kind(), folder.display());
+        io::Error::new(kind, format!("keeping it in {folder} (TMPDIR): {e}"))
+    };
+    let kept = nameless(folder).map_err(explain)?;
+    match fill(pipe, kept) {
+        // A folder, for one, opens and does not read: that has nothing to do with where it would have been kept.
+        Err(e) if e.kind() == io::ErrorKind::IsADirectory => Err(e),
+        other => other.map_err(explain),
     }
-    Ok(bytes)
+}
+
+fn fill(mut pipe: File, mut kept: File) -> io::Result<FileBytes> {
+    if io::copy(&mut pipe, &mut kept)? == 0 {
+        return Ok(FileBytes::Memory(Vec::new()));
+    }
+    let mapped = map(&kept).map(FileBytes::Mapped);
+    mapped.ok_or_else(|| io::ErrorKind::Unsupported.into())
+}
+
+/// A file that is gone when it is closed.
+fn nameless(folder: &Path) -> io::Result<File> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let process = std::process::id();
+    // A name can be left over only from a process of the same number that died between the next two steps.
+    for _ in 0..64 {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path: PathBuf = folder.join(format!(".feed-capture-{process}-{number}"));
+        let mut options = OpenOptions::new();
+        match options.read(true).write(true).create_new(true).open(&path) {
+            Ok(file) => {
+                fs::remove_file(&path)?;
+                return Ok(file);
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
 
     #[test]
     fn a_regular_file_is_mapped() {
@@ -94,9 +144,9 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_length_is_read() {
+    fn what_has_no_length_is_kept_in_a_file_without_a_name() {
         let bytes = FileBytes::open(Path::new("/proc/self/stat")).expect("proc");
-        assert!(matches!(bytes, FileBytes::Memory(_)));
+        assert!(matches!(bytes, FileBytes::Mapped(_)));
         assert!(!bytes.is_empty());
         let empty = FileBytes::open(Path::new("/dev/null")).expect("null");
         assert!(empty.is_empty());
@@ -109,9 +159,30 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_bounded() {
-        assert_eq!(read_whole(&[1u8, 2, 3][..], 3).expect("fits"), [1, 2, 3]);
-        let refused = read_whole(&[1u8, 2, 3, 4][..], 3).expect_err("too long");
-        assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
+    fn a_pipe_is_kept_whole() {
+        let (from, mut to) = io::pipe().expect("a pipe");
+        let writer = std::thread::spawn(move || to.write_all(&[7; 300_000]));
+        let bytes = keep(File::from(OwnedFd::from(from)), &std::env::temp_dir()).expect("kept");
+        writer.join().expect("no panic").expect("written");
+        assert!(bytes.len() == 300_000 && bytes.iter().all(|&b| b == 7));
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let (from, mut to) = io::pipe().expect("a pipe");
+        to.write_all(b"x").expect("room for a byte");
+        drop(to);
+        let full = OpenOptions::new().write(true).open("/dev/full");
+        let refused = fill(File::from(OwnedFd::from(from)), full.expect("/dev/full"));
+        let refused = refused.expect_err("no room");
+        assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_file_is_named() {
+        let (from, _to) = io::pipe().expect("a pipe");
+        let refused = keep(File::from(OwnedFd::from(from)), Path::new("/proc/self"));
+        let says = refused.expect_err("no file can be made there").to_string();
+        assert!(says.starts_with("keeping it in /proc/self"), "{says}");
     }
 }

@@ -37,11 +37,15 @@ pub enum Skip {
     BadUdp,
     #[error("the capture holds only part of its payload")]
     Truncated,
+    #[error("begins with a link layer that is not supported")]
+    LinkType,
+    #[error("its pcapng block contradicts itself")]
+    BadBlock,
 }
 
 impl Skip {
     /// All reasons, for counters indexed by reason.
-    pub const ALL: [Skip; 8] = [
+    pub const ALL: [Skip; 10] = [
         Skip::ShortHeaders,
         Skip::NotIp,
         Skip::BadIpv4,
@@ -50,6 +54,8 @@ impl Skip {
         Skip::NotUdp,
         Skip::BadUdp,
         Skip::Truncated,
+        Skip::LinkType,
+        Skip::BadBlock,
     ];
 
     /// The cause under `drops` in facts.
@@ -63,6 +69,8 @@ impl Skip {
             Skip::NotUdp => "not_udp",
             Skip::BadUdp => "bad_udp",
             Skip::Truncated => "frame_truncated",
+            Skip::LinkType => "link_type",
+            Skip::BadBlock => "bad_block",
         }
     }
 }

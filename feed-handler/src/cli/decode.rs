@@ -1,6 +1,6 @@
 use super::OutputFormat;
 use super::input::{Input, damage, listed};
-use feed_common::capture::Datagrams;
+use feed_common::capture::{Datagram, Datagrams, Lend};
 use feed_common::program::{Failure, printed, warn};
 use feed_handler::inspect::Streams;
 use feed_handler::inspect::decode::{Decoded, Format, Options, decode};
@@ -36,11 +36,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         strict: input.strict,
     };
     let mut datagrams = Datagrams::new(&file);
-    let readable = std::iter::from_fn(|| {
-        let next = datagrams.next()?;
-        let ends = input.strict && damage(datagrams.skipped()).is_some();
-        (!ends).then_some(next)
-    });
+    let readable = Readable {
+        datagrams: &mut datagrams,
+        strict: input.strict,
+    };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let decoded = decode(readable, &streams, options, &mut out);
     let flushed = decoded.and_then(|d| out.flush().map(|()| d));
@@ -50,6 +49,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     warn_of_unprinted(input, &streams, &decoded, &datagrams);
     input.judge(decoded.first.map(|first| first.to_string()), &datagrams)
+}
+
+/// The datagrams; when strict, those before the first damaged frame.
+struct Readable<'a, 'f> {
+    datagrams: &'a mut Datagrams<'f>,
+    strict: bool,
+}
+
+impl Lend for Readable<'_, '_> {
+    fn lend(&mut self) -> Option<Datagram<'_>> {
+        let found = self.datagrams.locate()?;
+        let ends = self.strict && damage(self.datagrams.skipped()).is_some();
+        (!ends).then(|| self.datagrams.at(&found))
+    }
 }
 
 /// What the messages printed do not show.

@@ -1,14 +1,14 @@
 //! A capture named on the command line, the protocols of its streams, and what of it could not be read.
 
 use feed_common::capture::{CaptureFile, Datagrams, Format, Skipped};
-use feed_common::program::{Failure, judge_cut, open_capture};
+use feed_common::program::{Failure, judge_cut, open_capture, warn};
 use feed_common::wire::frame::Skip;
 use feed_handler::inspect::{self, Dissect, Streams};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub struct Input {
-    /// The capture: pcap or ITCH BinaryFILE, told by its bytes; `-` is standard input
+    /// The capture: pcap, pcapng or ITCH BinaryFILE, also inside gzip or zstd, told by its bytes; `-` is standard input
     pub file: PathBuf,
     /// What it carries, where the bytes do not say: native, itch50
     #[arg(long, value_name = "NAME", value_parser = protocol)]
@@ -43,8 +43,15 @@ impl Input {
     /// After the facts are printed: what was `malformed` in the datagrams, broken frames, and a cut, which is a warning.
     /// Under `--strict` each is a failure.
     pub fn judge(&self, malformed: Option<String>, read: &Datagrams<'_>) -> Result<(), Failure> {
+        let faults = read.faults();
+        let faults = (faults.total() > 0).then(|| format!("pcapng: {faults}"));
+        if !self.strict
+            && let Some(faults) = &faults
+        {
+            warn(format_args!("{}: {faults}", self.file.display()));
+        }
         if self.strict
-            && let Some(what) = malformed.or_else(|| damage(read.skipped()))
+            && let Some(what) = malformed.or_else(|| damage(read.skipped())).or(faults)
         {
             return Err(Failure::running(format_args!(
                 "{}: malformed: {what}",
@@ -56,12 +63,13 @@ impl Input {
 }
 
 /// Why frames have no datagram that the sender or the capture is to blame for; the other reasons are other traffic.
-pub const DAMAGE: [Skip; 5] = [
+pub const DAMAGE: [Skip; 6] = [
     Skip::ShortHeaders,
     Skip::BadIpv4,
     Skip::BadIpv6,
     Skip::BadUdp,
     Skip::Truncated,
+    Skip::BadBlock,
 ];
 
 /// The broken frames among those skipped.

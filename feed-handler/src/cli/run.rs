@@ -2,7 +2,7 @@ use super::OutputFormat;
 use super::input::{DAMAGE, listed};
 use super::outputs::{judge_recording, resolution, tables, write_out};
 use feed_common::capture::{CaptureFile, Datagrams, Format};
-use feed_common::program::{Failure, judge_cut, open_capture, print, warn};
+use feed_common::program::{Failure, judge_cut, open_capture, open_capture_once, print, warn};
 use feed_handler::config::{self, Plan, RecordPlan, TimeSpan};
 use feed_handler::demo::failure;
 use feed_handler::protocol::DecodeError;
@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
     /// A capture to handle instead of the live lines. Packets of other groups are counted as foreign; one with nothing
-    /// for any line is refused. `-` is standard input
+    /// for any line is refused. `-` is standard input; with a single lane, a pipe is handled as it arrives
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// End after this long, such as 10s or 500ms
@@ -53,8 +53,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     plan.record = arguments.record.clone().map(RecordPlan::new);
     let input = match &arguments.input {
         Some(path) => {
-            let file = open_capture(path)?;
-            check_lines(&plan, &file, path)?;
+            // Every lane reads the whole of it, so only a single one can take a pipe as it arrives.
+            let file = match plan.lanes.len() {
+                1 => open_capture_once(path)?,
+                _ => open_capture(path)?,
+            };
+            if !file.is_once() {
+                check_lines(&plan, &file, path)?;
+            }
             Input::File(Arc::new(file))
         }
         None => Input::Live,
@@ -69,6 +75,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     )
     .map_err(Failure::running)?;
     let outcome = supervise(&plan, &input, &until, &mut recorded, |_| {}).map_err(failure)?;
+    if let (Input::File(file), [lane]) = (&input, &outcome.lanes[..])
+        && file.is_once()
+        && lane.packets == 0
+        && lane.source.foreign > 0
+    {
+        let packets = plural(lane.source.foreign, "packet");
+        return Err(Failure::usage(format_args!(
+            "{}: none of its {packets} was sent to a line of the configuration",
+            file.path().display()
+        )));
+    }
     match arguments.format {
         OutputFormat::Text => print(&format!("{}{}", tables(&recorded), digests(&outcome)))?,
         OutputFormat::Json => print(&json::render(recorded.report()))?,
@@ -112,7 +129,10 @@ fn check_lines(plan: &Plan, file: &CaptureFile, path: &Path) -> Result<(), Failu
     let configured: BTreeSet<SocketAddr> = configured.collect();
     let mut found = BTreeMap::<SocketAddr, u64>::new();
     let mut datagrams = Datagrams::new(file);
-    for group in (&mut datagrams).filter_map(|d| d.dst) {
+    while let Some(datagram) = datagrams.next() {
+        let Some(group) = datagram.dst else {
+            continue;
+        };
         if configured.contains(&group) {
             return Ok(());
         }

@@ -36,6 +36,12 @@ struct Facts {
     frames: u64,
     /// Frames without a datagram, by reason.
     skipped: BTreeMap<&'static str, u64>,
+    /// Frames of which the capture holds only the beginning.
+    cut_frames: u64,
+    /// Datagrams of which some fragments came and others did not.
+    ip_fragments_missing: u64,
+    /// What contradicts itself in the blocks of a pcapng file, by name.
+    block_faults: BTreeMap<&'static str, u64>,
     cut: Option<CutFact>,
 }
 
@@ -60,16 +66,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Lines::Given(channels) = &arguments.lines {
         check_lines(channels, &file, &arguments.input)?;
     }
-    let mut datagrams = Datagrams::new(&file);
-    let stats = stats(&mut datagrams, &streams, &arguments.lines);
+    let (stats, datagrams) = stats(|| Datagrams::new(&file), &streams, &arguments.lines);
     let errors = listed(stats.errors.iter().map(|(&name, &n)| (name, n)));
     let skipped = datagrams.skipped().iter().filter(|&(_, n)| n > 0);
+    let faults = datagrams.faults();
+    let faults = faults.iter().filter(|&(_, n)| n > 0);
     let facts = Facts {
         frames: match file.format() {
             Format::BinaryFile => 0,
             _ => datagrams.frames(),
         },
         skipped: skipped.map(|(reason, n)| (reason.name(), n)).collect(),
+        cut_frames: datagrams.cut_frames(),
+        ip_fragments_missing: datagrams.incomplete(),
+        block_faults: faults.map(|(fault, n)| (fault.name(), n)).collect(),
         cut: datagrams.cut().map(CutFact::from),
         stats,
     };
@@ -87,10 +97,11 @@ fn check_lines(
     input: &Input,
 ) -> Result<(), Failure> {
     let mut missing: BTreeSet<_> = channels.iter().flatten().copied().collect();
-    for group in Datagrams::new(file).filter_map(|d| d.dst) {
-        if missing.remove(&group) && missing.is_empty() {
-            break;
-        }
+    let mut datagrams = Datagrams::new(file);
+    while let Some(datagram) = datagrams.next()
+        && !missing.is_empty()
+    {
+        datagram.dst.map(|group| missing.remove(&group));
     }
     if missing.is_empty() {
         return Ok(());
@@ -135,6 +146,11 @@ fn text(facts: &Facts, skipped: &Skipped) -> String {
         ("messages without sequence", s.unsequenced),
         ("restarts", s.restarts),
         ("streams of no known protocol", s.unrecognised_streams),
+        ("frames held in part", facts.cut_frames),
+        (
+            "datagrams with missing fragments",
+            facts.ip_fragments_missing,
+        ),
     ];
     rows.extend(others.map(|(name, n)| (name.to_owned(), n)));
     let named = |label: &'static str| move |(name, n): (_, _)| (format!("{label}: {name}"), n);
@@ -144,6 +160,7 @@ fn text(facts: &Facts, skipped: &Skipped) -> String {
             .iter()
             .map(|(reason, n)| (format!("skipped: {reason}"), n)),
     );
+    rows.extend(counts(&facts.block_faults).map(named("pcapng")));
     rows.extend(counts(&s.errors).map(named("malformed")));
     rows.extend(counts(&s.oddities).map(named("odd")));
     let always = 7;

@@ -1,7 +1,7 @@
 //! Every message of a capture, field by field, in file order and before any merging.
 
 use super::{Dissect, Message, Streams, View};
-use feed_common::capture::Datagram;
+use feed_common::capture::{Datagram, Lend};
 use feed_common::wire::message::{Value, trimmed};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,8 +61,8 @@ impl fmt::Display for Malformed {
 }
 
 /// Prints messages to `out`.
-pub fn decode<'a>(
-    datagrams: impl Iterator<Item = Datagram<'a>>,
+pub fn decode(
+    mut datagrams: impl Lend,
     streams: &Streams,
     options: Options,
     out: &mut impl Write,
@@ -72,7 +72,7 @@ pub fn decode<'a>(
         decoded: Decoded::default(),
         lines: Vec::new(),
     };
-    for datagram in datagrams {
+    while let Some(datagram) = datagrams.lend() {
         if let Some(protocol) = streams.of(&datagram) {
             printer.datagram(protocol, &datagram);
             out.write_all(&printer.lines)?;

@@ -2,7 +2,7 @@
 
 use super::itch50::Itch50File;
 use super::{Dissect, Fit, PROTOCOLS};
-use feed_common::capture::Datagram;
+use feed_common::capture::{Datagram, Lend};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
@@ -42,11 +42,9 @@ enum Verdict {
 
 impl Streams {
     /// Looks at the datagrams of a whole capture. One without datagrams has no streams, and that is no error.
-    pub fn detect<'a>(
-        datagrams: impl Iterator<Item = Datagram<'a>>,
-    ) -> Result<Streams, DetectError> {
+    pub fn detect(mut datagrams: impl Lend) -> Result<Streams, DetectError> {
         let mut verdicts = HashMap::new();
-        for datagram in datagrams {
+        while let Some(datagram) = datagrams.lend() {
             let verdict = verdicts
                 .entry(datagram.dst)
                 .or_insert(Verdict::Nothing { looked_at: 0 });
@@ -177,7 +175,7 @@ mod tests {
     }
 
     fn name(datagrams: &[Datagram<'_>]) -> Result<&'static str, DetectError> {
-        let streams = Streams::detect(datagrams.iter().copied())?;
+        let streams = Streams::detect(datagrams)?;
         Ok(streams.of(&datagrams[0]).map_or("none", Dissect::name))
     }
 
@@ -223,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_capture_without_datagrams_has_no_streams() {
-        let none = Streams::detect(std::iter::empty()).unwrap();
+        let none = Streams::detect(&[][..]).unwrap();
         assert!(none.of(&at(1, b"")).is_none());
         assert_eq!(none.unrecognised(), 0);
     }
@@ -232,7 +230,7 @@ mod tests {
     fn noise_beside_a_feed_is_left_out() {
         let data = mold(&[&[b'D'; 19]]);
         let all = [at(1, &data), at(2, b"noise")];
-        let streams = Streams::detect(all.into_iter()).unwrap();
+        let streams = Streams::detect(&all[..]).unwrap();
         assert!(streams.of(&all[1]).is_none());
         assert_eq!(streams.unrecognised(), 1);
     }

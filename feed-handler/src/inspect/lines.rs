@@ -2,7 +2,7 @@
 
 use super::{Dissect, Streams};
 use crate::transport::{FrameKind, Session};
-use feed_common::capture::Datagram;
+use feed_common::capture::{Datagram, Lend};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
@@ -37,11 +37,7 @@ pub(super) struct Channels {
 
 impl Channels {
     /// Goes through the datagrams once, or not at all where there is only one stream.
-    pub(super) fn new<'a>(
-        datagrams: impl Iterator<Item = Datagram<'a>>,
-        streams: &Streams,
-        lines: &Lines,
-    ) -> Channels {
+    pub(super) fn new(mut datagrams: impl Lend, streams: &Streams, lines: &Lines) -> Channels {
         if let Some(only) = streams.only() {
             return Channels {
                 by_destination: HashMap::from([(only, 0)]),
@@ -51,7 +47,7 @@ impl Channels {
         let mut order = Vec::new();
         let mut index = HashMap::new();
         let mut evidence = Evidence::default();
-        for d in datagrams {
+        while let Some(d) = datagrams.lend() {
             let Some(protocol) = streams.of(&d) else {
                 continue;
             };

@@ -5,7 +5,7 @@ use super::lines::{Channels, Lines};
 use super::{Dissect, Streams, View};
 use crate::protocol::DecodeError;
 use crate::transport::{FrameKind, Session};
-use feed_common::capture::Datagram;
+use feed_common::capture::{Datagram, Lend};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -43,18 +43,16 @@ pub struct Stats {
     pub type_names: BTreeMap<String, &'static str>,
 }
 
-/// Counts a capture. Copies of the datagrams are gone through first to pair lines, then they themselves to their end.
-pub fn stats<'a>(
-    datagrams: &mut (impl Iterator<Item = Datagram<'a>> + Clone),
-    streams: &Streams,
-    lines: &Lines,
-) -> Stats {
-    let channels = Channels::new(datagrams.clone(), streams, lines);
+/// Counts a capture. `pass` begins one reading of it: the first pairs lines, the second counts, and is handed back when
+/// it has come to its end.
+pub fn stats<D: Lend>(pass: impl Fn() -> D, streams: &Streams, lines: &Lines) -> (Stats, D) {
+    let channels = Channels::new(pass(), streams, lines);
     let mut counter = Counter {
         sessions: (0..channels.count()).map(|_| HashMap::new()).collect(),
         ..Counter::default()
     };
-    for datagram in datagrams {
+    let mut datagrams = pass();
+    while let Some(datagram) = datagrams.lend() {
         if let (Some(protocol), Some(channel)) = (streams.of(&datagram), channels.of(&datagram)) {
             counter.datagram(protocol, channel, &datagram);
         }
@@ -62,7 +60,7 @@ pub fn stats<'a>(
     let mut stats = counter.finish();
     stats.channels = channels.count() as u64;
     stats.unrecognised_streams = streams.unrecognised() as u64;
-    stats
+    (stats, datagrams)
 }
 
 #[derive(Default)]

@@ -1,19 +1,22 @@
 //! A capture file as a packet source of the live pipeline.
 //!
-//! [`CaptureSource`] lends packets out of the mapping; [`CaptureBackend`] copies them into slots, for the layout with
-//! a receiving thread, and takes only as many as are free: a file can wait, so nothing is ever dropped. Both take a
-//! datagram's line from where it was sent to, and count what belongs to none.
+//! [`CaptureSource`] lends packets where the file's window has them; [`CaptureBackend`] copies them into slots, for the
+//! layout with a receiving thread, and takes only as many as are free: a file can wait, so nothing is ever dropped. Both
+//! take a datagram's line from where it was sent to, and count what belongs to none.
 //!
 //! An ITCH BinaryFILE has no packets: a run of its records takes their place, on line 0.
 
 mod lines;
 
-use feed_common::capture::{CHUNK_BYTES, CaptureFile, Cut, Records, Skipped};
+use std::time::Duration;
+
+use feed_common::capture::{
+    Advance, CHUNK_BYTES, CaptureFile, Cut, Datagrams, Format, Located, Payloads, Place, Skipped,
+};
 use feed_common::packet::{
     Packet, PacketBatch, PacketSource, RxBackend, RxError, RxMeta, SlotWriter,
 };
-use feed_common::time::{Clock, Ticks, UnixNanos};
-use feed_common::wire::frame::udp_datagram;
+use feed_common::time::{Clock, Ticks};
 pub use lines::{DuplicateLine, LineMap};
 
 /// Most packets of one poll, as many as one receive call of a socket brings.
@@ -21,6 +24,12 @@ pub const BATCH: usize = 64;
 
 /// Most frames looked at in one poll, so that a file full of other traffic cannot keep a lane from its other duties.
 const FRAMES_PER_POLL: usize = 4096;
+
+/// Longest wait for what is being unpacked or comes through a pipe, for the same reason.
+const WAIT: Duration = Duration::from_millis(1);
+
+/// The cause of [`FileCounters::incomplete`] under `drops` in facts.
+pub const INCOMPLETE: &str = "ip_fragments_missing";
 
 /// What a file source has read and left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,26 +40,31 @@ pub struct FileCounters {
     pub foreign: u64,
     /// Frames that hold no datagram.
     pub skipped: Skipped,
+    /// Datagrams of which some fragments came and others did not.
+    pub incomplete: u64,
 }
 
 impl FileCounters {
     /// Every cause that occurred, by its name under `drops` in facts.
     pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let skipped = self.skipped.iter().map(|(reason, n)| (reason.name(), n));
-        std::iter::once(("foreign", self.foreign))
+        [("foreign", self.foreign), (INCOMPLETE, self.incomplete)]
+            .into_iter()
             .chain(skipped)
             .filter(|&(_, n)| n > 0)
     }
 }
 
-/// Lends a file's packets in place: no copy, no system call, no allocation.
+/// Lends a file's packets in place: no copy and no allocation, and no system call but for the blocks of a stream.
 #[derive(Debug)]
 pub struct CaptureSource<'f> {
     walk: Walk<'f>,
     clock: Clock,
     chunk_bytes: usize,
+    /// Packets of one poll at most.
+    want: usize,
     metas: Box<[RxMeta; BATCH]>,
-    payloads: Box<[&'f [u8]; BATCH]>,
+    places: Box<[Place; BATCH]>,
 }
 
 impl<'f> CaptureSource<'f> {
@@ -60,8 +74,13 @@ impl<'f> CaptureSource<'f> {
             walk: Walk::new(file, lines),
             clock,
             chunk_bytes: CHUNK_BYTES,
+            // Each run of a BinaryFILE fills the second cache by itself: several per poll would push each other out.
+            want: match file.format() {
+                Format::BinaryFile => 1,
+                _ => BATCH,
+            },
             metas: Box::new([RxMeta::default(); BATCH]),
-            payloads: Box::new([&[]; BATCH]),
+            places: Box::new([Place::default(); BATCH]),
         }
     }
 
@@ -73,41 +92,41 @@ impl<'f> CaptureSource<'f> {
     }
 
     /// What was read and left out so far.
-    pub fn counters(&self) -> &FileCounters {
-        &self.walk.counters
+    pub fn counters(&self) -> FileCounters {
+        self.walk.counters()
     }
 
     /// Why the file ended early, where it did; asked after [`RxError::End`].
     pub fn cut(&self) -> Option<Cut> {
-        self.walk.records.cut()
+        self.walk.datagrams.cut()
     }
 }
 
-impl<'f> PacketSource for CaptureSource<'f> {
+impl PacketSource for CaptureSource<'_> {
     type Batch<'a>
         = CaptureBatch<'a>
     where
         Self: 'a;
 
+    /// As the trait says, but for a file whose next block is not unpacked yet: then it waits a moment.
     #[inline]
     fn poll(&mut self) -> Result<CaptureBatch<'_>, RxError> {
-        // Each run of a BinaryFILE fills the second cache by itself: several per poll would push each other out.
-        let want = match self.walk.records {
-            Records::Pcap(_) => BATCH,
-            Records::BinaryFile(_) => 1,
-        };
         let mut n = 0;
         for _ in 0..FRAMES_PER_POLL {
-            match self.walk.step(self.chunk_bytes) {
-                Step::Packet(taken) => {
-                    self.metas[n] = taken.meta(taken.bytes.len(), Ticks(0));
-                    self.payloads[n] = taken.bytes;
-                    n += 1;
-                    if n == want {
-                        break;
-                    }
-                }
+            let step = self.walk.step(self.chunk_bytes);
+            if let Step::Packet(taken) | Step::Last(taken) = &step {
+                self.metas[n] = taken.meta(taken.found.place.len());
+                self.places[n] = taken.found.place;
+                n += 1;
+            }
+            match step {
+                Step::Packet(_) if n < self.want => {}
                 Step::Passed => {}
+                Step::Packet(_) | Step::Last(_) => break,
+                // The packets at hand lie in the window that would go.
+                Step::Short if n > 0 => break,
+                Step::Short if self.walk.datagrams.more(Some(WAIT)) => {}
+                Step::Short => break,
                 Step::End if n == 0 => return Err(RxError::End),
                 Step::End => break,
             }
@@ -120,7 +139,8 @@ impl<'f> PacketSource for CaptureSource<'f> {
         }
         Ok(CaptureBatch {
             metas,
-            payloads: &self.payloads[..n],
+            places: &self.places[..n],
+            payloads: self.walk.datagrams.payloads(),
         })
     }
 }
@@ -129,7 +149,8 @@ impl<'f> PacketSource for CaptureSource<'f> {
 #[derive(Debug)]
 pub struct CaptureBatch<'a> {
     metas: &'a [RxMeta],
-    payloads: &'a [&'a [u8]],
+    places: &'a [Place],
+    payloads: Payloads<'a>,
 }
 
 impl PacketBatch for CaptureBatch<'_> {
@@ -142,7 +163,7 @@ impl PacketBatch for CaptureBatch<'_> {
     fn get(&self, i: usize) -> Packet<'_> {
         Packet {
             meta: &self.metas[i],
-            bytes: self.payloads[i],
+            bytes: self.payloads.at(self.places[i]),
         }
     }
 }
@@ -164,13 +185,13 @@ impl<'f> CaptureBackend<'f> {
     }
 
     /// What was read and left out so far.
-    pub fn counters(&self) -> &FileCounters {
-        &self.walk.counters
+    pub fn counters(&self) -> FileCounters {
+        self.walk.counters()
     }
 
     /// Why the file ended early, where it did; asked after [`RxError::End`].
     pub fn cut(&self) -> Option<Cut> {
-        self.walk.records.cut()
+        self.walk.datagrams.cut()
     }
 }
 
@@ -186,17 +207,21 @@ impl RxBackend for CaptureBackend<'_> {
         let mut n = 0;
         for _ in 0..FRAMES_PER_POLL {
             match self.walk.step(capacity) {
-                Step::Packet(taken) => {
+                Step::Packet(taken) | Step::Last(taken) => {
+                    let bytes = self.walk.datagrams.payloads().at(taken.found.place);
                     let slot = slots.slot(n);
-                    let len = taken.bytes.len().min(slot.payload.len());
-                    slot.payload[..len].copy_from_slice(&taken.bytes[..len]);
-                    *slot.meta = taken.meta(len, Ticks(0));
+                    let len = bytes.len().min(slot.payload.len());
+                    slot.payload[..len].copy_from_slice(&bytes[..len]);
+                    *slot.meta = taken.meta(len);
                     n += 1;
                     if n == free {
                         break;
                     }
                 }
                 Step::Passed => {}
+                Step::Short if n > 0 => break,
+                Step::Short if self.walk.datagrams.more(Some(WAIT)) => {}
+                Step::Short => break,
                 Step::End if n == 0 => return Err(RxError::End),
                 Step::End => break,
             }
@@ -212,46 +237,47 @@ impl RxBackend for CaptureBackend<'_> {
     }
 }
 
-/// A file's records on their way to packets: what both sources share.
+/// A file's datagrams on their way to packets: what both sources share.
 #[derive(Debug)]
 struct Walk<'f> {
-    records: Records<'f>,
+    datagrams: Datagrams<'f>,
     lines: LineMap,
-    counters: FileCounters,
+    packets: u64,
+    foreign: u64,
 }
 
-/// What one record came to.
-enum Step<'f> {
-    Packet(Taken<'f>),
+/// What one step came to.
+enum Step {
+    Packet(Taken),
+    /// A packet whose place does not outlive the next step.
+    Last(Taken),
     /// Counted, nothing to hand out.
     Passed,
+    /// Asking for more ends the places of what was handed out.
+    Short,
     End,
 }
 
-/// A packet in the file.
-struct Taken<'f> {
-    bytes: &'f [u8],
-    time: UnixNanos,
+/// A datagram on its line.
+struct Taken {
+    found: Located,
     line: u16,
-    flags: u16,
-    /// Of a run; 0 for a datagram.
-    records: u32,
 }
 
-impl Taken<'_> {
+impl Taken {
     /// The receive facts of a copy or a view that holds `len` of its bytes.
     #[inline]
-    fn meta(&self, len: usize, rx: Ticks) -> RxMeta {
-        let whole = len == self.bytes.len();
-        let cut = if whole { 0 } else { RxMeta::TRUNCATED };
+    fn meta(&self, len: usize) -> RxMeta {
+        let whole = len == self.found.place.len();
+        let cut = !whole || self.found.missing != 0;
         RxMeta {
-            rx,
-            kernel: self.time,
+            rx: Ticks(0),
+            kernel: self.found.time,
             len: len as u32,
             line: self.line,
-            flags: self.flags | cut,
+            flags: if cut { RxMeta::TRUNCATED } else { 0 },
             socket_drops: 0,
-            records: if whole { self.records } else { 0 },
+            records: if whole { self.found.records } else { 0 },
         }
     }
 }
@@ -259,59 +285,46 @@ impl Taken<'_> {
 impl<'f> Walk<'f> {
     fn new(file: &'f CaptureFile, lines: LineMap) -> Walk<'f> {
         Walk {
-            records: file.records(),
+            datagrams: Datagrams::new(file),
             lines,
-            counters: FileCounters::default(),
+            packets: 0,
+            foreign: 0,
         }
     }
 
-    /// The next record; `chunk` bounds a run of a BinaryFILE.
+    /// One step; `chunk` bounds a run of a BinaryFILE.
     #[inline]
-    fn step(&mut self, chunk: usize) -> Step<'f> {
-        let taken = match &mut self.records {
-            Records::Pcap(reader) => {
-                let Some(frame) = reader.next() else {
-                    return Step::End;
-                };
-                let udp = match udp_datagram(frame.bytes, frame.link) {
-                    Ok(udp) => udp,
-                    Err(reason) => {
-                        self.counters.skipped.count(reason);
-                        return Step::Passed;
-                    }
-                };
-                let Some(line) = self.lines.line(udp.dst, udp.dst_port) else {
-                    self.counters.foreign += 1;
-                    return Step::Passed;
-                };
-                let flags = if udp.missing != 0 {
-                    RxMeta::TRUNCATED
-                } else {
-                    0
-                };
-                Taken {
-                    bytes: udp.payload,
-                    time: frame.time,
-                    line,
-                    flags,
-                    records: 0,
-                }
-            }
-            Records::BinaryFile(reader) => {
-                let Some(chunk) = reader.next_chunk(chunk) else {
-                    return Step::End;
-                };
-                Taken {
-                    bytes: chunk.bytes,
-                    time: UnixNanos::UNKNOWN,
-                    line: 0,
-                    flags: 0,
-                    records: chunk.records,
-                }
-            }
+    fn step(&mut self, chunk: usize) -> Step {
+        match self.datagrams.advance(chunk) {
+            Advance::Datagram(found) => self.take(found).map_or(Step::Passed, Step::Packet),
+            Advance::Assembled(found) => self.take(found).map_or(Step::Passed, Step::Last),
+            Advance::Passed => Step::Passed,
+            Advance::Short => Step::Short,
+            Advance::End => Step::End,
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, found: Located) -> Option<Taken> {
+        let line = match found.dst {
+            Some(dst) => self.lines.line(dst.ip(), dst.port()),
+            None => Some(0),
         };
-        self.counters.packets += 1;
-        Step::Packet(taken)
+        let Some(line) = line else {
+            self.foreign += 1;
+            return None;
+        };
+        self.packets += 1;
+        Some(Taken { found, line })
+    }
+
+    fn counters(&self) -> FileCounters {
+        FileCounters {
+            packets: self.packets,
+            foreign: self.foreign,
+            skipped: *self.datagrams.skipped(),
+            incomplete: self.datagrams.incomplete(),
+        }
     }
 }
 

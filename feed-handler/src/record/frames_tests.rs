@@ -76,9 +76,10 @@ fn the_capture_reader_finds_the_packets_with_their_lines_and_times() {
     let file = CaptureFile::from_memory("a.pcap", made(RecordFormat::Pcap)).unwrap();
     let mut datagrams = Datagrams::new(&file);
     let address = |text: &str| Some(text.parse::<SocketAddr>().unwrap());
-    let got: Vec<_> = (&mut datagrams)
-        .map(|d| (d.time - KERNEL, d.src, d.dst, d.payload.to_vec()))
-        .collect();
+    let mut got = Vec::new();
+    while let Some(d) = datagrams.next() {
+        got.push((d.time - KERNEL, d.src, d.dst, d.payload.to_vec()));
+    }
     let a = (address("192.0.2.7:0"), address("239.1.1.1:5000"));
     let b = (address("0.0.0.0:0"), address("127.0.0.1:5001"));
     assert_eq!(

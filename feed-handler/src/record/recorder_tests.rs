@@ -137,14 +137,13 @@ fn what_was_offered_is_in_the_file() {
         assert_eq!(end.bytes, std::fs::metadata(&file).unwrap().len());
     }
     let file = CaptureFile::open(scratch.0.join("a.pcap")).unwrap();
-    let numbers: Vec<u64> = Datagrams::new(&file)
-        .map(|d| {
-            let number = u64::from_le_bytes(*d.payload.first_chunk().unwrap());
-            assert_eq!(d.time, UnixNanos(1_000_000_000 + number));
-            assert_eq!(u64::from(d.dst.unwrap().port()), 1 + number % 2);
-            number
-        })
-        .collect();
+    let (mut datagrams, mut numbers) = (Datagrams::new(&file), Vec::new());
+    while let Some(d) = datagrams.next() {
+        let number = u64::from_le_bytes(*d.payload.first_chunk().unwrap());
+        assert_eq!(d.time, UnixNanos(1_000_000_000 + number));
+        assert_eq!(u64::from(d.dst.unwrap().port()), 1 + number % 2);
+        numbers.push(number);
+    }
     assert_eq!(numbers, (0..2000).collect::<Vec<_>>());
     let walk = read(&scratch.0.join("a.pcapng"));
     let numbers: Vec<u64> = walk.packets.iter().map(|p| number_of(&p.bytes)).collect();

@@ -5,7 +5,7 @@ use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, receive};
 use super::start::{Input, StartError};
 use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, ProtocolName, Timestamps};
-use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, LineMap};
+use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap};
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
 use crate::protocol::Protocol;
@@ -385,7 +385,7 @@ fn line_map(plan: &LanePlan) -> LineMap {
     LineMap::new(seen).unwrap_or_default()
 }
 
-fn file_end(ended: Result<(), RxError>, counters: &FileCounters, cut: Option<Cut>) -> SourceEnd {
+fn file_end(ended: Result<(), RxError>, counters: FileCounters, cut: Option<Cut>) -> SourceEnd {
     SourceEnd {
         error: ended.err(),
         cut,
@@ -394,6 +394,7 @@ fn file_end(ended: Result<(), RxError>, counters: &FileCounters, cut: Option<Cut
             .skipped
             .iter()
             .map(|(reason, n)| (reason.name(), n))
+            .chain([(INCOMPLETE, counters.incomplete)])
             .collect(),
     }
 }

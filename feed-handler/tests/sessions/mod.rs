@@ -145,7 +145,7 @@ impl Feed {
     }
 
     /// The same for a sender.
-    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<'_>> {
+    pub fn outgoing(&self) -> impl Iterator<Item = Outgoing<&[u8]>> {
         let first = self.packets[0].time;
         self.carried().map(move |(time, line, payload)| Outgoing {
             offset: (time - first) as u64,

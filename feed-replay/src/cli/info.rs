@@ -75,6 +75,7 @@ fn json(survey: &Survey) -> Value {
 fn format_key(format: Format) -> &'static str {
     match format {
         Format::Pcap(_) => "pcap",
+        Format::Pcapng => "pcapng",
         Format::BinaryFile => "binaryfile",
         other => other.name(),
     }
@@ -82,7 +83,7 @@ fn format_key(format: Format) -> &'static str {
 
 fn stream_json(stream: &Stream) -> Map<String, Value> {
     let mut facts = Map::new();
-    let known = stream.packets > 0;
+    let known = stream.first.is_known();
     let time = |t: u64| if known { t.into() } else { Value::Null };
     facts.insert("packets".into(), stream.packets.into());
     facts.insert("bytes".into(), stream.bytes.into());

@@ -94,14 +94,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let span = span + span / survey.total.packets.saturating_sub(1).max(1);
     let first = survey.total.first.0;
     let packets = (0..u64::from(arguments.passes)).flat_map(|pass| {
-        Datagrams::new(&file).filter_map({
-            let route = &route;
-            move |datagram| {
-                Some(Outgoing {
-                    offset: (datagram.time.0 - first).saturating_add(pass.saturating_mul(span)),
-                    line: route.line(datagram.dst?)?,
-                    payload: datagram.payload,
-                })
+        let (mut datagrams, route) = (Datagrams::new(&file), &route);
+        std::iter::from_fn(move || {
+            loop {
+                let found = datagrams.locate()?;
+                let Some(line) = found.dst.and_then(|dst| route.line(dst)) else {
+                    continue;
+                };
+                let offset = found.time.0.saturating_sub(first);
+                return Some(Outgoing {
+                    offset: offset.saturating_add(pass.saturating_mul(span)),
+                    line,
+                    payload: datagrams.lasting(&found),
+                });
             }
         })
     });

@@ -1,6 +1,6 @@
 //! Sends packets to multicast groups on a schedule, and measures how well it was kept.
 //!
-//! The payloads are borrowed, usually from a mapped capture file: nothing is copied on the way to the kernel. Packets
+//! Payloads are usually borrowed from a mapped capture file, and then nothing is copied on the way to the kernel. Packets
 //! are sent in the order given, on one thread.
 
 mod route;
@@ -21,13 +21,13 @@ use std::time::Duration;
 
 /// A packet to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outgoing<'a> {
+pub struct Outgoing<P> {
     /// When, in nanoseconds after the first packet at original speed. One that goes back is due with the packet before it.
     pub offset: u64,
     /// Which sender takes it: an index.
     pub line: usize,
     /// The UDP payload.
-    pub payload: &'a [u8],
+    pub payload: P,
 }
 
 /// What a replay did.
@@ -77,8 +77,8 @@ pub struct SendError {
 /// With a schedule, a packet's send time is taken right before the call that carries it; of packets that were due
 /// together and share a call, all but the first count as sent when the call had returned, which is the latest they
 /// can have been.
-pub fn replay<'a>(
-    packets: impl IntoIterator<Item = Outgoing<'a>>,
+pub fn replay<P: AsRef<[u8]>>(
+    packets: impl IntoIterator<Item = Outgoing<P>>,
     senders: &[Sender],
     speed: Speed,
     stop: &AtomicBool,
@@ -86,7 +86,7 @@ pub fn replay<'a>(
     let mut packets = in_order(packets);
     let mut report = SendReport::default();
     let mut lateness = Lateness::new();
-    let mut batch = Batch::default();
+    let mut batch = Batch::new();
     sleep_precisely();
 
     let mut next = packets.next();
@@ -94,7 +94,7 @@ pub fn replay<'a>(
     while let Some(first) = next {
         // What may touch the disk comes before the wait: the packet after this one, and the end of this one.
         next = packets.next();
-        black_box(first.payload.last());
+        black_box(first.payload.as_ref().last());
         let due = speed.due(first.offset);
         let go = match due {
             Some(due) => pacer.wait(due, stop),
@@ -104,15 +104,16 @@ pub fn replay<'a>(
             report.stopped = true;
             break;
         }
+        let line = first.line;
         batch.begin(first, due);
         let before = pacer.now();
-        while let Some(packet) = next
-            && batch.takes(&packet, speed, before)
-        {
-            batch.push(packet, speed.due(packet.offset));
+        while let Some(packet) = next.take_if(|packet| batch.takes(packet, speed, before)) {
+            let due = speed.due(packet.offset);
+            batch.push(packet, due);
             next = packets.next();
         }
-        transmit(&senders[first.line], batch.payloads(), &mut report)?;
+        let mut payloads = [&[][..]; BATCH];
+        transmit(&senders[line], batch.payloads(&mut payloads), &mut report)?;
         report.duration = pacer.now();
         if let Some(due) = due {
             lateness.record(due, before);
@@ -131,9 +132,9 @@ pub fn replay<'a>(
 
 /// Packets keep their order even where the capture's clock went back: then none is due before the one ahead of it, and
 /// none counts as late for it.
-fn in_order<'a>(
-    packets: impl IntoIterator<Item = Outgoing<'a>>,
-) -> impl Iterator<Item = Outgoing<'a>> {
+fn in_order<P>(
+    packets: impl IntoIterator<Item = Outgoing<P>>,
+) -> impl Iterator<Item = Outgoing<P>> {
     let mut latest = 0;
     packets.into_iter().map(move |packet| {
         latest = packet.offset.max(latest);
@@ -145,51 +146,52 @@ fn in_order<'a>(
 }
 
 /// Packets of one sender that go in one call.
-struct Batch<'a> {
-    payloads: [&'a [u8]; BATCH],
+struct Batch<P> {
+    /// At most [`BATCH`].
+    payloads: Vec<P>,
     dues: [u64; BATCH],
-    len: usize,
     line: usize,
     scheduled: bool,
 }
 
-impl Default for Batch<'_> {
-    fn default() -> Self {
+impl<P: AsRef<[u8]>> Batch<P> {
+    fn new() -> Batch<P> {
         Batch {
-            payloads: [&[]; BATCH],
+            payloads: Vec::with_capacity(BATCH),
             dues: [0; BATCH],
-            len: 0,
             line: 0,
             scheduled: false,
         }
     }
-}
 
-impl<'a> Batch<'a> {
-    fn begin(&mut self, packet: Outgoing<'a>, due: Option<u64>) {
-        (self.len, self.line, self.scheduled) = (0, packet.line, due.is_some());
+    fn begin(&mut self, packet: Outgoing<P>, due: Option<u64>) {
+        (self.line, self.scheduled) = (packet.line, due.is_some());
+        self.payloads.clear();
         self.push(packet, due);
     }
 
-    fn push(&mut self, packet: Outgoing<'a>, due: Option<u64>) {
-        self.payloads[self.len] = packet.payload;
-        self.dues[self.len] = due.unwrap_or(0);
-        self.len += 1;
+    fn push(&mut self, packet: Outgoing<P>, due: Option<u64>) {
+        self.dues[self.payloads.len()] = due.unwrap_or(0);
+        self.payloads.push(packet.payload);
     }
 
     /// Whether `packet` may go along: same sender, and due by `now` too.
-    fn takes(&self, packet: &Outgoing<'_>, speed: Speed, now: u64) -> bool {
+    fn takes(&self, packet: &Outgoing<P>, speed: Speed, now: u64) -> bool {
         let due = speed.due(packet.offset).is_none_or(|due| due <= now);
-        self.len < BATCH && packet.line == self.line && due
+        self.payloads.len() < BATCH && packet.line == self.line && due
     }
 
-    fn payloads(&self) -> &[&'a [u8]] {
-        &self.payloads[..self.len]
+    /// The payloads, as the kernel wants them.
+    fn payloads<'a>(&'a self, all: &'a mut [&'a [u8]; BATCH]) -> &'a [&'a [u8]] {
+        for (slot, payload) in all.iter_mut().zip(&self.payloads) {
+            *slot = payload.as_ref();
+        }
+        &all[..self.payloads.len()]
     }
 
     fn later_dues(&self) -> &[u64] {
         if self.scheduled {
-            &self.dues[1..self.len]
+            &self.dues[1..self.payloads.len()]
         } else {
             &[]
         }

@@ -24,15 +24,9 @@ fn decoded(payload: &[u8], dst: bool, format: Format, limit: u64) -> (String, De
         src: None,
         payload,
     };
-    let streams = Streams::detect([datagram].into_iter()).unwrap();
+    let streams = Streams::detect(&[datagram][..]).unwrap();
     let mut out = Vec::new();
-    let decoded = decode(
-        [datagram].into_iter(),
-        &streams,
-        options(format, limit),
-        &mut out,
-    )
-    .unwrap();
+    let decoded = decode(&[datagram][..], &streams, options(format, limit), &mut out).unwrap();
     (String::from_utf8(out).unwrap(), decoded)
 }
 
@@ -96,7 +90,7 @@ fn malformed_messages_are_printed_with_the_reason_and_stay_json() {
     };
     let mut out = Vec::new();
     let facts = decode(
-        [datagram].into_iter(),
+        &[datagram][..],
         &streams,
         options(Format::Json, 9),
         &mut out,

@@ -22,7 +22,7 @@ const B: &[u8; 10] = b"BBBBBBBBBB";
 
 /// Counts packets given with the port they were sent to.
 fn count(packets: &[(u16, Vec<u8>)], lines: &Lines) -> Stats {
-    let mut datagrams = (1..)
+    let datagrams: Vec<_> = (1..)
         .zip(packets)
         .map(|(number, (port, payload))| Datagram {
             number,
@@ -30,9 +30,10 @@ fn count(packets: &[(u16, Vec<u8>)], lines: &Lines) -> Stats {
             dst: Some(at(*port)),
             src: None,
             payload,
-        });
-    let streams = Streams::detect(datagrams.clone()).unwrap();
-    stats(&mut datagrams, &streams, lines)
+        })
+        .collect();
+    let streams = Streams::detect(&datagrams[..]).unwrap();
+    stats(|| &datagrams[..], &streams, lines).0
 }
 
 fn at(port: u16) -> SocketAddr {
@@ -233,8 +234,8 @@ fn a_binary_file_has_messages_and_no_packets() {
         src: None,
         payload: &chunk,
     });
-    let streams = Streams::detect(datagrams.into_iter()).unwrap();
-    let s = stats(&mut datagrams.into_iter(), &streams, &Lines::Found);
+    let streams = Streams::detect(&datagrams[..]).unwrap();
+    let (s, _) = stats(|| &datagrams[..], &streams, &Lines::Found);
     assert_eq!(summary(&s), [0, 6, 0, 0, 0, 1]);
 }
 
@@ -320,13 +321,14 @@ proptest! {
                 payload,
             });
             let given = PROTOCOLS.map(Streams::given);
-            let found = Streams::detect(datagrams.clone()).ok();
+            let datagrams: Vec<_> = datagrams.collect();
+            let found = Streams::detect(&datagrams[..]).ok();
             for streams in given.iter().chain(&found) {
-                let s = stats(&mut datagrams.clone(), streams, &Lines::Found);
+                let (s, _) = stats(|| &datagrams[..], streams, &Lines::Found);
                 for format in [decode::Format::Json, decode::Format::Text] {
                     let mut out = Vec::new();
                     let options = decode::Options { format, limit: u64::MAX, strict: false };
-                    let printed = decode::decode(datagrams.clone(), streams, options, &mut out).unwrap();
+                    let printed = decode::decode(&datagrams[..], streams, options, &mut out).unwrap();
                     prop_assert!(printed.messages >= s.messages);
                     let lines = out.split(|&b| b == b'\n').filter(|l| !l.is_empty());
                     prop_assert_eq!(lines.clone().count() as u64, printed.messages);

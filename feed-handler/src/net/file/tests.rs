@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use feed_common::capture::{BinaryFileWriter, PcapWriter};
 use feed_common::ring::{Consumer, Producer, SlotConfig, packet_ring};
+use feed_common::time::UnixNanos;
 use feed_common::wire::frame::UdpFlow;
 
 use super::*;
@@ -220,7 +221,7 @@ fn a_poll_looks_at_a_bounded_number_of_frames() {
 #[test]
 fn a_binaryfile_comes_in_runs_that_make_up_the_file() {
     let file = binary_file(&[12; 5_000]);
-    let records = &file.bytes()[..5_000 * 14];
+    let records = [&[0, 12, b'S'][..], &[0; 11]].concat().repeat(5_000);
     let together = |seen: Vec<Seen>| {
         let mut bytes = Vec::new();
         for (line, time, flags, payload) in seen {
@@ -248,4 +249,61 @@ fn a_record_longer_than_a_slot_is_flagged() {
     assert_eq!(got.len(), 5);
     assert!(got[..4].iter().all(|p| p.2 == 0 && p.3.len() == 4 * 14));
     assert_eq!((got[4].2, got[4].3.len()), (RxMeta::TRUNCATED, 64));
+}
+
+/// A compressed capture of more than one block: batches end where windows do, and nothing else differs.
+#[test]
+fn a_compressed_file_gives_the_same_packets() {
+    let (plain, mut want) = capture(30_000);
+    let bytes = plain.bytes().expect("in memory");
+    assert!(bytes.len() > 3 << 20);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, bytes).expect("memory");
+    let packed = gzip.finish().expect("memory");
+    let cut = packed.len() - 8; // the trailer is missing, the packets are not
+    for packed in [&packed[..], &packed[..cut]] {
+        let file = CaptureFile::from_memory("x", packed.to_vec()).expect("readable");
+        let mut source = CaptureSource::new(&file, lines(), Clock::new());
+        let mut got = drain(&mut source);
+        assert!(got == want);
+        let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
+        assert!(drain_backend(&mut backend, ring(16, 128)) == want);
+        assert_eq!(source.counters(), backend.counters());
+        assert_eq!(source.cut(), backend.cut());
+        assert_eq!(source.cut().is_some(), packed.len() == cut);
+        std::mem::swap(&mut got, &mut want);
+    }
+}
+
+/// What was put together lies beside the window: it is the last of its batch, and comes as it was sent.
+#[test]
+fn a_datagram_in_fragments_is_one_packet() {
+    let mut file = PcapWriter::new(Vec::new()).expect("memory");
+    let mut frame = Vec::new();
+    let mut want = Vec::new();
+    for i in 0..10u16 {
+        let payload = vec![i as u8; 100];
+        flow(LINES[0])
+            .encode(&payload, i, &mut frame)
+            .expect("fits");
+        for (range, flags) in [(0..56, 0x20), (56..108, 0)] {
+            let mut part = frame[..34].to_vec();
+            part[17] = 20 + range.len() as u8;
+            part[20..22].copy_from_slice(&[flags, range.start as u8 / 8]);
+            part.extend(&frame[34..][range]);
+            file.frame(UnixNanos(i.into()), &part).expect("memory");
+        }
+        want.push((0, u64::from(i), 0, payload));
+        flow(LINES[1])
+            .encode(b"whole", i, &mut frame)
+            .expect("fits");
+        file.frame(UnixNanos(i.into()), &frame).expect("memory");
+        want.push((1, u64::from(i), 0, b"whole".to_vec()));
+    }
+    let file = CaptureFile::from_memory("x", file.finish().expect("memory")).expect("readable");
+    let mut source = CaptureSource::new(&file, lines(), Clock::new());
+    assert_eq!(drain(&mut source), want);
+    let mut backend = CaptureBackend::new(&file, lines(), Clock::new());
+    assert_eq!(drain_backend(&mut backend, ring(16, 128)), want);
+    assert_eq!(source.counters().drops().count(), 0);
 }

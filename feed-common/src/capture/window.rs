@@ -1,0 +1,55 @@
+//! What a parser sees of a file: all of it, where it is mapped or in memory; of a stream, a block at a time.
+
+use std::time::Duration;
+
+use super::cut::CutReason;
+use super::stream::Stream;
+
+/// Contiguous bytes of a file.
+#[derive(Debug)]
+pub(super) enum Window<'f> {
+    /// The file.
+    Whole(&'f [u8]),
+    /// What a thread unpacks or reads.
+    Stream(Box<Stream>),
+}
+
+/// What asking for more came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refill {
+    /// The window goes on behind what it held from the position on.
+    More,
+    /// There is nothing yet.
+    Pending,
+    /// There is no more, and why, unless that is as it should be.
+    End(Option<CutReason>),
+}
+
+impl Window<'_> {
+    /// The bytes at hand.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Window::Whole(bytes) => bytes,
+            Window::Stream(stream) => stream.bytes(),
+        }
+    }
+
+    /// Bytes of the file before the window.
+    #[inline]
+    pub(super) fn base(&self) -> u64 {
+        match self {
+            Window::Whole(_) => 0,
+            Window::Stream(stream) => stream.base(),
+        }
+    }
+
+    /// Replaces the window by one that begins at position `at` and has more behind; `at` is then its place there.
+    /// Waits for at most `wait`, where one is given.
+    pub(super) fn refill(&mut self, at: &mut usize, wait: Option<Duration>) -> Refill {
+        match self {
+            Window::Whole(_) => Refill::End(None),
+            Window::Stream(stream) => stream.refill(at, wait),
+        }
+    }
+}
