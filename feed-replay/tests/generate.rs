@@ -29,7 +29,7 @@ fn the_defaults_are_those_of_the_help() {
         "--rate",
         "100000",
         "--burst",
-        "20:80",
+        "50:90",
         "--halts",
         "4",
         "--mix",

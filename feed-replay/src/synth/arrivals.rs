@@ -29,10 +29,10 @@ impl Bursts {
     /// Messages of a burst on average.
     pub const MESSAGES: u64 = 64;
 
-    /// Four fifths of the messages in bursts, at twenty times the average rate.
+    /// Nine tenths of the messages in bursts, at fifty times the average rate.
     pub const USUAL: Bursts = Bursts {
-        factor: 20,
-        share: 80,
+        factor: 50,
+        share: 90,
     };
 
     /// Whether there is such a process, and what is wrong with it if not.
@@ -58,7 +58,7 @@ impl FromStr for Bursts {
                 share: share.parse().ok()?,
             })
         });
-        let bursts = numbers.ok_or("expected FACTOR:PERCENT, two whole numbers, such as 20:80")?;
+        let bursts = numbers.ok_or("expected FACTOR:PERCENT, two whole numbers, such as 50:90")?;
         bursts.check()?;
         Ok(bursts)
     }
@@ -209,7 +209,7 @@ mod tests {
     fn without_bursts_it_is_poisson_and_with_them_it_is_not() {
         let plain = dispersion(arrivals(100_000, 20, 0), 100_000);
         assert!((0.95..1.05).contains(&plain), "{plain}");
-        let usual = dispersion(arrivals(100_000, 20, 80), 100_000);
+        let usual = dispersion(arrivals(100_000, 50, 90), 100_000);
         assert!(usual > 15.0, "{usual}");
         let mild = dispersion(arrivals(100_000, 3, 30), 100_000);
         assert!((2.0..usual / 2.0).contains(&mild), "{mild}");
@@ -232,8 +232,8 @@ mod tests {
 
     #[test]
     fn bursts_are_read_and_written() {
-        assert_eq!("20:80".parse(), Ok(Bursts::USUAL));
-        assert_eq!(Bursts::USUAL.to_string(), "20:80");
+        assert_eq!("50:90".parse(), Ok(Bursts::USUAL));
+        assert_eq!(Bursts::USUAL.to_string(), "50:90");
         for wrong in [
             "", "20", "0:50", "1001:1", "20:100", "20:-1", "20:50:1", "2.5:50",
         ] {

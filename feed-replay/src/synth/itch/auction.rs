@@ -185,3 +185,62 @@ impl Market {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synth::Mix;
+    use crate::synth::rng::Rng;
+    use proptest::prelude::*;
+
+    /// A market of one instrument with these orders: side, shares, price in cents.
+    fn market(orders: &[(bool, u32, u32)]) -> Market {
+        let mut market = Market::new(Rng::new(1), 1, 1_000, &Mix::USUAL);
+        for (id, &(buy, shares, cents)) in orders.iter().enumerate() {
+            let side = if buy { Side::BUY } else { Side::SELL };
+            let of = &mut market.instruments[0].orders;
+            market.pool.add(of, id as u64, side, shares, cents * 100);
+        }
+        market
+    }
+
+    fn clearing(orders: &[(bool, u32, u32)]) -> Option<(u32, u64, u64)> {
+        let clearing = market(orders).clearing(0);
+        clearing.map(|c| (c.price / 100, c.shares, c.orders))
+    }
+
+    #[test]
+    fn crosses_by_hand() {
+        assert_eq!(clearing(&[]), None);
+        assert_eq!(clearing(&[(true, 100, 999), (false, 100, 1_000)]), None);
+        // Nothing left of either: the middle.
+        let even = [(true, 100, 1_010), (false, 100, 1_000), (false, 5, 1_020)];
+        assert_eq!(clearing(&even), Some((1_005, 100, 2)));
+        // What is left of the buyers stays at their price.
+        let buyers = [(true, 300, 1_010), (false, 100, 1_000), (false, 50, 1_010)];
+        assert_eq!(clearing(&buyers), Some((1_010, 150, 3)));
+        // And of the sellers at theirs; the bid below them takes no part.
+        let sellers = [(true, 100, 1_010), (true, 50, 1_004), (false, 200, 1_005)];
+        assert_eq!(clearing(&sellers), Some((1_005, 100, 2)));
+    }
+
+    proptest! {
+        /// No price trades more, and at the clearing price as much trades.
+        #[test]
+        fn the_clearing_price_trades_most(orders in prop::collection::vec((any::<bool>(), 1u32..500, 1_000u32..1_030), 0..40)) {
+            let traded = |price: u32| {
+                let sum = |buy: bool| -> u64 {
+                    let takes = |at| if buy { at >= price } else { at <= price };
+                    let part = orders.iter().filter(|o| o.0 == buy && takes(o.2));
+                    part.map(|o| u64::from(o.1)).sum()
+                };
+                sum(true).min(sum(false))
+            };
+            let most = (1_000..1_030).map(traded).max().unwrap();
+            match clearing(&orders) {
+                None => prop_assert_eq!(most, 0),
+                Some((price, shares, _)) => prop_assert_eq!((shares, traded(price)), (most, most)),
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use feed_common::event::Side;
 /// Participants by name: market makers register per instrument, and their names are on their orders.
 pub const PARTICIPANTS: [[u8; 4]; 12] = [
     *b"NITE", *b"CDRG", *b"ETMM", *b"HRTF", *b"UBSS", *b"MSCO", *b"GSCO", *b"JPMS", *b"VIRT",
-    *b"SUSQ", *b"WCHV", *b"LEHM",
+    *b"SUSQ", *b"WCHV", *b"COWN",
 ];
 
 /// How an instrument comes to trade.

@@ -88,7 +88,7 @@ impl Market {
 
     /// Some instrument is listed as `listing` today and does not trade yet; there must be one that is not listed so.
     pub fn list(&mut self, listing: Listing) -> usize {
-        let mut i = self.activity.draw(&mut self.rng);
+        let mut i = self.rng.below(self.instruments.len() as u64) as usize;
         while self.instruments[i].listing != Listing::Ordinary {
             i = (i + 1) % self.instruments.len();
         }
