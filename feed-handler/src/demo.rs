@@ -7,6 +7,7 @@ use crate::config::{
     ProtocolName, SessionPlan, WhenFull, defaults,
 };
 use crate::net::{Interface, LineAddress, SocketError};
+use crate::record::RecordError;
 use crate::run::{Handler, Input, Outcome, Recorded, StartError, Until, supervise};
 use feed_common::capture::CaptureFile;
 use feed_common::program::Failure;
@@ -162,6 +163,7 @@ impl Demo {
                 ..LatencyPlan::default()
             },
             output_dir: None,
+            record: None,
         }
     }
 
@@ -202,6 +204,7 @@ impl Demo {
 pub fn outcome_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Outcome, Failure> {
     let mut plan = plan.clone();
     plan.consumers.clear();
+    plan.record = None;
     for lane in &mut plan.lanes {
         lane.threads = match two {
             false => LaneThreads::One { core: None },
@@ -234,6 +237,8 @@ pub fn failure(e: StartError) -> Failure {
             ..
         }
         | StartError::Resolution(_)
+        | StartError::Record(RecordError::Compressed { .. })
+        | StartError::RecordInput
         | StartError::BinaryFileChannels => Failure::usage(e),
         _ => Failure::running(e),
     }

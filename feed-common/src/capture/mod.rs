@@ -31,6 +31,7 @@ mod fragments;
 pub mod pcap;
 mod pcap_read;
 mod pcap_write;
+mod pcapng_write;
 
 pub use binaryfile::{BinaryFileReader, Chunk};
 pub use binaryfile_write::BinaryFileWriter;
@@ -41,3 +42,6 @@ pub use format::{Format, FormatError};
 pub use fragments::{FragmentCounters, Fragments};
 pub use pcap_read::{Frame, PcapHeader, PcapReader};
 pub use pcap_write::PcapWriter;
+pub use pcapng_write::{
+    InterfaceDescription, InterfaceStatistics, PacketNote, PcapngWriter, SectionDescription,
+};

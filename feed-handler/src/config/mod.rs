@@ -14,7 +14,7 @@ mod write;
 pub use error::{ConfigError, Problem};
 pub use plan::{
     BookKeep, BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan,
-    Plan, ProtocolName, SessionPlan, Timestamps, WhenFull,
+    Plan, ProtocolName, RecordPlan, SessionPlan, Timestamps, WhenFull,
 };
 pub use units::{ByteSize, TimeSpan, UnitError};
 

@@ -31,6 +31,8 @@ pub struct Plan {
     pub latency: LatencyPlan,
     /// Folder for results, relative to the working directory; `None` when only the command line may name one.
     pub output_dir: Option<PathBuf>,
+    /// Where to keep what is received; only the command line names it.
+    pub record: Option<RecordPlan>,
 }
 
 impl Plan {
@@ -273,6 +275,25 @@ pub enum WhenFull {
     /// The newest record is dropped and counted.
     #[default]
     Drop,
+}
+
+/// A recording of what is received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordPlan {
+    /// The capture: classic pcap when its name ends in `.pcap`, else pcapng.
+    pub file: PathBuf,
+    /// Packets that can wait to be written, for each lane.
+    pub queue_packets: usize,
+}
+
+impl RecordPlan {
+    /// Records to `file` with the default queue.
+    pub fn new(file: PathBuf) -> RecordPlan {
+        RecordPlan {
+            file,
+            queue_packets: defaults::RECORD_QUEUE,
+        }
+    }
 }
 
 /// How latency is measured.

@@ -1,6 +1,7 @@
 //! Everything a report says about a run, independent of how it is shown.
 
 use super::Ordered;
+use super::units::plural;
 use feed_common::latency::log::{LogError, LogReader};
 use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
 use feed_common::latency::{MEASURED, Resolution, Stage, StageSet};
@@ -33,6 +34,9 @@ pub struct RunReport {
     pub clock_backwards: u64,
     /// Consumers and what they missed.
     pub consumers: Vec<Consumer>,
+    /// What was kept of the input, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Recording>,
     /// Digest of all records, 16 hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_digest: Option<String>,
@@ -112,6 +116,32 @@ pub struct Consumer {
     pub taken: u64,
     /// Records that were overwritten before it came.
     pub lost: u64,
+}
+
+/// A recording of what was received.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recording {
+    /// Packets in the file.
+    pub packets: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Packets that were handled and are not in it.
+    pub lost: u64,
+    /// Its name.
+    pub file: String,
+    /// What ended it early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Recording {
+    /// Why it is not whole, where it is not.
+    pub fn shortage(&self) -> Option<String> {
+        let lost = (self.lost > 0).then(|| plural(self.lost, "packet") + " not recorded");
+        let reasons: Vec<String> = self.error.clone().into_iter().chain(lost).collect();
+        (!reasons.is_empty()).then(|| format!("{}: {}", self.file, reasons.join(", ")))
+    }
 }
 
 /// The figures of a stage, in nanoseconds.

@@ -12,6 +12,7 @@ use crate::protocol::Protocol;
 use crate::protocol::itch50::{Itch50, Itch50Decoder, Itch50File};
 use crate::protocol::native::{Native, NativeDecoder};
 use crate::publish::{Booked, Outlet, Records};
+use crate::record::{Queue, Tee};
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
@@ -34,6 +35,8 @@ pub(super) struct LaneStart {
     pub(super) sample_messages: u32,
     pub(super) writer: Writer<Record>,
     pub(super) recorder: StageRecorder,
+    /// Where to keep what live lines bring.
+    pub(super) record: Option<Queue>,
     pub(super) hot: Hot,
 }
 
@@ -93,16 +96,16 @@ where
     let channels = channels.collect();
     let (sample, recorder) = (start.sample_messages, start.recorder);
     let records = Records::new(start.writer, start.channels_total);
-    let (plan, hot) = (start.plan, start.hot);
+    let (plan, hot, record) = (start.plan, start.hot, start.record);
     match book.keep {
         BookKeep::None => {
             let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
-            start_threads(plan, lane, input, hot)
+            start_threads(plan, lane, input, hot, record)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
             let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
-            start_threads(plan, lane, input, hot)
+            start_threads(plan, lane, input, hot, record)
         }
     }
 }
@@ -112,13 +115,14 @@ fn start_threads<P: Protocol + 'static, H: Outlet + Send + 'static>(
     lane: PlannedLane<P, H>,
     input: &Input,
     hot: Hot,
+    record: Option<Queue>,
 ) -> Result<LaneRunning, StartError>
 where
     P::Framing: Send + 'static,
     P::Decoder: Send + 'static,
 {
     match (input, plan.threads) {
-        (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot),
+        (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot, record),
         (
             Input::Live,
             LaneThreads::Two {
@@ -131,7 +135,7 @@ where
             let mut facts = buffer_facts(&plan, &receiver);
             let quiet = Arc::new(Quiet::default());
             let idle = IdleTime::Follows(quiet.clone());
-            let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle)?;
+            let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle, record)?;
             facts.push(ring_fact(&plan, &ring));
             let receive = socket_thread(&plan, receive_core, receiver, producer, quiet, hot)?;
             Ok(LaneRunning {
@@ -172,7 +176,7 @@ where
             },
         ) => {
             let (producer, ring, decode) =
-                ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill)?;
+                ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill, None)?;
             let facts = vec![ring_fact(&plan, &ring)];
             let receive = file_thread(&plan, receive_core, file.clone(), producer, hot)?;
             Ok(LaneRunning {
@@ -191,6 +195,7 @@ fn live_one<P: Protocol + 'static, H: Outlet + Send + 'static>(
     core: Option<usize>,
     lane: PlannedLane<P, H>,
     hot: Hot,
+    record: Option<Queue>,
 ) -> Result<LaneRunning, StartError>
 where
     P::Framing: Send + 'static,
@@ -205,7 +210,7 @@ where
         stride: plan.slot_bytes,
         batch: plan.batch,
     };
-    let mut source = Inline::new(receiver, &slots)?;
+    let mut source = Tee::new(Inline::new(receiver, &slots)?, record);
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
         let ended = drive(
             lane,
@@ -236,6 +241,7 @@ fn ring_lane<P: Protocol + 'static, H: Outlet + Send + 'static>(
     lane: PlannedLane<P, H>,
     hot: &Hot,
     idle: IdleTime,
+    record: Option<Queue>,
 ) -> Result<(Producer, RingGauge, JoinHandle<LaneEnd>), StartError>
 where
     P::Framing: Send + 'static,
@@ -246,8 +252,9 @@ where
         stride: plan.slot_bytes,
         batch: plan.batch.min(plan.ring_slots),
     };
-    let (producer, mut consumer) = packet_ring(&slots)?;
+    let (producer, consumer) = packet_ring(&slots)?;
     let gauge = producer.gauge();
+    let mut source = Tee::new(consumer, record);
     // The receiving thread hears the stop and drains its sockets; the decoding one ends when the ring does.
     let never = Arc::new(AtomicBool::new(false));
     let hot = Hot {
@@ -255,14 +262,7 @@ where
         ..hot.clone()
     };
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
-        let ended = drive(
-            lane,
-            &mut consumer,
-            &idle,
-            &hot.clock,
-            &hot.stop,
-            &hot.gauge,
-        );
+        let ended = drive(lane, &mut source, &idle, &hot.clock, &hot.stop, &hot.gauge);
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()

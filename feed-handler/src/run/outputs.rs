@@ -3,7 +3,10 @@
 use super::facts;
 use super::handler::Outcome;
 use crate::config::Plan;
-use crate::report::{self, Books, Consumer, IntervalPoint, Line, RunReport, Sequence, WriteError};
+use crate::record::RecordEnd;
+use crate::report::{
+    self, Books, Consumer, IntervalPoint, Line, Recording, RunReport, Sequence, WriteError,
+};
 use feed_common::latency::cost::Cost;
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::summary::StageTotals;
@@ -150,6 +153,7 @@ impl Recorded {
                 lost: c.lost,
             })
             .collect();
+        self.report.record = outcome.record.as_ref().map(recording);
         fill_counts(&mut self.report, plan, outcome);
     }
 
@@ -214,6 +218,16 @@ fn books(outcome: &Outcome) -> Option<Books> {
         }
     }
     sum
+}
+
+fn recording(end: &RecordEnd) -> Recording {
+    Recording {
+        packets: end.packets,
+        bytes: end.bytes,
+        lost: end.lost,
+        file: end.file.display().to_string(),
+        error: end.error.as_ref().map(io::Error::to_string),
+    }
 }
 
 fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {

@@ -2,6 +2,7 @@
 
 use crate::book::BookError;
 use crate::net::SocketError;
+use crate::record::RecordError;
 use feed_common::capture::CaptureFile;
 use feed_common::latency::ResolutionError;
 use feed_common::ring::{RingError, SlotError};
@@ -24,6 +25,12 @@ pub enum StartError {
     /// A line could not be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// What is received cannot be kept.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// What comes from a file is in a file.
+    #[error("a recording keeps what live lines bring, and the input is a capture already")]
+    RecordInput,
     /// A packet ring could not be made.
     #[error(transparent)]
     Slots(#[from] SlotError),

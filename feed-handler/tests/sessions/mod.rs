@@ -224,6 +224,7 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
         consumers: Vec::new(),
         latency: Default::default(),
         output_dir: None,
+        record: None,
     }
 }
 

@@ -64,6 +64,7 @@ impl Resolver<'_> {
                     as u8,
             },
             output_dir: file.output.dir.clone(),
+            record: None,
             lanes,
         }
     }
