@@ -1,6 +1,7 @@
 //! The main job with nothing configured: a session is made, sent as two lossy lines, handled live, and the same session
 //! is handled again from its file to show that the records are the same.
 
+use crate::book::BookLimits;
 use crate::config::{
     BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan,
     ProtocolName, SessionPlan, WhenFull, defaults,
@@ -142,7 +143,14 @@ impl Demo {
                 threads,
                 ..LanePlan::new("demo", ProtocolName::Itch50, vec![channel])
             }],
-            book: BookPlan::default(),
+            // There cannot be more live orders than messages.
+            book: BookPlan {
+                limits: BookLimits {
+                    orders: (self.messages as usize).clamp(1 << 10, defaults::BOOK_ORDERS),
+                    ..BookPlan::default().limits
+                },
+                ..BookPlan::default()
+            },
             publish_slots: defaults::PUBLISH_SLOTS,
             consumers: vec![ConsumerPlan {
                 name: "printer".to_owned(),

@@ -7,12 +7,15 @@
 mod sessions;
 
 use feed_common::capture::{CaptureFile, SectionDescription};
-use feed_common::event::Record;
+use feed_common::event::{Flags, Kind, MarketData, MarketHandler, MsgCtx, Record, Side, Trust};
 use feed_common::latency::Resolution;
 use feed_common::latency::recorder::{Collected, Collector, StageRecorder, pair};
 use feed_common::packet::{PacketSource, RxBackend, RxError, SlotWriter};
 use feed_common::ring::{Inline, Reader, SlotConfig, Subscriber, Writer, broadcast, packet_ring};
-use feed_common::time::{Clock, ClockFit, ClockPair, FitReader, FitWriter, UnixNanos, shared_line};
+use feed_common::time::{
+    Clock, ClockFit, ClockPair, FitReader, FitWriter, Ticks, UnixNanos, shared_line,
+};
+use feed_handler::book::BookLimits;
 use feed_handler::config::RecordPlan;
 use feed_handler::net::file::{CaptureBackend, CaptureSource, LineMap};
 use feed_handler::net::{LineAddress, UdpOptions, UdpReceiver};
@@ -20,7 +23,7 @@ use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::Protocol;
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
-use feed_handler::publish::Records;
+use feed_handler::publish::{Booked, Outlet, Records};
 use feed_handler::record::{Queue, Recorder, Tee};
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
 use feed_replay::schedule::Speed;
@@ -52,7 +55,7 @@ const WINDOW: Duration = Duration::from_millis(2);
 fn the_counter_sees_an_allocation_inside_the_loop() {
     let feed = feed(Made::Itch50);
     let (file, lines) = (capture(&feed), line_map());
-    let rig = Rig::<Itch50>::new(LaneTime::Captured);
+    let rig = Rig::<Itch50, Plain>::new(LaneTime::Captured);
     let source = Allocating(CaptureSource::new(&file, lines, rig.clock.clone()));
     let never = AtomicBool::new(false);
     let (counted, _) = rig.run(|lane, hot| hot.decode(lane, source, IdleTime::StandsStill, &never));
@@ -61,27 +64,127 @@ fn the_counter_sees_an_allocation_inside_the_loop() {
 
 #[test]
 fn itch_from_a_file() {
-    from_file::<Itch50>(Made::Itch50);
+    from_file::<Itch50, Plain>(Made::Itch50);
+}
+
+#[test]
+fn itch_into_books_from_a_file() {
+    from_file::<Itch50, Kept>(Made::Itch50);
 }
 
 #[test]
 fn native_from_a_file() {
-    from_file::<Native>(Made::Native(Layout::Mixed));
+    from_file::<Native, Plain>(Made::Native(Layout::Mixed));
+}
+
+#[test]
+fn native_into_books_from_a_file() {
+    from_file::<Native, Kept>(Made::Native(Layout::Mixed));
 }
 
 #[test]
 fn itch_from_sockets() {
-    from_sockets::<Itch50>(Made::Itch50, false);
+    from_sockets::<Itch50, Plain>(Made::Itch50, false);
 }
 
 #[test]
-fn itch_from_sockets_while_recording() {
-    from_sockets::<Itch50>(Made::Itch50, true);
+fn itch_into_books_from_sockets_while_recording() {
+    from_sockets::<Itch50, Kept>(Made::Itch50, true);
 }
 
 #[test]
 fn native_from_sockets() {
-    from_sockets::<Native>(Made::Native(Layout::Mixed), false);
+    from_sockets::<Native, Plain>(Made::Native(Layout::Mixed), false);
+}
+
+/// No generated session has price levels, or events of several messages.
+#[test]
+fn price_levels_in_events_of_several_messages() {
+    let writer = broadcast::<Record>(4096).unwrap();
+    let mut books = Kept::of(writer);
+    let mut pass = |round: u32| {
+        for i in 0..2_000u32 {
+            let instrument = i % 64;
+            let last = i % 5 == 4;
+            let context = MsgCtx {
+                sequence: i.into(),
+                skip: 0,
+                channel: 0,
+                rx: Ticks(0),
+                trust: Trust::VALID,
+                midnight: UnixNanos(1),
+                timestamp: UnixNanos(1),
+                instrument,
+                symbol: [b'A' + instrument as u8; 8],
+                flags: if last {
+                    Flags::END_OF_EVENT
+                } else {
+                    Flags::NONE
+                },
+            };
+            let level = MarketData {
+                symbol: context.symbol,
+                price: (i64::from(i * 7 % 90) + 1).into(),
+                quantity: (i * 31 % 11 + round).into(),
+                kind: if i % 500 == 0 {
+                    Kind::CLEAR
+                } else {
+                    Kind::LEVEL
+                }
+                .0,
+                side: if i % 2 == 0 { Side::BUY } else { Side::SELL }.0,
+                flags: context.flags.0.into(),
+                timestamp: 1.into(),
+            };
+            books.on_market_data(&context, level);
+        }
+        books.flush();
+    };
+    pass(1);
+    counter::arm();
+    pass(2);
+    assert_eq!(counter::disarm(), 0);
+    let totals = books.books(0).unwrap();
+    assert!(totals.bbo_changes > 500, "{totals:?}");
+    assert!(books.published() > 5_000);
+}
+
+/// Records alone.
+type Plain = Records<Writer<Record>>;
+
+/// Books, and their best prices among the records.
+type Kept = Booked<Writer<Record>>;
+
+/// Where a lane's events go.
+trait Outgoing: Outlet + Send {
+    fn of(writer: Writer<Record>) -> Self;
+
+    /// Whether what it was made for has been done.
+    fn check(&self);
+}
+
+impl Outgoing for Plain {
+    fn of(writer: Writer<Record>) -> Plain {
+        Records::new(writer, 1)
+    }
+
+    fn check(&self) {}
+}
+
+impl Outgoing for Kept {
+    fn of(writer: Writer<Record>) -> Kept {
+        let limits = BookLimits {
+            orders: 1 << 16,
+            levels: 1 << 14,
+            instruments: 1 << 10,
+        };
+        Booked::new(Plain::of(writer), 0..1, &limits, true).unwrap()
+    }
+
+    fn check(&self) {
+        let totals = self.books(0).unwrap();
+        assert!(totals.bbo_changes > 500, "{totals:?}");
+    }
 }
 
 fn feed(protocol: Made) -> Feed {
@@ -96,7 +199,7 @@ fn line_map() -> LineMap {
     LineMap::new(GROUPS.into_iter().zip(0..)).unwrap()
 }
 
-fn from_file<P: Protocol>(protocol: Made)
+fn from_file<P: Protocol, H: Outgoing>(protocol: Made)
 where
     P::Framing: Default + Send,
     P::Decoder: Default + Send,
@@ -111,14 +214,14 @@ where
         seen.check(layout);
     };
 
-    let rig = Rig::<P>::new(LaneTime::Captured);
+    let rig = Rig::<P, H>::new(LaneTime::Captured);
     let source = CaptureSource::new(&file, line_map(), rig.clock.clone());
     check(
         "one thread",
         rig.run(|lane, hot| hot.decode(lane, source, IdleTime::StandsStill, &never)),
     );
 
-    let rig = Rig::<P>::new(LaneTime::Captured);
+    let rig = Rig::<P, H>::new(LaneTime::Captured);
     let (mut producer, consumer) = packet_ring(&SlotConfig::default()).unwrap();
     let (clock, file, stop) = (rig.clock.clone(), &file, &never);
     thread::scope(|scope| {
@@ -138,7 +241,7 @@ where
     });
 }
 
-fn from_sockets<P: Protocol>(protocol: Made, recording: bool)
+fn from_sockets<P: Protocol, H: Outgoing>(protocol: Made, recording: bool)
 where
     P::Framing: Default + Send,
     P::Decoder: Default + Send,
@@ -164,7 +267,7 @@ where
         batch: 64,
     };
 
-    let rig = Rig::<P>::new(LaneTime::Received(Clock::new().scale()));
+    let rig = Rig::<P, H>::new(LaneTime::Received(Clock::new().scale()));
     let (receiver, to) = open(&rig.clock);
     let (recorder, queue) = record(recording, &receiver, &rig.fit).unzip();
     let source = Tee::new(Inline::new(receiver, &slots).unwrap(), queue);
@@ -180,7 +283,7 @@ where
         check_recording(recorder);
     }
 
-    let rig = Rig::<P>::new(LaneTime::Received(Clock::new().scale()));
+    let rig = Rig::<P, H>::new(LaneTime::Received(Clock::new().scale()));
     let (receiver, to) = open(&rig.clock);
     let (mut producer, consumer) = packet_ring(&SlotConfig::default()).unwrap();
     let (recorder, queue) = record(recording, &receiver, &rig.fit).unzip();
@@ -273,9 +376,9 @@ fn receive_counted<B: RxBackend, W: SlotWriter>(
 }
 
 /// A lane and everything around it that touches its memory while it runs.
-struct Rig<P: Protocol> {
+struct Rig<P: Protocol, H> {
     clock: Clock,
-    lane: Lane<P, Records<Writer<Record>>, StageRecorder>,
+    lane: Lane<P, H, StageRecorder>,
     collector: Collector,
     subscriber: Subscriber<Record>,
     line: FitWriter,
@@ -318,12 +421,12 @@ impl Seen {
     }
 }
 
-impl<P: Protocol> Rig<P>
+impl<P: Protocol, H: Outgoing> Rig<P, H>
 where
     P::Framing: Default + Send,
     P::Decoder: Default + Send,
 {
-    fn new(time: LaneTime) -> Rig<P> {
+    fn new(time: LaneTime) -> Rig<P, H> {
         let clock = Clock::new();
         let setup = ChannelSetup {
             name: "watched".into(),
@@ -341,7 +444,7 @@ where
         let channel = (setup, P::Framing::default(), P::Decoder::default());
         let recorder = recorder.with_fit(fit.clone());
         Rig {
-            lane: Lane::new(vec![channel], time, 16, Records::new(writer, 1), recorder),
+            lane: Lane::new(vec![channel], time, 16, H::of(writer), recorder),
             clock,
             collector,
             subscriber,
@@ -354,7 +457,7 @@ where
     /// Returns what `body` counted.
     fn run(
         mut self,
-        body: impl FnOnce(&mut Lane<P, Records<Writer<Record>>, StageRecorder>, &Hot) -> u64 + Send,
+        body: impl FnOnce(&mut Lane<P, H, StageRecorder>, &Hot) -> u64 + Send,
     ) -> (u64, Seen) {
         let hot = Hot {
             clock: self.clock.clone(),
@@ -365,6 +468,7 @@ where
         thread::scope(|scope| {
             let running = scope.spawn(move || {
                 let counted = body(&mut lane, &hot);
+                lane.outlet().check();
                 let channel = &lane.channels()[0];
                 let seen = Seen {
                     gaps: channel.sequence().gaps,
@@ -413,9 +517,9 @@ fn attend(
 
 impl Hot {
     /// The lane's loop over `source`; what the thread took and gave of memory after its warm-up.
-    fn decode<P: Protocol, S: PacketSource>(
+    fn decode<P: Protocol, H: Outlet, S: PacketSource>(
         &self,
-        lane: &mut Lane<P, Records<Writer<Record>>, StageRecorder>,
+        lane: &mut Lane<P, H, StageRecorder>,
         source: S,
         idle: IdleTime,
         stop: &AtomicBool,

@@ -8,7 +8,8 @@
 //! cargo run --release -p benches --bin pipeline [-- MESSAGES [ROUNDS]]
 //! ```
 //!
-//! What does not depend on the machine's mood is the number of instructions. This counts those of the last row alone:
+//! What does not depend on the machine's mood is the number of instructions. This counts those of the lane without books
+//! alone, and with `counted_books` those of the lane with them:
 //!
 //! ```text
 //! valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect='*counted_lane*' \
@@ -17,26 +18,29 @@
 
 use benches::Sum;
 use feed_common::capture::{BinaryFileWriter, CaptureFile};
-use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Record, Trust};
+use feed_common::event::{
+    AddOrder, Flags, MarketHandler, MsgCtx, NO_SYMBOL, Price, Record, Side, Trust,
+};
 use feed_common::latency::recorder::{self, StageRecorder};
 use feed_common::latency::{NoProbe, Probe, Resolution};
 use feed_common::packet::{Packet, PacketBatch, PacketSource};
 use feed_common::ring::{Writer, broadcast};
 use feed_common::time::{Clock, Ticks, UnixNanos};
 use feed_common::wire::moldudp64::Blocks;
+use feed_handler::config::BookPlan;
 use feed_handler::net::file::{CaptureSource, LineMap};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::Decode;
 use feed_handler::protocol::itch50::{Itch50Decoder, Itch50File};
-use feed_handler::publish::{Outlet, Publish, Records};
+use feed_handler::publish::{Booked, Outlet, Publish, Records};
 use feed_handler::transport::{Framing, ItchFileFraming};
 use feed_replay::synth::{MessageSink, Protocol, Spec, generate_messages};
 use std::hint::black_box;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// What a core must reach, in million messages a second.
-const TARGET: f64 = 30.0;
+/// What a core must reach, in million messages a second: with books, and without.
+const TARGETS: [(&str, f64); 2] = [("without books", 30.0), ("with books", 1e3 / 140.0)];
 /// Records of the ring, as a lane has them by default.
 const SLOTS: usize = 1 << 16;
 
@@ -54,6 +58,11 @@ fn main() {
     if rounds == 0 {
         let (writer, recorder) = outputs(&clock);
         println!("{:?}", counted_lane(&file, &clock, writer, recorder));
+        let (writer, recorder) = outputs(&clock);
+        println!(
+            "{:?}",
+            counted_books(&file, &clock, booked(writer), recorder)
+        );
         return;
     }
 
@@ -70,11 +79,15 @@ fn main() {
         ("+ decoder to events", Box::new(|| events(&file, &clock))),
         (
             "lane: + sequencer, records, digest",
-            Box::new(|| lane(&file, &clock, Nothing, NoProbe)),
+            Box::new(|| lane(&file, &clock, Records::new(Nothing, 1), NoProbe)),
         ),
         (
             "lane: + ring, stages",
             Box::new(|| full_lane(&file, &clock)),
+        ),
+        (
+            "lane: + books and best prices",
+            Box::new(|| booked_lane(&file, &clock)),
         ),
     ];
     let mut figures = vec![Vec::new(); ways.len()];
@@ -102,12 +115,14 @@ fn main() {
             1e3 / median
         );
     }
-    println!(
-        "{:36} {:8.2} {:8} {TARGET:10.1}",
-        "target of the last row",
-        1e3 / TARGET,
-        ""
-    );
+    for (what, target) in TARGETS {
+        println!(
+            "{:36} {:8.2} {:8} {target:10.1}",
+            format!("target of a lane {what}"),
+            1e3 / target,
+            ""
+        );
+    }
 }
 
 /// A generated session as a BinaryFILE in memory.
@@ -180,18 +195,7 @@ fn messages(file: &CaptureFile, clock: &Clock, mut take: impl FnMut(u64, &[u8]))
 
 fn events(file: &CaptureFile, clock: &Clock) -> Duration {
     let (mut decoder, mut sum) = (Itch50Decoder::default(), Sum(0));
-    let mut cx = MsgCtx {
-        sequence: 0,
-        skip: 0,
-        channel: 0,
-        rx: Ticks(0),
-        trust: Trust::VALID,
-        midnight: UnixNanos(1_700_000_000_000_000_000),
-        timestamp: UnixNanos::UNKNOWN,
-        instrument: NO_INSTRUMENT,
-        symbol: NO_SYMBOL,
-        flags: Flags::NONE,
-    };
+    let mut cx = context();
     timed(|| {
         messages(file, clock, |number, message| {
             cx.sequence = number;
@@ -202,12 +206,32 @@ fn events(file: &CaptureFile, clock: &Clock) -> Duration {
     })
 }
 
-fn full_lane(file: &CaptureFile, clock: &Clock) -> Duration {
-    let (writer, recorder) = outputs(clock);
-    lane(file, clock, writer, recorder)
+fn context() -> MsgCtx {
+    MsgCtx {
+        sequence: 0,
+        skip: 0,
+        channel: 0,
+        rx: Ticks(0),
+        trust: Trust::VALID,
+        midnight: UnixNanos(1_700_000_000_000_000_000),
+        timestamp: UnixNanos::UNKNOWN,
+        instrument: 0,
+        symbol: NO_SYMBOL,
+        flags: Flags::END_OF_EVENT,
+    }
 }
 
-/// The last row by a name that a profiler can find, without the making of its outputs.
+fn full_lane(file: &CaptureFile, clock: &Clock) -> Duration {
+    let (writer, recorder) = outputs(clock);
+    lane(file, clock, Records::new(writer, 1), recorder)
+}
+
+fn booked_lane(file: &CaptureFile, clock: &Clock) -> Duration {
+    let (writer, recorder) = outputs(clock);
+    lane(file, clock, booked(writer), recorder)
+}
+
+/// The row without books by a name that a profiler can find, without the making of its outputs.
 #[inline(never)]
 fn counted_lane(
     file: &CaptureFile,
@@ -215,7 +239,38 @@ fn counted_lane(
     out: Writer<Record>,
     probe: StageRecorder,
 ) -> Duration {
+    lane(file, clock, Records::new(out, 1), probe)
+}
+
+/// The last row likewise.
+#[inline(never)]
+fn counted_books(
+    file: &CaptureFile,
+    clock: &Clock,
+    out: Booked<Writer<Record>>,
+    probe: StageRecorder,
+) -> Duration {
     lane(file, clock, out, probe)
+}
+
+/// Books as large as a lane has them by default.
+fn booked(writer: Writer<Record>) -> Booked<Writer<Record>> {
+    let limits = BookPlan::default().limits;
+    let mut booked = Booked::new(Records::new(writer, 1), 0..1, &limits, true).expect("memory");
+    // So many that no page of their table is left untouched.
+    let (cx, side) = (context(), Side::BUY);
+    for order_id in 0..1 << 16 {
+        let (price, quantity) = (Price(order_id as i64 % 1024), 1);
+        let add = AddOrder {
+            order_id,
+            side,
+            price,
+            quantity,
+        };
+        booked.on_add(&cx, add);
+    }
+    booked.on_restart(&cx);
+    booked
 }
 
 fn outputs(clock: &Clock) -> (Writer<Record>, StageRecorder) {
@@ -226,7 +281,7 @@ fn outputs(clock: &Clock) -> (Writer<Record>, StageRecorder) {
 }
 
 #[inline(never)]
-fn lane<K: Publish, R: Probe>(file: &CaptureFile, clock: &Clock, sink: K, probe: R) -> Duration {
+fn lane<H: Outlet, R: Probe>(file: &CaptureFile, clock: &Clock, outlet: H, probe: R) -> Duration {
     let setup = ChannelSetup {
         name: "itch".into(),
         number: 0,
@@ -237,13 +292,8 @@ fn lane<K: Publish, R: Probe>(file: &CaptureFile, clock: &Clock, sink: K, probe:
         day: SessionDay::Midnight(UnixNanos(1_700_000_000_000_000_000)),
     };
     let channel = (setup, ItchFileFraming::default(), Itch50Decoder::default());
-    let mut lane = Lane::<Itch50File, _, R>::new(
-        vec![channel],
-        LaneTime::Captured,
-        0,
-        Records::new(sink, 1),
-        probe,
-    );
+    let mut lane =
+        Lane::<Itch50File, _, R>::new(vec![channel], LaneTime::Captured, 0, outlet, probe);
     let mut source = CaptureSource::new(file, LineMap::default(), clock.clone());
     timed(|| {
         while lane.step(&mut source).is_ok() {}
