@@ -1,6 +1,7 @@
 use super::OutputFormat;
-use super::outputs::{resolution, tables, write_out};
+use super::outputs::{judge_recording, resolution, tables, write_out};
 use feed_common::program::{Failure, open_capture, print};
+use feed_handler::config::RecordPlan;
 use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, digest_of};
 use feed_handler::net::{NamespaceError, enter_private};
 use feed_handler::report::json;
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// Receive and decode on two threads instead of one
     #[arg(long)]
     two_threads: bool,
+    /// Keep what both lines bring as a capture, which is then handled again like the session's file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// How to print the figures at the end; with json everything else goes to standard error
     #[arg(long, default_value = "text")]
     format: OutputFormat,
@@ -71,7 +75,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "Making a Nasdaq ITCH 5.0 session of {} messages from seed {}.\n",
         demo.messages, demo.seed
     ))?;
-    let prepared = demo.prepare(&arguments.out)?;
+    let mut prepared = demo.prepare(&arguments.out)?;
+    prepared.plan.record = arguments.record.clone().map(RecordPlan::new);
     arguments.say(&format!(
         "Sending it as lines A and B {place}.\nEach line loses 1 % of its packets, never the same one; recovery \
          of what both lose is not built yet.\n"
@@ -89,7 +94,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         OutputFormat::Json => print(&json::render(recorded.report()))?,
     }
     let judged = judge(arguments, &prepared, &outcome, &sent);
+    let recording = recorded.report().record.clone();
     write_out(recorded)?;
+    judge_recording(recording.as_ref(), false)?;
     judged
 }
 
@@ -130,10 +137,19 @@ fn judge(
         "live over two lossy lines"
     );
     let file = Arc::new(open_capture(&arguments.out.join(SESSION))?);
-    for (layout, two) in [
-        ("from the file, on one thread", false),
-        ("from the file, on two threads", true),
-    ] {
+    let mut again = vec![
+        ("from the file, on one thread", file.clone(), false),
+        ("from the file, on two threads", file, true),
+    ];
+    // A recording that is not whole has other records.
+    if let Some(recording) = &outcome.record
+        && recording.lost == 0
+        && recording.error.is_none()
+    {
+        let file = Arc::new(open_capture(&recording.file)?);
+        again.push(("from the recording", file, false));
+    }
+    for (layout, file, two) in again {
         let digest = digest_of(&prepared.plan, &file, two)?;
         let same = digest == live;
         right &= same;
