@@ -1,6 +1,7 @@
 use super::OutputFormat;
-use super::outputs::{resolution, tables, write_out};
+use super::outputs::{judge_recording, resolution, tables, write_out};
 use feed_common::program::{Failure, open_capture, print};
+use feed_handler::config::RecordPlan;
 use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, outcome_of};
 use feed_handler::net::{NamespaceError, enter_private};
 use feed_handler::publish::Digest;
@@ -33,6 +34,9 @@ pub struct Arguments {
     /// Receive and decode on two threads instead of one
     #[arg(long)]
     two_threads: bool,
+    /// Keep what both lines bring as a capture, which is then handled again like the session's file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// How to print the figures at the end; with json everything else goes to standard error
     #[arg(long, default_value = "text")]
     format: OutputFormat,
@@ -72,7 +76,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "Making a Nasdaq ITCH 5.0 session of {} messages from seed {}.\n",
         demo.messages, demo.seed
     ))?;
-    let prepared = demo.prepare(&arguments.out)?;
+    let mut prepared = demo.prepare(&arguments.out)?;
+    prepared.plan.record = arguments.record.clone().map(RecordPlan::new);
     arguments.say(&format!(
         "Sending it as lines A and B {place}.\nEach line loses 1 % of its packets, never the same one; recovery \
          of what both lose is not built yet.\n"
@@ -90,7 +95,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         OutputFormat::Json => print(&json::render(recorded.report()))?,
     }
     let judged = judge(arguments, &prepared, &outcome, &sent);
+    let recording = recorded.report().record.clone();
     write_out(recorded)?;
+    judge_recording(recording.as_ref(), false)?;
     judged
 }
 
@@ -125,15 +132,25 @@ fn judge(
         channel.sequence.lost
     );
     let file = Arc::new(open_capture(&arguments.out.join(SESSION))?);
-    let one = outcome_of(&prepared.plan, &file, false)?;
-    let two = outcome_of(&prepared.plan, &file, true)?;
-    let runs = [outcome, &one, &two];
-    right &= compare(
-        &mut text,
-        "record digest,",
-        runs.map(|run| Some(run.record_digest())),
-    );
-    right &= compare(&mut text, "book digest,", runs.map(Outcome::book_digest));
+    let live = Run::of("live over two lossy lines", outcome);
+    let mut runs = vec![live];
+    for (way, two) in [
+        ("from the file, on one thread", false),
+        ("from the file, on two threads", true),
+    ] {
+        runs.push(Run::of(way, &outcome_of(&prepared.plan, &file, two)?));
+    }
+    // A recording that is not whole has other records.
+    if let Some(recording) = &outcome.record
+        && recording.lost == 0
+        && recording.error.is_none()
+    {
+        let file = Arc::new(open_capture(&recording.file)?);
+        let again = outcome_of(&prepared.plan, &file, false)?;
+        runs.push(Run::of("from the recording", &again));
+    }
+    right &= compare(&mut text, "record digest,", &runs, |run| run.records);
+    right &= compare(&mut text, "book digest,", &runs, |run| run.books);
     let dir = arguments.out.display();
     let _ = writeln!(
         text,
@@ -149,24 +166,44 @@ fn judge(
     ))
 }
 
-/// Writes the live digest and those of the file, and says whether they are equal.
-fn compare(text: &mut String, what: &str, digests: [Option<Digest>; 3]) -> bool {
-    let runs = [
-        "live over two lossy lines",
-        "from the file, on one thread",
-        "from the file, on two threads",
-    ];
-    for (run, digest) in runs.into_iter().zip(digests) {
-        let verdict = match digest == digests[0] {
-            _ if run == runs[0] => "",
+/// What one way of handling the session came to.
+struct Run {
+    way: &'static str,
+    records: Option<Digest>,
+    books: Option<Digest>,
+}
+
+impl Run {
+    fn of(way: &'static str, outcome: &Outcome) -> Run {
+        Run {
+            way,
+            records: Some(outcome.record_digest()),
+            books: outcome.book_digest(),
+        }
+    }
+}
+
+/// Writes a digest of every run, and says whether all are that of the first, the live one.
+fn compare(
+    text: &mut String,
+    what: &str,
+    runs: &[Run],
+    digest: impl Fn(&Run) -> Option<Digest>,
+) -> bool {
+    let mut all = true;
+    for (i, run) in runs.iter().enumerate() {
+        let same = digest(run) == digest(&runs[0]);
+        all &= same;
+        let verdict = match same {
+            _ if i == 0 => "",
             true => "  equal",
             false => "  DIFFERENT",
         };
-        let digest = digest.map_or("none".to_owned(), |d| d.to_string());
+        let digest = digest(run).map_or("none".to_owned(), |d| d.to_string());
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{what:<14} {run:<29} {digest}{verdict}");
+        let _ = writeln!(text, "{what:<14} {:<29} {digest}{verdict}", run.way);
     }
-    digests.iter().all(|d| *d == digests[0])
+    all
 }
 
 fn sender_facts(recorded: &mut Recorded, sent: &SendReport) {
