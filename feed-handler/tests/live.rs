@@ -52,9 +52,12 @@ fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
     for (seed, protocol) in (1..).zip(PROTOCOLS) {
         let feed = Feed::new(protocol, 20_000, seed, faults);
         assert!(feed.left_out.iter().all(|&n| n > 0));
-        let from_file = LAYOUTS
-            .map(|threads| from_file(&plan(protocol, threads), feed.lossless()).record_digest());
+        let from_file = LAYOUTS.map(|threads| {
+            let outcome = from_file(&plan(protocol, threads), feed.lossless());
+            (outcome.record_digest(), outcome.book_digest())
+        });
         assert_eq!(from_file[0], from_file[1], "{protocol:?}");
+        let (from_file, books_from_file) = from_file[0];
         for threads in LAYOUTS {
             let what = format!("{protocol:?}, {threads}");
             let seen = live(&plan_with_consumers(protocol, threads), &feed);
@@ -75,14 +78,16 @@ fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
             assert_eq!(lane.messages, feed.messages, "{what}");
             assert_eq!(
                 seen.outcome.record_digest(),
-                from_file[0],
+                from_file,
                 "{what}: live and file"
             );
+            assert_eq!(seen.outcome.book_digest(), books_from_file, "{what}");
+            assert!(books_from_file.is_some());
             // The polling consumer has read every record, and the same ones.
             assert_eq!(seen.polled.records, lane.published, "{what}");
             assert_eq!(
                 seen.polled.digest(),
-                from_file[0],
+                from_file,
                 "{what}: as a consumer read it"
             );
             // Blocking consumers have every record or were told how many they lost.
@@ -99,7 +104,7 @@ fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
                 panic!("two consumers")
             };
             assert_eq!(fast.lost, 0, "{what}: its queue had room for all");
-            assert_eq!(fast.digest(), from_file[0], "{what}: through the bridge");
+            assert_eq!(fast.digest(), from_file, "{what}: through the bridge");
             assert!(slow.lost > 0, "{what}: a queue of 16 and a slow consumer");
         }
     }
@@ -133,6 +138,7 @@ fn what_both_lines_lose_is_declared_exactly() {
                 seen.outcome.record_digest(),
                 "{threads}"
             );
+            assert_eq!(file.book_digest(), seen.outcome.book_digest(), "{threads}");
         }
     }
 }

@@ -2,8 +2,9 @@ use super::OutputFormat;
 use super::outputs::{judge_recording, resolution, tables, write_out};
 use feed_common::program::{Failure, open_capture, print};
 use feed_handler::config::RecordPlan;
-use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, digest_of};
+use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, outcome_of};
 use feed_handler::net::{NamespaceError, enter_private};
+use feed_handler::publish::Digest;
 use feed_handler::report::json;
 use feed_handler::run::{Outcome, Recorded, Until};
 use feed_replay::send::SendReport;
@@ -100,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     judged
 }
 
-/// Holds what was found against what was left out, and the live digest against the file's.
+/// Holds what was found against what was left out, and the live digests against the file's.
 fn judge(
     arguments: &Arguments,
     prepared: &Prepared,
@@ -130,32 +131,22 @@ fn judge(
         "after merging: {} messages missing\n",
         channel.sequence.lost
     );
-    let live = outcome.record_digest();
-    let _ = writeln!(
-        text,
-        "record digest, {:<29} {live}",
-        "live over two lossy lines"
-    );
     let file = Arc::new(open_capture(&arguments.out.join(SESSION))?);
-    let mut again = vec![
-        ("from the file, on one thread", file.clone(), false),
-        ("from the file, on two threads", file, true),
-    ];
-    // A recording that is not whole has other records.
-    if let Some(recording) = &outcome.record
-        && recording.lost == 0
-        && recording.error.is_none()
-    {
-        let file = Arc::new(open_capture(&recording.file)?);
-        again.push(("from the recording", file, false));
-    }
-    for (layout, file, two) in again {
-        let digest = digest_of(&prepared.plan, &file, two)?;
-        let same = digest == live;
-        right &= same;
-        let verdict = if same { "equal" } else { "DIFFERENT" };
-        let _ = writeln!(text, "record digest, {layout:<29} {digest}  {verdict}");
-    }
+    let one = outcome_of(&prepared.plan, &file, false)?;
+    let two = outcome_of(&prepared.plan, &file, true)?;
+    let kept = match outcome.record.as_ref().filter(|kept| kept.is_whole()) {
+        Some(kept) => {
+            let file = Arc::new(open_capture(&kept.file)?);
+            Some(outcome_of(&prepared.plan, &file, false)?)
+        }
+        // A recording that lacks packets has other records.
+        None => None,
+    };
+    let runs: Vec<&Outcome> = [outcome, &one, &two].into_iter().chain(&kept).collect();
+    right &= compare(&mut text, "record digest,", &runs, |run| {
+        Some(run.record_digest())
+    });
+    right &= compare(&mut text, "book digest,", &runs, Outcome::book_digest);
     let dir = arguments.out.display();
     let _ = writeln!(
         text,
@@ -169,6 +160,33 @@ fn judge(
     Err(Failure::running(
         "what was handled live is not what was sent: see the losses by cause above",
     ))
+}
+
+/// Writes the live digest and those of the file, and says whether they are equal.
+fn compare(
+    text: &mut String,
+    what: &str,
+    runs: &[&Outcome],
+    digest: impl Fn(&Outcome) -> Option<Digest>,
+) -> bool {
+    let names = [
+        "live over two lossy lines",
+        "from the file, on one thread",
+        "from the file, on two threads",
+        "from the recording",
+    ];
+    let digests: Vec<_> = runs.iter().map(|run| digest(run)).collect();
+    for (name, &digest) in names.into_iter().zip(&digests) {
+        let verdict = match digest == digests[0] {
+            _ if name == names[0] => "",
+            true => "  equal",
+            false => "  DIFFERENT",
+        };
+        let digest = digest.map_or("none".to_owned(), |d| d.to_string());
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{what:<14} {name:<29} {digest}{verdict}");
+    }
+    digests.iter().all(|d| *d == digests[0])
 }
 
 fn sender_facts(recorded: &mut Recorded, sent: &SendReport) {

@@ -8,7 +8,7 @@ use feed_handler::demo::failure;
 use feed_handler::protocol::DecodeError;
 use feed_handler::report::json;
 use feed_handler::report::units::plural;
-use feed_handler::run::{Input, LaneEnd, Recorded, Until, supervise};
+use feed_handler::run::{Input, LaneEnd, Outcome, Recorded, Until, supervise};
 use feed_handler::transport::FrameError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -70,11 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     .map_err(Failure::running)?;
     let outcome = supervise(&plan, &input, &until, &mut recorded, |_| {}).map_err(failure)?;
     match arguments.format {
-        OutputFormat::Text => print(&format!(
-            "{}record digest {}\n",
-            tables(&recorded),
-            outcome.record_digest()
-        ))?,
+        OutputFormat::Text => print(&format!("{}{}", tables(&recorded), digests(&outcome)))?,
         OutputFormat::Json => print(&json::render(recorded.report()))?,
     }
     let recording = recorded.report().record.clone();
@@ -93,6 +89,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(e) => Err(Failure::running(e)),
         None => Ok(()),
     }
+}
+
+/// A line for each digest of the run.
+fn digests(outcome: &Outcome) -> String {
+    let books = outcome.book_digest();
+    let books = books.map_or(String::new(), |d| format!("book digest   {d}\n"));
+    format!("record digest {}\n{books}", outcome.record_digest())
 }
 
 /// Groups of a capture that are named when it is the wrong one.

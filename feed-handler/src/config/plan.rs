@@ -4,6 +4,7 @@
 //! of two protocols cannot be written down. All fields are plain values; what runs is built from them once.
 
 use super::defaults;
+use crate::book::BookLimits;
 use crate::net::{LineAddress, UdpOptions};
 use feed_common::time::{CivilDate, Zone};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,8 @@ pub struct Plan {
     pub lock_memory: bool,
     /// The lanes, in the order of the file.
     pub lanes: Vec<LanePlan>,
+    /// The books of every channel.
+    pub book: BookPlan,
     /// Slots of the broadcast ring (a power of two).
     pub publish_slots: usize,
     /// Consumers that block, in the order of the file.
@@ -214,6 +217,42 @@ pub struct LinePlan {
     pub name: String,
     /// What the socket listens to.
     pub address: LineAddress,
+}
+
+/// Which books are kept, and how much room each channel's have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookPlan {
+    /// Whether there are any.
+    pub keep: BookKeep,
+    /// Room, taken when a run starts. The instruments are also those a channel's decoder gives numbers to.
+    pub limits: BookLimits,
+    /// Whether a change of the best bid or offer is published as records of its own.
+    pub publish_bbo: bool,
+}
+
+impl Default for BookPlan {
+    fn default() -> Self {
+        BookPlan {
+            keep: BookKeep::default(),
+            limits: BookLimits {
+                orders: defaults::BOOK_ORDERS,
+                levels: defaults::BOOK_LEVELS,
+                instruments: defaults::BOOK_INSTRUMENTS,
+            },
+            publish_bbo: true,
+        }
+    }
+}
+
+/// How much of a book is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BookKeep {
+    /// Everything the feed says.
+    #[default]
+    Full,
+    /// Nothing: records pass as they are.
+    None,
 }
 
 /// A consumer that blocks on a queue of its own, filled by a bridge thread.

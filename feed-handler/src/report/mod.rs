@@ -15,7 +15,8 @@ pub mod units;
 
 pub use file::{WriteError, write_atomically};
 pub use model::{
-    Consumer, Curve, Figures, IntervalPoint, Line, Recording, RunReport, Sequence, Share, stack,
+    Books, Consumer, Curve, Figures, IntervalPoint, Line, Recording, RunReport, Sequence, Share,
+    stack,
 };
 pub use ordered::Ordered;
 

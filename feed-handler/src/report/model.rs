@@ -40,9 +40,10 @@ pub struct RunReport {
     /// Digest of all records, 16 hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_digest: Option<String>,
-    /// Digest of the final books, 16 hexadecimal digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Digest of the final books, 16 hexadecimal digits; null when none are kept.
     pub book_digest: Option<String>,
+    /// What the books came to; null when none are kept.
+    pub books: Option<Books>,
     /// Percentile curves.
     #[serde(skip)]
     pub curves: Vec<Curve>,
@@ -87,6 +88,22 @@ pub struct Line {
     pub duplicates: u64,
     /// Messages it brought before any other line.
     pub first: u64,
+}
+
+/// The books of all channels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Books {
+    /// Orders in them at the end.
+    pub live_orders: u64,
+    /// Price levels in them at the end.
+    pub levels: u64,
+    /// Instruments that had an event.
+    pub instruments: u64,
+    /// Events that left a best bid or offer other than it was.
+    pub bbo_changes: u64,
+    /// What could not be, by kind.
+    pub faults: Ordered<u64>,
 }
 
 /// One reader of the published records.
@@ -431,6 +448,14 @@ pub(super) mod tests {
             lost: 7,
         }];
         report.record_digest = Some("00f1e2d3c4b5a697".into());
+        report.book_digest = Some("0123456789abcdef".into());
+        report.books = Some(Books {
+            live_orders: 12_345,
+            levels: 2_468,
+            instruments: 100,
+            bbo_changes: 9_876,
+            faults: [("unknown_order", 0), ("crossed", 2)].into_iter().collect(),
+        });
         report.run = [
             ("command", "feed-handler demo --out runs/demo"),
             ("machine", "2 × example CPU, Linux 6.1"),

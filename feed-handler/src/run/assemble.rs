@@ -4,14 +4,14 @@ use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, receive};
 use super::start::{Input, StartError};
-use crate::config::{LanePlan, LaneThreads, ProtocolName, Timestamps};
+use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, ProtocolName, Timestamps};
 use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, LineMap};
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
 use crate::protocol::Protocol;
-use crate::protocol::itch50::{Itch50, Itch50File};
-use crate::protocol::native::Native;
-use crate::publish::Records;
+use crate::protocol::itch50::{Itch50, Itch50Decoder, Itch50File};
+use crate::protocol::native::{Native, NativeDecoder};
+use crate::publish::{Booked, Outlet, Records};
 use crate::record::{Queue, Tee};
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
@@ -28,6 +28,7 @@ use std::thread::{Builder, JoinHandle};
 /// Everything a lane starts with.
 pub(super) struct LaneStart {
     pub(super) plan: LanePlan,
+    pub(super) book: BookPlan,
     pub(super) setups: Vec<ChannelSetup>,
     /// Channels of the whole configuration.
     pub(super) channels_total: usize,
@@ -59,44 +60,67 @@ pub(super) struct LaneRunning {
     pub(super) facts: Vec<(String, String)>,
 }
 
-type PlannedLane<P> = Lane<P, Records<Writer<Record>>, StageRecorder>;
+type PlannedLane<P, H> = Lane<P, H, StageRecorder>;
 
 /// Opens a lane's input and starts its threads.
 pub(super) fn start_lane(start: LaneStart, input: &Input) -> Result<LaneRunning, StartError> {
     match (start.plan.protocol, input) {
-        (ProtocolName::Native, _) => start_protocol::<Native>(start, input),
+        (ProtocolName::Native, _) => start_protocol::<Native>(start, input, NativeDecoder::new),
         (ProtocolName::Itch50, Input::File(f)) if f.format() == Format::BinaryFile => {
-            start_protocol::<Itch50File>(start, input)
+            start_protocol::<Itch50File>(start, input, Itch50Decoder::new)
         }
-        (ProtocolName::Itch50, _) => start_protocol::<Itch50>(start, input),
+        (ProtocolName::Itch50, _) => start_protocol::<Itch50>(start, input, Itch50Decoder::new),
     }
 }
 
 fn start_protocol<P: Protocol + 'static>(
     start: LaneStart,
     input: &Input,
+    decoder: fn(usize) -> P::Decoder,
 ) -> Result<LaneRunning, StartError>
 where
     P::Framing: Default + Send + 'static,
-    P::Decoder: Default + Send + 'static,
+    P::Decoder: Send + 'static,
 {
     let time = match input {
         Input::Live => LaneTime::Received(start.hot.clock.scale()),
         Input::File(_) => LaneTime::Captured,
     };
-    let channels = start
-        .setups
-        .into_iter()
-        .map(|setup| (setup, P::Framing::default(), P::Decoder::default()))
-        .collect();
-    let lane = Lane::<P, _, _>::new(
-        channels,
-        time,
-        start.sample_messages,
-        Records::new(start.writer, start.channels_total),
-        start.recorder,
-    );
+    let book = start.book;
+    let first = start.setups.first().map_or(0, |setup| setup.number);
+    let own = first..first + start.setups.len() as u16;
+    let channels = start.setups.into_iter().map(|setup| {
+        let decoder = decoder(book.limits.instruments);
+        (setup, P::Framing::default(), decoder)
+    });
+    let channels = channels.collect();
+    let (sample, recorder) = (start.sample_messages, start.recorder);
+    let records = Records::new(start.writer, start.channels_total);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
+    match book.keep {
+        BookKeep::None => {
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
+            start_threads(plan, lane, input, hot, record)
+        }
+        BookKeep::Full => {
+            let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
+            start_threads(plan, lane, input, hot, record)
+        }
+    }
+}
+
+fn start_threads<P: Protocol + 'static, H: Outlet + Send + 'static>(
+    plan: LanePlan,
+    lane: PlannedLane<P, H>,
+    input: &Input,
+    hot: Hot,
+    record: Option<Queue>,
+) -> Result<LaneRunning, StartError>
+where
+    P::Framing: Send + 'static,
+    P::Decoder: Send + 'static,
+{
     match (input, plan.threads) {
         (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot, record),
         (
@@ -166,10 +190,10 @@ where
     }
 }
 
-fn live_one<P: Protocol + 'static>(
+fn live_one<P: Protocol + 'static, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
-    lane: PlannedLane<P>,
+    lane: PlannedLane<P, H>,
     hot: Hot,
     record: Option<Queue>,
 ) -> Result<LaneRunning, StartError>
@@ -211,10 +235,10 @@ where
 }
 
 /// Starts the decoding half of a two-thread lane and returns the ring's other end.
-fn ring_lane<P: Protocol + 'static>(
+fn ring_lane<P: Protocol + 'static, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
-    lane: PlannedLane<P>,
+    lane: PlannedLane<P, H>,
     hot: &Hot,
     idle: IdleTime,
     record: Option<Queue>,
@@ -247,12 +271,12 @@ where
     Ok((producer, gauge, decode))
 }
 
-fn lane_thread<P: Protocol + 'static>(
+fn lane_thread<P: Protocol + 'static, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
-    mut lane: PlannedLane<P>,
+    mut lane: PlannedLane<P, H>,
     hot: Hot,
-    body: impl FnOnce(&mut PlannedLane<P>, &Hot) -> SourceEnd + Send + 'static,
+    body: impl FnOnce(&mut PlannedLane<P, H>, &Hot) -> SourceEnd + Send + 'static,
 ) -> Result<JoinHandle<LaneEnd>, StartError>
 where
     P::Framing: Send + 'static,

@@ -9,7 +9,7 @@ use super::gauge::{Gauge, Reading};
 use super::start::{Input, StartError, join};
 use crate::config::{Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, SessionDay};
-use crate::publish::{Bridge, ConsumerStats, Digest};
+use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest};
 use crate::record::{Queue, RecordEnd, Recorder};
 use feed_common::capture::{Format, SectionDescription};
 use feed_common::event::Record;
@@ -69,6 +69,19 @@ impl Outcome {
     pub fn record_digest(&self) -> Digest {
         let channels = self.lanes.iter().flat_map(|l| &l.channels);
         Digest::combine(channels.map(|c| (c.name.as_str(), c.digest)))
+    }
+
+    /// The digest of all books; `None` when none are kept.
+    pub fn book_digest(&self) -> Option<Digest> {
+        let books = self.channel_books().map(|(name, b)| (name, b.digest));
+        let books: Vec<_> = books.collect();
+        (!books.is_empty()).then(|| Digest::combine(books))
+    }
+
+    /// The books that are kept, with their channel's name.
+    pub fn channel_books(&self) -> impl Iterator<Item = (&str, &BookTotals)> {
+        let channels = self.lanes.iter().flat_map(|l| &l.channels);
+        channels.filter_map(|c| Some((c.name.as_str(), c.books.as_ref()?)))
     }
 }
 
@@ -166,6 +179,7 @@ impl Handler {
             let start = LaneStart {
                 setups: setups.collect(),
                 plan: lane.clone(),
+                book: plan.book,
                 channels_total: plan.channels().count(),
                 sample_messages: plan.latency.sample_messages,
                 writer,

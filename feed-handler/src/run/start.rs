@@ -1,5 +1,6 @@
 //! What a run starts from, and why it may not start.
 
+use crate::book::BookError;
 use crate::net::SocketError;
 use crate::record::RecordError;
 use feed_common::capture::CaptureFile;
@@ -36,6 +37,9 @@ pub enum StartError {
     /// The broadcast ring could not be made.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// The books could not be made.
+    #[error(transparent)]
+    Books(#[from] BookError),
     /// The histograms cannot be had.
     #[error(transparent)]
     Resolution(#[from] ResolutionError),
