@@ -81,7 +81,7 @@ fn a_recording_gives_the_records_of_the_live_run() {
     }
 }
 
-/// A recording in either format.
+/// What a recording is called.
 const NAMES: [&str; 1] = ["kept.pcap"];
 
 fn a_recording_that_fails_costs_the_feed_nothing() {
