@@ -81,8 +81,8 @@ fn a_recording_gives_the_records_of_the_live_run() {
     }
 }
 
-/// A recording in either format.
-const NAMES: [&str; 1] = ["kept.pcap"];
+/// What a recording is called.
+const NAMES: [&str; 2] = ["kept.pcap", "kept.pcapng"];
 
 fn a_recording_that_fails_costs_the_feed_nothing() {
     let scratch = Scratch::new();

@@ -132,25 +132,21 @@ fn judge(
         channel.sequence.lost
     );
     let file = Arc::new(open_capture(&arguments.out.join(SESSION))?);
-    let live = Run::of("live over two lossy lines", outcome);
-    let mut runs = vec![live];
-    for (way, two) in [
-        ("from the file, on one thread", false),
-        ("from the file, on two threads", true),
-    ] {
-        runs.push(Run::of(way, &outcome_of(&prepared.plan, &file, two)?));
-    }
-    // A recording that is not whole has other records.
-    if let Some(recording) = &outcome.record
-        && recording.lost == 0
-        && recording.error.is_none()
-    {
-        let file = Arc::new(open_capture(&recording.file)?);
-        let again = outcome_of(&prepared.plan, &file, false)?;
-        runs.push(Run::of("from the recording", &again));
-    }
-    right &= compare(&mut text, "record digest,", &runs, |run| run.records);
-    right &= compare(&mut text, "book digest,", &runs, |run| run.books);
+    let one = outcome_of(&prepared.plan, &file, false)?;
+    let two = outcome_of(&prepared.plan, &file, true)?;
+    let kept = match outcome.record.as_ref().filter(|kept| kept.is_whole()) {
+        Some(kept) => {
+            let file = Arc::new(open_capture(&kept.file)?);
+            Some(outcome_of(&prepared.plan, &file, false)?)
+        }
+        // A recording that lacks packets has other records.
+        None => None,
+    };
+    let runs: Vec<&Outcome> = [outcome, &one, &two].into_iter().chain(&kept).collect();
+    right &= compare(&mut text, "record digest,", &runs, |run| {
+        Some(run.record_digest())
+    });
+    right &= compare(&mut text, "book digest,", &runs, Outcome::book_digest);
     let dir = arguments.out.display();
     let _ = writeln!(
         text,
@@ -166,44 +162,31 @@ fn judge(
     ))
 }
 
-/// What one way of handling the session came to.
-struct Run {
-    way: &'static str,
-    records: Option<Digest>,
-    books: Option<Digest>,
-}
-
-impl Run {
-    fn of(way: &'static str, outcome: &Outcome) -> Run {
-        Run {
-            way,
-            records: Some(outcome.record_digest()),
-            books: outcome.book_digest(),
-        }
-    }
-}
-
-/// Writes a digest of every run, and says whether all are that of the first, the live one.
+/// Writes the live digest and those of the file, and says whether they are equal.
 fn compare(
     text: &mut String,
     what: &str,
-    runs: &[Run],
-    digest: impl Fn(&Run) -> Option<Digest>,
+    runs: &[&Outcome],
+    digest: impl Fn(&Outcome) -> Option<Digest>,
 ) -> bool {
-    let mut all = true;
-    for (i, run) in runs.iter().enumerate() {
-        let same = digest(run) == digest(&runs[0]);
-        all &= same;
-        let verdict = match same {
-            _ if i == 0 => "",
+    let names = [
+        "live over two lossy lines",
+        "from the file, on one thread",
+        "from the file, on two threads",
+        "from the recording",
+    ];
+    let digests: Vec<_> = runs.iter().map(|run| digest(run)).collect();
+    for (name, &digest) in names.into_iter().zip(&digests) {
+        let verdict = match digest == digests[0] {
+            _ if name == names[0] => "",
             true => "  equal",
             false => "  DIFFERENT",
         };
-        let digest = digest(run).map_or("none".to_owned(), |d| d.to_string());
+        let digest = digest.map_or("none".to_owned(), |d| d.to_string());
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{what:<14} {:<29} {digest}{verdict}", run.way);
+        let _ = writeln!(text, "{what:<14} {name:<29} {digest}{verdict}");
     }
-    all
+    digests.iter().all(|d| *d == digests[0])
 }
 
 fn sender_facts(recorded: &mut Recorded, sent: &SendReport) {

@@ -66,6 +66,13 @@ pub struct RecordEnd {
     pub error: Option<io::Error>,
 }
 
+impl RecordEnd {
+    /// True when every packet that was handled is in the file.
+    pub fn is_whole(&self) -> bool {
+        self.lost == 0 && self.error.is_none()
+    }
+}
+
 /// A recording in progress.
 #[derive(Debug)]
 pub struct Recorder {
