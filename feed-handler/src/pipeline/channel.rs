@@ -471,7 +471,20 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
     let mut sequence = frame.span.first;
     // Sequence numbers that another line has delivered and that are still to be passed over.
     let mut skip = skip;
-    for message in frame.messages {
+    let mut messages = frame.messages;
+    // Messages left of those that were looked at before. There is nothing to be won over a message on its own.
+    let mut looked_at = usize::from(frame.span.count <= 1);
+    loop {
+        if H::LOOKS_AHEAD {
+            if looked_at == 0 {
+                look_ahead::<P, H>(decoder, cx.channel, &messages, &core.outlet);
+                looked_at = GROUP;
+            }
+            looked_at -= 1;
+        }
+        let Some(message) = messages.next() else {
+            return;
+        };
         let numbers = u64::from(P::Framing::sequences(message));
         if skip >= numbers {
             skip -= numbers;
@@ -489,4 +502,26 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
             core.probe.mark(Stage::Message, start);
         }
     }
+}
+
+/// Messages whose books are asked for at once: enough that the memory's answers overlap, few enough that they are still
+/// there when their message's turn comes.
+const GROUP: usize = 16;
+
+/// Has the outlet ask for what the next messages will look up, first for all of them and then for what that leads to.
+#[inline(always)]
+fn look_ahead<P: Protocol, H: Outlet>(
+    decoder: &P::Decoder,
+    channel: u16,
+    messages: &<P::Framing as Framing>::Messages<'_>,
+    outlet: &H,
+) {
+    let group = || {
+        messages
+            .clone()
+            .take(GROUP)
+            .filter_map(|m| decoder.ahead(m))
+    };
+    group().for_each(|ahead| outlet.fetch(channel, ahead));
+    group().for_each(|ahead| outlet.fetch_behind(channel, ahead));
 }

@@ -1,16 +1,18 @@
 //! The lane against an obviously right oracle: the clean sequence of messages.
 
 use super::*;
+use crate::protocol::Ahead;
 use crate::protocol::itch50::{Itch50, Itch50Decoder};
 use crate::publish::Records;
 use crate::transport::MoldFraming;
-use feed_common::event::{Kind, Record, Trust};
+use feed_common::event::{DeleteOrder, Kind, MarketHandler, MsgCtx, Record, Trust};
 use feed_common::latency::NoProbe;
 use feed_common::packet::RxMeta;
 use feed_common::time::UnixNanos;
 use feed_common::wire::itch50::OrderDelete;
 use feed_common::wire::moldudp64::PacketBuilder;
 use proptest::prelude::*;
+use std::cell::RefCell;
 use zerocopy::IntoBytes;
 
 const SESSION: [u8; 10] = *b"TESTSESS01";
@@ -24,6 +26,15 @@ fn lane(lines: usize, stash_slots: usize) -> TestLane {
 }
 
 fn probed<R: Probe>(lines: usize, stash_slots: usize, probe: R) -> Lane<Itch50, Out, R> {
+    probed_into(lines, stash_slots, probe, Records::new(Vec::new(), 1))
+}
+
+fn probed_into<H: Outlet, R: Probe>(
+    lines: usize,
+    stash_slots: usize,
+    probe: R,
+    outlet: H,
+) -> Lane<Itch50, H, R> {
     let setup = ChannelSetup {
         name: "c".into(),
         number: 0,
@@ -34,8 +45,7 @@ fn probed<R: Probe>(lines: usize, stash_slots: usize, probe: R) -> Lane<Itch50, 
         day: SessionDay::Midnight(UnixNanos(1)),
     };
     let channel = (setup, MoldFraming, Itch50Decoder::new(16));
-    let records = Records::new(Vec::new(), 1);
-    Lane::new(vec![channel], LaneTime::Captured, 0, records, probe)
+    Lane::new(vec![channel], LaneTime::Captured, 0, outlet, probe)
 }
 
 /// A packet of deletes whose order ids are their sequence numbers.
@@ -60,7 +70,7 @@ fn heartbeat(next: u64) -> Vec<u8> {
 }
 
 /// Hands the lane one packet that arrived on `line` at `at`.
-fn give<R: Probe>(lane: &mut Lane<Itch50, Out, R>, line: u16, at: u64, bytes: &[u8]) {
+fn give<H: Outlet, R: Probe>(lane: &mut Lane<Itch50, H, R>, line: u16, at: u64, bytes: &[u8]) {
     let meta = RxMeta {
         rx: Ticks(at),
         kernel: UnixNanos(at),
@@ -335,4 +345,55 @@ proptest! {
         let want: Vec<u64> = (1..81).filter(|n| !brought.contains(n)).collect();
         prop_assert_eq!(missing, want);
     }
+}
+
+/// Keeps the numbers of the orders it was told of, and of those whose event has come.
+#[derive(Default)]
+struct Foresighted {
+    fetched: RefCell<Vec<u64>>,
+    behind: RefCell<Vec<u64>>,
+    delivered: Vec<u64>,
+}
+
+impl MarketHandler for Foresighted {
+    fn on_delete(&mut self, _: &MsgCtx, m: DeleteOrder) {
+        self.delivered.push(m.order_id);
+        let (fetched, behind) = (self.fetched.borrow(), self.behind.borrow());
+        assert_eq!(*fetched, *behind, "both passes, of the same messages");
+        if m.order_id <= 40 {
+            assert!(fetched.contains(&m.order_id), "{}", m.order_id);
+            assert!(fetched.len() <= self.delivered.len().next_multiple_of(16));
+        }
+    }
+}
+
+impl Outlet for Foresighted {
+    const LOOKS_AHEAD: bool = true;
+
+    fn fetch(&self, _: u16, ahead: Ahead) {
+        assert_eq!(ahead.order_id, ahead.new_id, "no replacement");
+        self.fetched.borrow_mut().push(ahead.order_id);
+    }
+
+    fn fetch_behind(&self, _: u16, ahead: Ahead) {
+        self.behind.borrow_mut().push(ahead.order_id);
+    }
+
+    fn published(&self) -> u64 {
+        self.delivered.len() as u64
+    }
+}
+
+#[test]
+fn messages_are_looked_at_before_their_turn_but_not_on_their_own() {
+    let mut lane = probed_into(1, 4, NoProbe, Foresighted::default());
+    for (at, bytes) in [packet(SESSION, 1, 40), packet(SESSION, 41, 1)]
+        .iter()
+        .enumerate()
+    {
+        give(&mut lane, 0, at as u64, bytes);
+    }
+    let seen = lane.outlet();
+    assert_eq!(seen.delivered, (1..=41).collect::<Vec<_>>());
+    assert_eq!(*seen.fetched.borrow(), (1..=40).collect::<Vec<_>>());
 }

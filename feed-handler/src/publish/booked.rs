@@ -6,6 +6,7 @@ use super::fields::Fields;
 use super::records::{Mark, Records};
 use super::{Digest, Outlet, Publish};
 use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Level, Quote, View};
+use crate::protocol::Ahead;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
     MarketData, MarketHandler, MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Statistic, Status,
@@ -241,6 +242,21 @@ impl<K: Publish> Outlet for Booked<K> {
 
     fn digests(&self) -> &[Digest] {
         self.records.digests()
+    }
+
+    const LOOKS_AHEAD: bool = true;
+
+    #[inline(always)]
+    fn fetch(&self, channel: u16, ahead: Ahead) {
+        let books = &self.channels[self.index(channel)].books;
+        books.prefetch(ahead.instrument, ahead.order_id);
+        books.prefetch(ahead.instrument, ahead.new_id);
+    }
+
+    #[inline(always)]
+    fn fetch_behind(&self, channel: u16, ahead: Ahead) {
+        let books = &self.channels[self.index(channel)].books;
+        books.prefetch_order(ahead.instrument, ahead.order_id);
     }
 
     fn books(&self, channel: u16) -> Option<BookTotals> {

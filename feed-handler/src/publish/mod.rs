@@ -13,6 +13,7 @@ pub use bridge::{Bridge, ConsumerStats, Delivery};
 pub use digest::Digest;
 pub use records::Records;
 
+use crate::protocol::Ahead;
 use feed_common::event::{MarketHandler, Record};
 
 /// Takes finished records, in order. Never waits.
@@ -35,6 +36,21 @@ pub trait Outlet: MarketHandler {
     /// Digests of what came out, by channel as numbered in [`MsgCtx::channel`](feed_common::event::MsgCtx::channel).
     fn digests(&self) -> &[Digest] {
         &[]
+    }
+
+    /// True when it has a use for being told of events before they come.
+    const LOOKS_AHEAD: bool = false;
+
+    /// Asks for the memory that an event to come looks at first, without waiting for it.
+    #[inline(always)]
+    fn fetch(&self, channel: u16, ahead: Ahead) {
+        let _ = (channel, ahead);
+    }
+
+    /// The same for what that memory leads to, when it has had time to come.
+    #[inline(always)]
+    fn fetch_behind(&self, channel: u16, ahead: Ahead) {
+        let _ = (channel, ahead);
     }
 
     /// What the books of a channel came to; `None` when none are kept.

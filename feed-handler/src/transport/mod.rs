@@ -89,8 +89,8 @@ pub type Opened<'a, M> = Result<(Frame<M>, &'a [u8]), FrameError>;
 
 /// Opens datagrams of one family.
 pub trait Framing {
-    /// Iterates the messages of a frame.
-    type Messages<'a>: Iterator<Item = &'a [u8]>;
+    /// Iterates the messages of a frame; cloned to look at some before their turn.
+    type Messages<'a>: Iterator<Item = &'a [u8]> + Clone;
 
     /// Validates the whole frame, then hands out its messages and the bytes after it (another frame, or nothing).
     fn open<'a>(&mut self, datagram: &'a [u8]) -> Opened<'a, Self::Messages<'a>>;
