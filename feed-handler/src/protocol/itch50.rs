@@ -8,7 +8,7 @@
 
 mod rare;
 
-use super::{Decode, DecodeError, Instruments, Protocol};
+use super::{Ahead, Decode, DecodeError, Instruments, Protocol};
 use crate::transport::{ItchFileFraming, MoldFraming};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, NO_INSTRUMENT,
@@ -206,6 +206,23 @@ impl Decode for Itch50Decoder {
             _ => return self.decode_rare(head, message, cx, out),
         }
         Ok(())
+    }
+
+    /// All messages about orders have the number in the same place, and only a replacement has another behind it.
+    #[inline(always)]
+    fn ahead(&self, message: &[u8]) -> Option<Ahead> {
+        const ID: usize = 8;
+        let head = wire::Head::of(message)?;
+        let id = |at: usize| {
+            let bytes = message.get(at..)?.first_chunk::<ID>()?;
+            Some(u64::from_be_bytes(*bytes))
+        };
+        let replaces = head.kind == wire::OrderReplace::TYPE;
+        Some(Ahead {
+            instrument: self.locates[usize::from(head.locate)].instrument,
+            order_id: id(wire::Head::LEN)?,
+            new_id: id(wire::Head::LEN + usize::from(replaces) * ID)?,
+        })
     }
 
     fn oddities(&self) -> Vec<(&'static str, u64)> {

@@ -44,6 +44,17 @@ impl DecodeError {
     }
 }
 
+/// What an event to come will look up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// Its instrument.
+    pub instrument: u32,
+    /// Its order.
+    pub order_id: u64,
+    /// The order that replaces it, or the same again.
+    pub new_id: u64,
+}
+
 /// Turns one message into events.
 pub trait Decode {
     /// Fills the lower half of `cx` and reports the message's events to `out`.
@@ -53,6 +64,14 @@ pub trait Decode {
         cx: &mut MsgCtx,
         out: &mut H,
     ) -> Result<(), DecodeError>;
+
+    /// What a message that is not decoded yet will be about, where that can be told without a branch on its type: for
+    /// fetching it into the cache. A guess, and nothing is counted.
+    #[inline(always)]
+    fn ahead(&self, message: &[u8]) -> Option<Ahead> {
+        let _ = message;
+        None
+    }
 
     /// Oddities that cost no message (longer than its type, instrument table full, price out of range), by name.
     fn oddities(&self) -> Vec<(&'static str, u64)>;
