@@ -6,6 +6,7 @@
 
 use super::levels::{Levels, NONE};
 use feed_common::sys::{Circle, MapError};
+use std::hint::select_unpredictable;
 use zerocopy::FromZeros;
 
 /// Places for each order that may be live at a time, before rounding up to a power of two.
@@ -106,10 +107,8 @@ impl Orders {
     pub fn join(&mut self, vacant: u32, record: Record, levels: &mut Levels) {
         let level = levels.at_mut(record.level);
         let previous = std::mem::replace(&mut level.tail, vacant);
-        match previous {
-            NONE => level.head = vacant,
-            tail => self.places[tail].next = vacant,
-        }
+        let before = &mut self.places[previous].next;
+        *select_unpredictable(previous == NONE, &mut level.head, before) = vacant;
         self.places[vacant] = Record {
             previous,
             next: NONE,
@@ -122,14 +121,11 @@ impl Orders {
     #[inline(always)]
     pub fn leave(&mut self, at: u32, levels: &mut Levels) {
         let record = self.places[at];
-        match record.previous {
-            NONE => levels.at_mut(record.level).head = record.next,
-            previous => self.places[previous].next = record.next,
-        }
-        match record.next {
-            NONE => levels.at_mut(record.level).tail = record.previous,
-            next => self.places[next].previous = record.previous,
-        }
+        let level = levels.at_mut(record.level);
+        let before = &mut self.places[record.previous].next;
+        *select_unpredictable(record.previous == NONE, &mut level.head, before) = record.next;
+        let behind = &mut self.places[record.next].previous;
+        *select_unpredictable(record.next == NONE, &mut level.tail, behind) = record.previous;
         self.live -= 1;
         // Most often nobody is behind it.
         let behind = self.after(at);
@@ -150,6 +146,12 @@ impl Orders {
     #[inline(always)]
     pub fn prefetch(&self, instrument: u32, order_id: u64) {
         self.places.prefetch(self.home(instrument, order_id));
+    }
+
+    /// What lies where an order is looked for first: most often the order.
+    #[inline(always)]
+    pub fn guess(&self, instrument: u32, order_id: u64) -> &Record {
+        &self.places[self.home(instrument, order_id)]
     }
 
     /// Asks for the line of a place.

@@ -256,7 +256,7 @@ impl<K: Publish> Outlet for Booked<K> {
     #[inline(always)]
     fn fetch_behind(&self, channel: u16, ahead: Ahead) {
         let books = &self.channels[self.index(channel)].books;
-        books.prefetch_order(ahead.instrument, ahead.order_id);
+        books.prefetch_further(ahead.instrument, ahead.order_id);
     }
 
     fn books(&self, channel: u16) -> Option<BookTotals> {

@@ -3,12 +3,12 @@
 use crate::both::{Both, context};
 use crate::both::{Op, What};
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, ReplaceOrder,
-    Status, Trade,
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, NO_INSTRUMENT,
+    ReplaceOrder, Status, Trade,
 };
 use feed_handler::book::{Bbo, BookLimits, Change, Fault};
-use feed_handler::protocol::Decode;
 use feed_handler::protocol::itch50::Itch50Decoder;
+use feed_handler::protocol::{Ahead, Decode};
 use feed_replay::synth::{MessageSink, Protocol, Spec, generate_messages};
 use std::io;
 
@@ -77,6 +77,12 @@ impl MessageSink for Session {
         self.messages += 1;
         if self.lose > 0 && self.messages.is_multiple_of(self.lose) {
             return Ok(());
+        }
+        if let Some(ahead) = self.decoder.ahead(message) {
+            let books = &self.books.both.fast;
+            books.prefetch(ahead.instrument, ahead.order_id);
+            books.prefetch(NO_INSTRUMENT, ahead.new_id);
+            books.prefetch_further(ahead.instrument, ahead.order_id);
         }
         let decoded = self.decoder.decode(message, &mut self.cx, &mut self.books);
         decoded.expect("a message of the specification");
@@ -159,4 +165,70 @@ fn sessions_in_tables_far_too_small_leave_the_same_books() {
         let full = Fault::ALL.into_iter().filter(|fault| fault.is_capacity());
         assert!(full.map(|fault| faults.of(fault)).sum::<u64>() > 100);
     }
+}
+
+/// Notes what each event will have looked up.
+#[derive(Default)]
+struct LookedUp(Option<Ahead>);
+
+impl LookedUp {
+    fn note(&mut self, cx: &MsgCtx, order_id: u64, new_id: u64) {
+        self.0 = Some(Ahead {
+            instrument: cx.instrument,
+            order_id,
+            new_id,
+        });
+    }
+}
+
+impl MarketHandler for LookedUp {
+    fn on_add(&mut self, cx: &MsgCtx, m: AddOrder) {
+        self.note(cx, m.order_id, m.order_id);
+    }
+    fn on_execute(&mut self, cx: &MsgCtx, m: ExecuteOrder) {
+        self.note(cx, m.order_id, m.order_id);
+    }
+    fn on_cancel(&mut self, cx: &MsgCtx, m: CancelOrder) {
+        self.note(cx, m.order_id, m.order_id);
+    }
+    fn on_delete(&mut self, cx: &MsgCtx, m: DeleteOrder) {
+        self.note(cx, m.order_id, m.order_id);
+    }
+    fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {
+        self.note(cx, m.old_id, m.new_id);
+    }
+}
+
+#[test]
+fn what_is_told_ahead_is_what_the_event_looks_up() {
+    struct Sink(Itch50Decoder, MsgCtx, [u64; 2]);
+    impl MessageSink for Sink {
+        fn message(&mut self, _time: u64, message: &[u8]) -> io::Result<()> {
+            let Sink(decoder, cx, [told, cut]) = self;
+            let ahead = decoder.ahead(message);
+            for len in 0..message.len() {
+                *cut += u64::from(decoder.ahead(&message[..len]).is_none());
+            }
+            let mut looked_up = LookedUp::default();
+            let decoded = decoder.decode(message, cx, &mut looked_up);
+            decoded.expect("a message of the specification");
+            if looked_up.0.is_some() {
+                assert_eq!(ahead, looked_up.0);
+                *told += 1;
+            }
+            Ok(())
+        }
+    }
+    let nothing = Op {
+        instrument: 0,
+        recovering: false,
+        what: What::Cross,
+    };
+    let mut sink = Sink(Itch50Decoder::default(), context(&nothing), [0, 0]);
+    let spec = Spec::new(Protocol::Itch50, 20_000, 1);
+    generate_messages(&spec, &mut sink).expect("a session that can be made");
+    let [told, cut] = sink.2;
+    assert!(told > 15_000);
+    // No order's number lies in the first 18 bytes.
+    assert!(cut >= 19 * told);
 }
