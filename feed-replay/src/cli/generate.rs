@@ -1,7 +1,7 @@
 use super::OutputFormat;
 use clap::ValueEnum;
 use feed_common::capture::BinaryFileWriter;
-use feed_common::program::{Failure, print, print_line};
+use feed_common::program::{Failure, Progress, print, print_line};
 use feed_common::time::CivilDate;
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::send::parse_target;
