@@ -1,5 +1,9 @@
 //! How the programs end and print: the exit statuses and fact output that scripts rely on.
 
+mod progress;
+
+pub use progress::Progress;
+
 use crate::capture::{CaptureFile, Cut};
 use std::fmt::Display;
 use std::io::{self, Write};

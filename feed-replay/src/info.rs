@@ -1,8 +1,16 @@
 //! What a capture holds, found in one pass.
 
-use feed_common::capture::{CaptureFile, Cut, Datagrams, Format, Skipped};
-use feed_common::time::UnixNanos;
+mod protocol;
+mod stream;
+
+pub use stream::Stream;
+
+use feed_common::capture::{
+    CaptureFile, Compression, Cut, Datagrams, Faults, Format, FragmentCounters, LinkSeen, Skipped,
+};
+use feed_common::program::Progress;
 use feed_common::wire::moldudp64::Blocks;
+use protocol::Guess;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -11,102 +19,103 @@ use std::net::SocketAddr;
 pub struct Survey {
     /// What kind of file it is.
     pub format: Format,
+    /// What it is inside of.
+    pub compression: Option<Compression>,
+    /// The link types it names, each with its frames.
+    pub links: Vec<LinkSeen>,
+    /// Sections; only pcapng has them.
+    pub sections: u64,
+    /// Interfaces described; only pcapng does.
+    pub interfaces: u64,
     /// Frames in it.
     pub frames: u64,
+    /// Frames of which the capture holds only the beginning. Most still have all of their datagram or none.
+    pub cut_frames: u64,
+    /// What became of fragments.
+    pub fragments: FragmentCounters,
+    /// Datagrams of which some fragments came and others did not.
+    pub incomplete: u64,
+    /// What contradicted itself in the blocks of pcapng.
+    pub faults: Faults,
     /// Frames that hold no whole UDP datagram, by reason.
     pub skipped: Skipped,
     /// All datagrams together.
     pub total: Stream,
-    /// Datagrams by the group and port they went to.
-    pub streams: BTreeMap<SocketAddr, Stream>,
+    /// Datagrams by the group and port they went to, for the first [`Survey::STREAMS_MAX`] of these.
+    pub streams: BTreeMap<SocketAddr, Known>,
+    /// Datagrams to further groups and ports: they are only in the total.
+    pub further: u64,
     /// Records of a BinaryFILE, which has no packets.
     pub messages: u64,
     /// Why the file ends early, if it does.
     pub cut: Option<Cut>,
 }
 
-/// Packets of one stream.
+/// What is known of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stream {
-    /// Datagrams.
-    pub packets: u64,
-    /// Payload bytes.
-    pub bytes: u64,
-    /// Earliest capture time.
-    pub first: UnixNanos,
-    /// Latest capture time.
-    pub last: UnixNanos,
-    /// Most packets within one millisecond of the clock.
-    pub peak_per_ms: u64,
-    /// The millisecond being counted, and its packets so far.
-    current: (u64, u64),
+pub struct Known {
+    /// Its packets.
+    pub traffic: Stream,
+    guess: Guess,
 }
 
-impl Stream {
-    /// From the first packet to the last, in nanoseconds.
-    pub fn duration(&self) -> u64 {
-        self.last.0 - self.first.0
-    }
-
-    /// Packets per second on average; `None` when all came at once.
-    pub fn rate(&self) -> Option<u64> {
-        let duration = self.duration();
-        (duration > 0).then(|| (self.packets as u128 * 1_000_000_000 / duration as u128) as u64)
-    }
-
-    fn count(&mut self, time: UnixNanos, bytes: usize) {
-        self.packets += 1;
-        self.bytes += bytes as u64;
-        // pcapng has packets without a time.
-        if !time.is_known() {
-            return;
-        }
-        if !self.first.is_known() {
-            (self.first, self.last) = (time, time);
-        }
-        self.first = self.first.min(time);
-        self.last = self.last.max(time);
-        let millisecond = time.0 / 1_000_000;
-        match &mut self.current {
-            (current, packets) if *current == millisecond => *packets += 1,
-            other => *other = (millisecond, 1),
-        }
-        self.peak_per_ms = self.peak_per_ms.max(self.current.1);
+impl Known {
+    /// What the handler calls its protocol; none where its datagrams do not say, or say one that this build does not
+    /// know.
+    pub fn protocol(&self) -> Option<&'static str> {
+        self.guess.name()
     }
 }
 
 impl Survey {
-    /// Streams told apart; packets to further ones only count in the total, so that a file of random addresses does
-    /// not take all memory.
+    /// Streams told apart, so that a file of random addresses does not take all memory.
     pub const STREAMS_MAX: usize = 65_536;
 
     /// Reads the whole file.
     pub fn of(file: &CaptureFile) -> Survey {
+        Survey::watched(file, &mut Progress::unwatched())
+    }
+
+    /// Reads the whole file, and says how far it is.
+    pub fn watched(file: &CaptureFile, progress: &mut Progress) -> Survey {
         let mut datagrams = Datagrams::new(file);
-        let (mut total, mut messages) = (Stream::default(), 0);
-        let mut streams = BTreeMap::<SocketAddr, Stream>::new();
+        let (mut total, mut messages, mut further) = (Stream::default(), 0, 0);
+        let mut streams = BTreeMap::<SocketAddr, Known>::new();
         while let Some(datagram) = datagrams.next() {
-            let Some(dst) = datagram.dst else {
-                messages += Blocks::new(datagram.payload).count() as u64;
-                continue;
-            };
-            total.count(datagram.time, datagram.payload.len());
-            if streams.len() < Self::STREAMS_MAX || streams.contains_key(&dst) {
-                let stream = streams.entry(dst).or_default();
-                stream.count(datagram.time, datagram.payload.len());
+            match datagram.dst {
+                None => messages += Blocks::new(datagram.payload).count() as u64,
+                Some(dst) => {
+                    total.count(datagram.time, datagram.payload.len());
+                    if streams.len() < Self::STREAMS_MAX || streams.contains_key(&dst) {
+                        let known = streams.entry(dst).or_default();
+                        known.traffic.count(datagram.time, datagram.payload.len());
+                        known.guess.look(datagram.payload);
+                    } else {
+                        further += 1;
+                    }
+                }
             }
+            progress.step(|| datagrams.position());
         }
-        let frames = if file.format() == Format::BinaryFile {
-            0
-        } else {
-            datagrams.frames()
+        let frames = match file.format() {
+            Format::BinaryFile => 0,
+            _ => datagrams.frames(),
         };
         Survey {
             format: file.format(),
+            compression: file.compression(),
+            links: datagrams.links(),
+            sections: datagrams.records().sections(),
+            interfaces: datagrams.records().interfaces(),
             frames,
+            cut_frames: datagrams.cut_frames(),
+            fragments: *datagrams.fragments(),
+            incomplete: datagrams.incomplete(),
+            faults: datagrams.faults(),
             skipped: *datagrams.skipped(),
             total,
             streams,
+            further,
             messages,
             cut: datagrams.cut(),
         }
@@ -118,6 +127,12 @@ mod tests {
     use super::*;
     use crate::output::PcapSink;
     use crate::synth::PacketSink;
+    use feed_common::time::UnixNanos;
+
+    fn survey(bytes: Vec<u8>) -> Survey {
+        let file = CaptureFile::from_memory("memory", bytes).unwrap();
+        Survey::of(&file)
+    }
 
     fn capture(packets: &[(u64, &str)]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -141,25 +156,24 @@ mod tests {
             (8 * ms, b),
             (9 * ms + 5, a),
         ]);
-        let survey = Survey::of(&CaptureFile::from_memory("memory", bytes.clone()).unwrap());
+        let found = survey(bytes.clone());
         assert_eq!(
-            (survey.frames, survey.total.packets, survey.total.bytes),
+            (found.frames, found.total.packets, found.total.bytes),
             (5, 5, 50)
         );
         assert_eq!(
-            (survey.total.first, survey.total.last),
+            (found.total.first, found.total.last),
             (UnixNanos(7 * ms), UnixNanos(9 * ms + 5))
         );
-        let b = survey.streams[&b.parse().unwrap()];
+        let b = found.streams[&b.parse().unwrap()].traffic;
         assert_eq!(
-            (b.packets, b.peak_per_ms, b.duration(), b.rate()),
+            (b.packets, b.peak_packets, b.duration(), b.rate()),
             (3, 2, ms, Some(3_000))
         );
-        assert!(survey.cut.is_none());
+        assert!(found.cut.is_none());
 
-        let cut = CaptureFile::from_memory("memory", bytes[..bytes.len() - 3].to_vec()).unwrap();
-        let survey = Survey::of(&cut);
-        assert_eq!(survey.total.packets, 4);
-        assert!(survey.cut.is_some());
+        let found = survey(bytes[..bytes.len() - 3].to_vec());
+        assert_eq!(found.total.packets, 4);
+        assert!(found.cut.is_some());
     }
 }

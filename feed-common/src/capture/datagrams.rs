@@ -245,6 +245,11 @@ impl<'f> Datagrams<'f> {
         }
     }
 
+    /// See [`Records::position`].
+    pub fn position(&self) -> u64 {
+        self.records.position()
+    }
+
     /// Frames read so far, skipped ones included; of a BinaryFILE, runs.
     pub fn frames(&self) -> u64 {
         self.walk.frames

@@ -111,6 +111,14 @@ impl CaptureFile {
         self.compression
     }
 
+    /// Bytes of the file, unpacked, where that is known before it has been read.
+    pub fn length(&self) -> Option<u64> {
+        match (&self.bytes, self.compression) {
+            (Bytes::Whole(bytes), None) => Some(bytes.len() as u64),
+            _ => None,
+        }
+    }
+
     /// True when it can be read only once.
     pub fn is_once(&self) -> bool {
         matches!(self.bytes, Bytes::Once(_))

@@ -155,6 +155,11 @@ impl<'f> Records<'f> {
         }
     }
 
+    /// Bytes of the file, unpacked, gone through so far.
+    pub fn position(&self) -> u64 {
+        self.window.base() + self.cursor.at as u64
+    }
+
     /// Why the records ended before the end of the file, where they did; asked after the last one.
     pub fn cut(&self) -> Option<Cut> {
         self.cursor.end.flatten()

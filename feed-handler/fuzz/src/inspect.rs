@@ -20,9 +20,8 @@ pub fn inspect(data: &[u8]) {
 
 fn look(file: &CaptureFile, streams: &Streams) {
     for lines in [Lines::Found, Lines::Separate] {
-        let mut datagrams = Datagrams::new(file);
-        let counted = stats(&mut datagrams, streams, &lines);
-        let again = stats(&mut Datagrams::new(file), streams, &lines);
+        let (counted, datagrams) = stats(|| Datagrams::new(file), streams, &lines);
+        let (again, _) = stats(|| Datagrams::new(file), streams, &lines);
         assert_eq!(counted, again);
         assert!(counted.packets <= datagrams.frames());
         assert!(counted.by_type.values().sum::<u64>() <= counted.messages);

@@ -34,7 +34,7 @@ pub struct Target {
 
 /// All of them.
 pub static TARGETS: &[Target] = &[
-    target("pcap", capture::pcap, seeds::captures),
+    target("pcap", capture::frames, seeds::captures),
     target("binaryfile", capture::binaryfile, seeds::binaryfiles),
     target("frames", frames::frames, seeds::frames),
     target("fragments", fragments::fragments, seeds::noise),

@@ -2,13 +2,15 @@
 
 use super::hlog::line;
 use feed_common::capture::pcap::{ByteOrder, Flavour, TimeUnit};
-use feed_common::capture::{BinaryFileWriter, CaptureFile, Datagrams, PcapReader, PcapWriter};
+use feed_common::capture::{BinaryFileWriter, CaptureFile, Datagrams, PcapWriter, Record};
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
+use flate2::{Compression, write::GzEncoder};
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A real capture larger than this is left out: a fuzzer learns most from small inputs.
@@ -112,7 +114,7 @@ fn binaryfile(messages: u64) -> Vec<u8> {
     sink.0.finish().expect("memory")
 }
 
-/// Whole files of all kinds.
+/// Whole files of all kinds, plain and packed.
 pub fn captures(seeds: &mut Seeds) {
     for capture in seeds.captures() {
         seeds.push(capture);
@@ -123,12 +125,15 @@ pub fn captures(seeds: &mut Seeds) {
     let mut other = PcapWriter::with_flavour(Vec::new(), Flavour { order, unit }, 101)
         .expect("a link type we write");
     let native = session(Protocol::Native(Layout::Mixed), 12);
-    for frame in PcapReader::new(&native).expect("our own") {
+    for (time, frame) in frames_of(&native) {
         // Behind the Ethernet header is what a raw frame begins with.
-        other.frame(frame.time, &frame.bytes[14..]).expect("memory");
+        other.frame(time, &frame[14..]).expect("memory");
     }
     seeds.push(other.finish().expect("memory"));
     seeds.push(binaryfile(30));
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&native).expect("memory");
+    seeds.push(packed.finish().expect("memory"));
 }
 
 /// BinaryFILEs.
@@ -167,11 +172,26 @@ const HEADERS: [(u8, &[u8]); 4] = [
 /// The IP packets of Ethernet captures.
 fn packets_of_ip(seeds: &Seeds) -> Vec<Vec<u8>> {
     let captures = seeds.captures();
-    let readers = captures.iter().filter_map(|c| PcapReader::new(c).ok());
-    let frames = readers.flat_map(|reader| reader.take(6));
+    let frames = captures
+        .iter()
+        .flat_map(|c| frames_of(c).into_iter().take(6));
     frames
-        .filter_map(|f| f.bytes.get(14..).map(<[u8]>::to_vec))
+        .filter_map(|(_, f)| f.get(14..).map(<[u8]>::to_vec))
         .collect()
+}
+
+/// The frames of a capture, with their times.
+fn frames_of(capture: &[u8]) -> Vec<(UnixNanos, Vec<u8>)> {
+    let mut frames = Vec::new();
+    if let Ok(file) = CaptureFile::from_memory("seed", capture.to_vec()) {
+        let mut records = file.records();
+        while let Some(record) = records.next(64) {
+            if let Record::Frame(frame) = record {
+                frames.push((frame.time, frame.bytes.to_vec()));
+            }
+        }
+    }
+    frames
 }
 
 /// Raw IPv4 packets cut into two fragments, each behind a byte for the link type and its length.

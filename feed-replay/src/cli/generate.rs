@@ -1,18 +1,21 @@
 use super::OutputFormat;
 use clap::ValueEnum;
 use feed_common::capture::BinaryFileWriter;
-use feed_common::program::{Failure, print, print_line};
-use feed_common::time::CivilDate;
+use feed_common::program::{Failure, Progress, print, print_line};
+use feed_common::time::{CivilDate, UnixNanos};
+use feed_common::wire::{moldudp64, native};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::send::parse_target;
 use feed_replay::synth::{
-    Bursts, GenerateError, Layout, Mix, Protocol, Spec, Summary, generate, generate_messages,
+    Bursts, GenerateError, Layout, MessageSink, Mix, PacketSink, Protocol, Spec, Summary, generate,
+    generate_messages,
 };
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
+use zerocopy::FromBytes;
 
 /// Make a trading session; the same seed gives the same bytes on every machine
 ///
@@ -157,17 +160,65 @@ fn write(arguments: &Arguments, spec: &Spec) -> Result<Summary, GenerateError> {
     match arguments.framing {
         Framing::Pcap => {
             let mut sink = PcapSink::lines(out, &arguments.group)?;
-            let summary = generate(spec, &mut sink)?;
+            let mut watched = Watched::new(&mut sink, spec);
+            let summary = generate(spec, &mut watched)?;
             sink.finish()?;
             Ok(summary)
         }
         Framing::Binaryfile => {
             let mut sink = BinaryFileSink(BinaryFileWriter::new(out));
-            let summary = generate_messages(spec, &mut sink)?;
+            let mut watched = Watched::new(&mut sink, spec);
+            let summary = generate_messages(spec, &mut watched)?;
             sink.0.finish()?;
             Ok(summary)
         }
     }
+}
+
+/// A sink that says how far the session is.
+struct Watched<'s, S> {
+    sink: &'s mut S,
+    messages: u64,
+    progress: Progress,
+}
+
+impl<'s, S> Watched<'s, S> {
+    fn new(sink: &'s mut S, spec: &Spec) -> Watched<'s, S> {
+        Watched {
+            sink,
+            messages: 0,
+            progress: Progress::of_messages(spec.messages),
+        }
+    }
+
+    fn count(&mut self, messages: u16) {
+        self.messages += u64::from(messages);
+        self.progress.step(|| self.messages);
+    }
+}
+
+impl<S: PacketSink> PacketSink for Watched<'_, S> {
+    fn packet(&mut self, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
+        self.count(messages_in(payload));
+        self.sink.packet(time, payload)
+    }
+}
+
+impl<S: MessageSink> MessageSink for Watched<'_, S> {
+    fn message(&mut self, time: u64, message: &[u8]) -> io::Result<()> {
+        self.count(1);
+        self.sink.message(time, message)
+    }
+}
+
+/// Messages of a packet we have made.
+fn messages_in(payload: &[u8]) -> u16 {
+    if let Ok((header, _)) = native::Header::ref_from_prefix(payload)
+        && header.magic == native::MAGIC
+    {
+        return header.count.get();
+    }
+    moldudp64::Header::ref_from_prefix(payload).map_or(0, |(header, _)| header.blocks())
 }
 
 fn failure(e: GenerateError, path: &Path) -> Failure {

@@ -116,8 +116,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .streams
         .iter()
         .filter(|(group, _)| route.line(**group).is_none());
-    let unrouted =
-        unrouted.map(|(_, stream)| stream.packets).sum::<u64>() * u64::from(arguments.passes);
+    let unrouted = unrouted
+        .map(|(_, known)| known.traffic.packets)
+        .sum::<u64>()
+        * u64::from(arguments.passes);
     // Without a map, only IPv6 keeps a stream from its own group.
     let (unmapped, ipv6) = match arguments.map.is_empty() {
         true => (0, unrouted),
