@@ -14,4 +14,5 @@ pub mod publish;
 pub mod report;
 pub mod run;
 pub mod sequence;
+pub mod subscribe;
 pub mod transport;
