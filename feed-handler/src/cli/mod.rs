@@ -1,12 +1,16 @@
 //! Arguments. Everything else is the library.
 
+mod bbo;
+mod book;
 mod check;
 mod decode;
 mod demo;
 mod input;
 mod outputs;
 mod run;
+mod selection;
 mod stats;
+mod trades;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use feed_common::program::finish;
@@ -35,6 +39,12 @@ enum Command {
     Stats(stats::Arguments),
     /// Every message of a capture, field by field, before any merging
     Decode(decode::Arguments),
+    /// The order books at the end of a capture
+    Book(book::Arguments),
+    /// Every change of the best bid and offer
+    Bbo(bbo::Arguments),
+    /// What has traded, by symbol
+    Trades(trades::Arguments),
 }
 
 /// How facts are printed.
@@ -52,5 +62,8 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
+        Command::Book(arguments) => book::run(&arguments),
+        Command::Bbo(arguments) => bbo::run(&arguments),
+        Command::Trades(arguments) => trades::run(&arguments),
     })
 }

@@ -192,6 +192,11 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         &mut self.core.outlet
     }
 
+    /// Where its events have gone, when it is done.
+    pub fn into_outlet(self) -> H {
+        self.core.outlet
+    }
+
     /// What was not delivered, by cause.
     pub fn drops(&self) -> Drops {
         self.core.drops

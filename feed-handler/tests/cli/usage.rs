@@ -4,7 +4,9 @@ use crate::support::*;
 
 #[test]
 fn every_help_has_an_example() {
-    for command in ["demo", "run", "check", "stats", "decode"] {
+    for command in [
+        "demo", "run", "check", "stats", "decode", "book", "bbo", "trades",
+    ] {
         let ended = feed_handler(&[command, "--help"]);
         let example = format!("feed-handler {command} ");
         assert!(
