@@ -143,6 +143,8 @@ impl Demo {
                 ..LanePlan::new("demo", ProtocolName::Itch50, vec![channel])
             }],
             publish_slots: defaults::PUBLISH_SLOTS,
+            symbols: Vec::new(),
+            control: None,
             consumers: vec![ConsumerPlan {
                 name: "printer".to_owned(),
                 queue: defaults::CONSUMER_QUEUE,

@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = selection.input.open()?;
     let capture = selection.merged(&file)?;
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let rows = BboRows::new(out, selection.format.into(), selection.symbols.clone());
+    let rows = BboRows::new(out, selection.format.into());
     let kept = Kept::new(capture.channels(), rows);
     let (mut kept, passed) = capture.run(kept, |kept| kept.watch().has_failed());
     selection.check_protocol(&passed)?;

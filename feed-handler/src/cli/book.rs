@@ -31,7 +31,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         format: selection.format.into(),
         depth: arguments.depth,
         queue: arguments.queue,
-        symbols: selection.symbols.clone(),
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let written = write_books(kept.books(), &options, kept.faults(), &mut out);

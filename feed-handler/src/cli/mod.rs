@@ -3,6 +3,7 @@
 mod bbo;
 mod book;
 mod check;
+mod ctl;
 mod decode;
 mod demo;
 mod input;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Arguments),
     /// The live process; with --input the same pipeline from a capture
     Run(run::Arguments),
+    /// Tell a live run which symbols are wanted
+    Ctl(ctl::Arguments),
     /// Check a configuration: file, line, column, what was expected
     Check(check::Arguments),
     /// Packets, messages by type, gaps and duplicates of a capture
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
     finish(match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),

@@ -8,7 +8,7 @@ use feed_common::program::{Failure, printed, warn};
 use feed_common::time::CivilDate;
 use feed_handler::inspect::{Kept, Lines, Merged, Passed, RowFormat, Watch};
 use feed_handler::report::units::plural;
-use feed_handler::subscribe::Glob;
+use feed_handler::subscribe::{Filter, Glob};
 use std::io;
 
 #[derive(clap::Args)]
@@ -17,7 +17,7 @@ pub struct Selection {
     pub input: Input,
     /// Only these symbols: `*` stands for any characters, `?` for one; may be repeated
     #[arg(long = "symbol", value_name = "GLOB")]
-    pub symbols: Vec<Glob>,
+    symbols: Vec<Glob>,
     /// Which streams are lines of one channel: `auto` tells by their bytes, `separate` keeps them apart, or list the
     /// groups of each channel: `G:P,G:P;G:P,G:P`
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = lines)]
@@ -62,7 +62,10 @@ impl Selection {
                 "{path}: {streams} of no known protocol left out"
             ));
         }
+        let wanted = Filter::of(self.symbols.clone());
+        let wanted = wanted.map_err(|e| Failure::usage(format_args!("--symbol: {e}")))?;
         Merged::new(file, &streams, &self.lines, self.date)
+            .map(|merged| merged.wanting(wanted))
             .map_err(|e| Failure::usage(format_args!("{path}: {e}")))
     }
 

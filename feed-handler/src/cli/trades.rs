@@ -21,7 +21,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // What is broken comes after what it breaks: only those prints are remembered.
     let (breaks, passed) = capture.run(Breaks::new(capture.channels()), |_| false);
     selection.check_protocol(&passed)?;
-    let trades = Trades::new(breaks, selection.symbols.clone());
+    let trades = Trades::new(breaks);
     let kept = Kept::new(capture.channels(), trades);
     let (kept, passed) = capture.run(kept, |_| false);
     let trades = kept.watch();

@@ -3,11 +3,9 @@
 //! A change is judged at the end of an event: for ITCH that is each message. What an event changes and changes back is
 //! no row. A new session empties the books, which is a change of every instrument that had a price, at no known time.
 
-use super::book::is_wanted;
 use super::kept::Watch;
 use super::rows::{Cell, Column, RowFormat, counts, header, row};
 use crate::book::{Bbo, Books, Change};
-use crate::subscribe::Glob;
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT};
 use feed_common::time::UnixNanos;
 use std::io::{self, Write};
@@ -27,7 +25,6 @@ const COLUMNS: [Column; 7] = [
 pub struct BboRows<W> {
     out: W,
     format: RowFormat,
-    symbols: Vec<Glob>,
     /// By channel and instrument.
     shown: Vec<Vec<Shown>>,
     rows: u64,
@@ -40,7 +37,6 @@ pub struct BboRows<W> {
 /// What was printed last of an instrument.
 #[derive(Clone, Copy)]
 struct Shown {
-    wanted: Option<bool>,
     symbol: [u8; 8],
     bbo: Bbo,
     /// Where a change was made that its event has not ended.
@@ -49,7 +45,6 @@ struct Shown {
 
 impl Shown {
     const NOTHING: Shown = Shown {
-        wanted: None,
         symbol: [b' '; 8],
         bbo: Bbo::EMPTY,
         open: None,
@@ -57,12 +52,11 @@ impl Shown {
 }
 
 impl<W: Write> BboRows<W> {
-    /// Rows of the wanted symbols, of every one where there is no pattern, to `out`.
-    pub fn new(out: W, format: RowFormat, symbols: Vec<Glob>) -> BboRows<W> {
+    /// Rows to `out`.
+    pub fn new(out: W, format: RowFormat) -> BboRows<W> {
         BboRows {
             out,
             format,
-            symbols,
             shown: Vec::new(),
             rows: 0,
             undated: false,
@@ -177,21 +171,9 @@ impl<W: Write> Watch for BboRows<W> {
             return;
         }
         let shown = self.at(channel, instrument as usize);
-        let wanted = match shown.wanted {
-            Some(wanted) => wanted,
-            None => {
-                let wanted = is_wanted(&self.symbols, &cx.symbol);
-                let shown = self.at(channel, instrument as usize);
-                (shown.wanted, shown.symbol) = (Some(wanted), cx.symbol);
-                wanted
-            }
-        };
-        if !wanted {
-            return;
-        }
+        shown.symbol = cx.symbol;
         if !ends {
-            let place = (cx.sequence, cx.timestamp);
-            self.at(channel, instrument as usize).open = Some(place);
+            shown.open = Some((cx.sequence, cx.timestamp));
             return;
         }
         self.undated |= cx.flags.has(Flags::NO_DATE);

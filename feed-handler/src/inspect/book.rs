@@ -2,7 +2,6 @@
 
 use super::rows::{Cell, Column, RowFormat, counts, header, row, separate};
 use crate::book::{Books, Level, View};
-use crate::subscribe::Glob;
 use feed_common::event::{NO_SYMBOL, Side};
 use std::io::{self, Write};
 
@@ -15,8 +14,6 @@ pub struct BookOptions {
     pub depth: usize,
     /// Whether each level's orders are printed too, in the order in which they trade.
     pub queue: bool,
-    /// The symbols; every one where there is no pattern.
-    pub symbols: Vec<Glob>,
 }
 
 const LEVELS: [Column; 6] = [
@@ -56,7 +53,7 @@ pub fn write_books<'a>(
         out,
     };
     writer.begin()?;
-    for (symbol, channel, instrument) in sorted(channels, &options.symbols) {
+    for (symbol, channel, instrument) in sorted(channels) {
         for side in [Side::BUY, Side::SELL] {
             writer.side(&channels[channel], instrument, &symbol, side)?;
         }
@@ -64,23 +61,18 @@ pub fn write_books<'a>(
     writer.end(faults)
 }
 
-/// The instruments of all channels that are wanted, by symbol, then channel.
-fn sorted(channels: &[Books], symbols: &[Glob]) -> Vec<([u8; 8], usize, u32)> {
+/// The instruments of all channels, by symbol, then channel.
+fn sorted(channels: &[Books]) -> Vec<([u8; 8], usize, u32)> {
     let mut all = Vec::new();
     for (channel, books) in channels.iter().enumerate() {
         for (instrument, symbol) in books.instruments() {
-            if symbol != NO_SYMBOL && is_wanted(symbols, &symbol) {
+            if symbol != NO_SYMBOL {
                 all.push((symbol, channel, instrument));
             }
         }
     }
     all.sort();
     all
-}
-
-/// Whether a symbol is asked for.
-pub(super) fn is_wanted(symbols: &[Glob], symbol: &[u8]) -> bool {
-    symbols.is_empty() || symbols.iter().any(|glob| glob.matches(symbol))
 }
 
 struct Writer<'o, W> {

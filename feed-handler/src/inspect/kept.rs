@@ -203,6 +203,10 @@ impl<T: Watch> MarketHandler for Kept<T> {
         }
     }
 
+    fn on_clear(&mut self, cx: &MsgCtx) {
+        self.apply(cx, |books| books.clear(cx));
+    }
+
     /// Native records say totals, best prices and trades; of single orders they lack the number.
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
         let (price, quantity) = (Price(m.price.get()), u64::from(m.quantity.get()));

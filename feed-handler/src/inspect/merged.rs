@@ -7,10 +7,11 @@ use super::lines::{Channels, Lines};
 use super::{Dissect, Streams};
 use crate::config::defaults::CHANNELS_PER_CAPTURE_MAX;
 use crate::pipeline::{Channel, ChannelSetup, Lane, LaneTime, SessionDay};
-use crate::protocol::Protocol;
 use crate::protocol::itch50::{Itch50, Itch50File};
 use crate::protocol::native::Native;
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
+use crate::subscribe::Filter;
 use feed_common::capture::{CaptureFile, Datagrams};
 use feed_common::latency::NoProbe;
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
@@ -30,6 +31,7 @@ pub struct Merged<'f> {
     groups: Vec<Group>,
     channels: usize,
     date: Option<CivilDate>,
+    wanted: Filter,
 }
 
 /// The channels of one protocol.
@@ -100,7 +102,14 @@ impl<'f> Merged<'f> {
             groups: groups.collect(),
             channels: channels.count(),
             date,
+            wanted: Filter::default(),
         })
+    }
+
+    /// Messages of other symbols are passed over.
+    pub fn wanting(mut self, wanted: Filter) -> Merged<'f> {
+        self.wanted = wanted;
+        self
     }
 
     /// Channels, numbered from 0 in the order in which they appear; events carry the number.
@@ -183,7 +192,9 @@ where
 {
     let setups = group.channels.iter().map(|(&number, lines)| {
         let setup = capture.setup(group, number, lines);
-        (setup, P::Framing::default(), P::Decoder::default())
+        let mut decoder = P::Decoder::default();
+        decoder.subscribe(Box::new(capture.wanted.clone()));
+        (setup, P::Framing::default(), decoder)
     });
     let mut lane: Lane<P, H, NoProbe> =
         Lane::new(setups.collect(), LaneTime::Captured, 0, outlet, NoProbe);
@@ -231,9 +242,9 @@ struct Source<'s, 'f> {
     lines: HashMap<Option<SocketAddr>, u16>,
 }
 
-/// One packet.
+/// One packet, or none where the datagram is another lane's.
 struct One<'a> {
-    meta: RxMeta,
+    meta: Option<RxMeta>,
     bytes: &'a [u8],
 }
 
@@ -244,31 +255,29 @@ impl PacketSource for Source<'_, '_> {
         Self: 'a;
 
     fn poll(&mut self) -> Result<One<'_>, RxError> {
-        loop {
-            let datagram = self.datagrams.next().ok_or(RxError::End)?;
-            if let Some(&line) = self.lines.get(&datagram.dst) {
-                let meta = RxMeta {
-                    kernel: datagram.time,
-                    len: datagram.payload.len() as u32,
-                    line,
-                    ..RxMeta::default()
-                };
-                let bytes = datagram.payload;
-                return Ok(One { meta, bytes });
-            }
-        }
+        let datagram = self.datagrams.next().ok_or(RxError::End)?;
+        let line = self.lines.get(&datagram.dst);
+        let meta = line.map(|&line| RxMeta {
+            kernel: datagram.time,
+            len: datagram.payload.len() as u32,
+            line,
+            ..RxMeta::default()
+        });
+        let bytes = datagram.payload;
+        Ok(One { meta, bytes })
     }
 }
 
 impl PacketBatch for One<'_> {
     fn len(&self) -> usize {
-        1
+        self.meta.is_some().into()
     }
 
-    fn get(&self, _i: usize) -> Packet<'_> {
-        Packet {
-            meta: &self.meta,
-            bytes: self.bytes,
-        }
+    fn get(&self, i: usize) -> Packet<'_> {
+        let Some(meta) = &self.meta else {
+            panic!("packet {i} of none");
+        };
+        let bytes = self.bytes;
+        Packet { meta, bytes }
     }
 }

@@ -4,11 +4,9 @@
 //! printable. A break takes its print away from count and volume; the last price stays. An execution of an order that
 //! is not in the book is a print all the same, at a price nobody knows.
 
-use super::book::is_wanted;
 use super::kept::{Broken, Print, Watch};
 use super::rows::{Cell, Column, RowFormat, counts, header, row, separate};
 use crate::publish::Outlet;
-use crate::subscribe::Glob;
 use feed_common::event::{MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Price, TradeBreak};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -88,7 +86,6 @@ fn turn(sessions: &mut [u32], cx: &MsgCtx) {
 #[derive(Debug)]
 pub struct Trades {
     breaks: Breaks,
-    symbols: Vec<Glob>,
     /// By channel and instrument.
     totals: Vec<Vec<Total>>,
     unknown_breaks: u64,
@@ -114,14 +111,13 @@ impl Total {
 
 impl Trades {
     /// Nothing has traded yet. The breaks are those of the same capture.
-    pub fn new(breaks: Breaks, symbols: Vec<Glob>) -> Trades {
+    pub fn new(breaks: Breaks) -> Trades {
         let channels = breaks.sessions.len();
         Trades {
             breaks: Breaks {
                 sessions: vec![0; channels],
                 ..breaks
             },
-            symbols,
             totals: vec![Vec::new(); channels],
             unknown_breaks: 0,
         }
@@ -147,7 +143,7 @@ impl Trades {
         let channels = self.totals.iter().enumerate();
         let mut all: Vec<(usize, &Total)> = channels
             .flat_map(|(channel, totals)| totals.iter().map(move |total| (channel, total)))
-            .filter(|(_, t)| t.symbol != NO_SYMBOL && is_wanted(&self.symbols, &t.symbol))
+            .filter(|(_, t)| t.symbol != NO_SYMBOL)
             .collect();
         all.sort_by_key(|&(channel, total)| (total.symbol, channel));
         let mut to = Vec::new();

@@ -8,10 +8,11 @@ use crate::config::{LanePlan, LaneThreads, ProtocolName, Timestamps};
 use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, LineMap};
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
-use crate::protocol::Protocol;
 use crate::protocol::itch50::{Itch50, Itch50File};
 use crate::protocol::native::Native;
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Records;
+use crate::subscribe::{Changes, Filter};
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
@@ -33,6 +34,9 @@ pub(super) struct LaneStart {
     pub(super) sample_messages: u32,
     pub(super) writer: Writer<Record>,
     pub(super) recorder: StageRecorder,
+    /// What its channels want at first, and where they hear of changes.
+    pub(super) wanted: Filter,
+    pub(super) changes: Arc<Changes>,
     pub(super) hot: Hot,
 }
 
@@ -81,18 +85,19 @@ where
         Input::Live => LaneTime::Received(start.hot.clock.scale()),
         Input::File(_) => LaneTime::Captured,
     };
-    let channels = start
-        .setups
-        .into_iter()
-        .map(|setup| (setup, P::Framing::default(), P::Decoder::default()))
-        .collect();
+    let channels = start.setups.into_iter().map(|setup| {
+        let mut decoder = P::Decoder::default();
+        decoder.subscribe(Box::new(start.wanted.clone()));
+        (setup, P::Framing::default(), decoder)
+    });
     let lane = Lane::<P, _, _>::new(
-        channels,
+        channels.collect(),
         time,
         start.sample_messages,
         Records::new(start.writer, start.channels_total),
         start.recorder,
-    );
+    )
+    .with_changes(start.changes);
     let (plan, hot) = (start.plan, start.hot);
     match (input, plan.threads) {
         (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot),

@@ -1,6 +1,8 @@
 //! What a run starts from, and why it may not start.
 
+use super::control::ControlError;
 use crate::net::SocketError;
+use crate::subscribe::TooManyRules;
 use feed_common::capture::CaptureFile;
 use feed_common::latency::ResolutionError;
 use feed_common::ring::{RingError, SlotError};
@@ -23,6 +25,12 @@ pub enum StartError {
     /// A line could not be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// There is no control socket.
+    #[error(transparent)]
+    Control(#[from] Box<ControlError>),
+    /// The plan names too many symbols.
+    #[error(transparent)]
+    Symbols(#[from] TooManyRules),
     /// A packet ring could not be made.
     #[error(transparent)]
     Slots(#[from] SlotError),

@@ -211,6 +211,8 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
             ..LanePlan::new("lane", name, vec![channel])
         }],
         publish_slots: defaults::PUBLISH_SLOTS,
+        symbols: Vec::new(),
+        control: None,
         consumers: Vec::new(),
         latency: Default::default(),
         output_dir: None,
