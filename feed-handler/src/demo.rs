@@ -2,11 +2,11 @@
 //! is handled again from its file to show that the records are the same.
 
 use crate::config::{
-    ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan, ProtocolName,
-    SessionPlan, WhenFull, defaults,
+    BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan,
+    ProtocolName, SessionPlan, WhenFull, defaults,
 };
 use crate::net::{Interface, LineAddress, SocketError};
-use crate::publish::Digest;
+use crate::record::RecordError;
 use crate::run::{Handler, Input, Outcome, Recorded, StartError, Until, supervise};
 use feed_common::capture::CaptureFile;
 use feed_common::program::Failure;
@@ -142,6 +142,7 @@ impl Demo {
                 threads,
                 ..LanePlan::new("demo", ProtocolName::Itch50, vec![channel])
             }],
+            book: BookPlan::default(),
             publish_slots: defaults::PUBLISH_SLOTS,
             symbols: Vec::new(),
             control: None,
@@ -156,6 +157,7 @@ impl Demo {
                 ..LatencyPlan::default()
             },
             output_dir: None,
+            record: None,
         }
     }
 
@@ -192,10 +194,11 @@ impl Demo {
     }
 }
 
-/// The digest of a file's records under `plan`, handled in the given layout, unpinned.
-pub fn digest_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Digest, Failure> {
+/// What a file comes to under `plan`, handled in the given layout, unpinned.
+pub fn outcome_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Outcome, Failure> {
     let mut plan = plan.clone();
     plan.consumers.clear();
+    plan.record = None;
     for lane in &mut plan.lanes {
         lane.threads = match two {
             false => LaneThreads::One { core: None },
@@ -209,7 +212,7 @@ pub fn digest_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Dige
     while !handler.is_finished() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    Ok(handler.finish().record_digest())
+    Ok(handler.finish())
 }
 
 /// What an error at the start means for the exit status: the configuration asks for what this machine does not have,
@@ -228,6 +231,8 @@ pub fn failure(e: StartError) -> Failure {
             ..
         }
         | StartError::Resolution(_)
+        | StartError::Record(RecordError::Compressed { .. })
+        | StartError::RecordInput
         | StartError::BinaryFileChannels => Failure::usage(e),
         _ => Failure::running(e),
     }

@@ -11,6 +11,7 @@ pub mod net;
 pub mod pipeline;
 pub mod protocol;
 pub mod publish;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod sequence;

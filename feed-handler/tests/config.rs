@@ -1,7 +1,10 @@
 //! Configurations as a user meets them: the documented example, and what each mistake is answered with.
 
 use feed_common::time::Zone;
-use feed_handler::config::{self, ByteSize, LaneThreads, Plan, ProtocolName, TimeSpan, Timestamps};
+use feed_handler::book::BookLimits;
+use feed_handler::config::{
+    self, BookKeep, ByteSize, LaneThreads, Plan, ProtocolName, TimeSpan, Timestamps,
+};
 use feed_handler::net::Interface;
 use proptest::prelude::*;
 use std::path::Path;
@@ -108,6 +111,7 @@ fn the_example_states_the_defaults() {
     assert_eq!(channel.reorder_window, told.reorder_window);
     assert_eq!(channel.stash_packets, told.stash_packets);
     assert_eq!(plan.publish_slots, example.publish_slots);
+    assert_eq!(plan.book, example.book);
     assert_eq!(plan.latency, example.latency);
 }
 
@@ -118,6 +122,23 @@ fn a_plan_survives_being_written_and_read() {
         let written = plan.to_toml().unwrap();
         assert_eq!(parse(&written).expect(&written), plan, "{written}");
     }
+}
+
+#[test]
+fn books_are_kept_unless_the_configuration_says_otherwise() {
+    let plan = parse(SHORT).unwrap().book;
+    assert_eq!((plan.keep, plan.publish_bbo), (BookKeep::Full, true));
+    let none =
+        "[book]\nkeep = \"none\"\norders = 7\nlevels = 6\ninstruments = 5\npublish_bbo = false\n";
+    let plan = parse(&format!("{none}{SHORT}")).unwrap();
+    let limits = BookLimits {
+        orders: 7,
+        levels: 6,
+        instruments: 5,
+    };
+    assert_eq!(plan.book.keep, BookKeep::None);
+    assert_eq!((plan.book.limits, plan.book.publish_bbo), (limits, false));
+    assert_eq!(parse(&plan.to_toml().unwrap()), Ok(plan));
 }
 
 #[test]
@@ -173,6 +194,16 @@ fn structural_mistakes_name_place_and_expectation() {
             "2:1: unknown key `date`, expected one of `session`",
         ),
         ("[[lane]]", "[[lane]", "2:8: "),
+        (
+            "[[lane]]",
+            "[book]\nkeep = \"bbo\"\n[[lane]]",
+            "3:8: unknown value `bbo`, expected `full` or `none`",
+        ),
+        (
+            "[[lane]]",
+            "[book]\npublish_bbo = 1\n[[lane]]",
+            "3:15: invalid type: integer `1`, expected a boolean",
+        ),
         (
             "[[lane]]",
             "[session]\ndate = 20\n[[lane]]",
@@ -337,6 +368,24 @@ fn semantic_mistakes_name_place_and_expectation() {
             format!("[control]\nsocket = \"{}\"\n[[lane]]", "s".repeat(108)),
             "3:10",
             "expected a path of 1 to 107 bytes",
+        ),
+        (
+            "[[lane]]",
+            "[book]\norders = 0\n[[lane]]".into(),
+            "3:10",
+            "`orders` is 0: expected 1 to 67108864",
+        ),
+        (
+            "[[lane]]",
+            "[book]\nlevels = 67108865\n[[lane]]".into(),
+            "3:10",
+            "expected 1 to 67108864",
+        ),
+        (
+            "[[lane]]",
+            "[book]\ninstruments = 2000000\n[[lane]]".into(),
+            "3:15",
+            "expected 1 to 1048576",
         ),
         (
             "[[lane]]",

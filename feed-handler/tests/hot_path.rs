@@ -6,13 +6,14 @@
 
 mod sessions;
 
-use feed_common::capture::CaptureFile;
+use feed_common::capture::{CaptureFile, SectionDescription};
 use feed_common::event::Record;
 use feed_common::latency::Resolution;
 use feed_common::latency::recorder::{Collected, Collector, StageRecorder, pair};
 use feed_common::packet::{PacketSource, RxBackend, RxError, SlotWriter};
 use feed_common::ring::{Inline, Reader, SlotConfig, Subscriber, Writer, broadcast, packet_ring};
-use feed_common::time::{Clock, ClockFit, ClockPair, FitWriter, UnixNanos, shared_line};
+use feed_common::time::{Clock, ClockFit, ClockPair, FitReader, FitWriter, UnixNanos, shared_line};
+use feed_handler::config::RecordPlan;
 use feed_handler::net::file::{CaptureBackend, CaptureSource, LineMap};
 use feed_handler::net::{LineAddress, UdpOptions, UdpReceiver};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
@@ -20,18 +21,19 @@ use feed_handler::protocol::Protocol;
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
 use feed_handler::publish::Records;
+use feed_handler::record::{Queue, Recorder, Tee};
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
 use feed_handler::subscribe::{Changes, Filter, Glob};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol as Made};
-use sessions::{Faults, Feed, GROUPS};
+use sessions::{Faults, Feed, GROUPS, LAYOUTS, plan};
 use std::alloc::{GlobalAlloc, Layout as Memory, System};
 use std::cell::Cell;
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -70,12 +72,17 @@ fn native_from_a_file() {
 
 #[test]
 fn itch_from_sockets() {
-    from_sockets::<Itch50>(Made::Itch50);
+    from_sockets::<Itch50>(Made::Itch50, false);
+}
+
+#[test]
+fn itch_from_sockets_while_recording() {
+    from_sockets::<Itch50>(Made::Itch50, true);
 }
 
 #[test]
 fn native_from_sockets() {
-    from_sockets::<Native>(Made::Native(Layout::Mixed));
+    from_sockets::<Native>(Made::Native(Layout::Mixed), false);
 }
 
 fn feed(protocol: Made) -> Feed {
@@ -132,7 +139,7 @@ where
     });
 }
 
-fn from_sockets<P: Protocol>(protocol: Made)
+fn from_sockets<P: Protocol>(protocol: Made, recording: bool)
 where
     P::Framing: Default + Send,
     P::Decoder: Default + Send,
@@ -160,7 +167,8 @@ where
 
     let rig = Rig::<P>::new(LaneTime::Received(Clock::new().scale()));
     let (receiver, to) = open(&rig.clock);
-    let source = Inline::new(receiver, &slots).unwrap();
+    let (recorder, queue) = record(recording, &receiver, &rig.fit).unzip();
+    let source = Tee::new(Inline::new(receiver, &slots).unwrap(), queue);
     let stop = AtomicBool::new(false);
     let (stop, feed) = (&stop, &feed);
     thread::scope(|scope| {
@@ -169,10 +177,15 @@ where
         assert_eq!(counted, 0, "one thread: the lane allocated");
         seen.check_live("one thread");
     });
+    if let Some(recorder) = recorder {
+        check_recording(recorder);
+    }
 
     let rig = Rig::<P>::new(LaneTime::Received(Clock::new().scale()));
     let (receiver, to) = open(&rig.clock);
     let (mut producer, consumer) = packet_ring(&SlotConfig::default()).unwrap();
+    let (recorder, queue) = record(recording, &receiver, &rig.fit).unzip();
+    let source = Tee::new(consumer, queue);
     let (clock, stop, never) = (
         rig.clock.clone(),
         &AtomicBool::new(false),
@@ -184,7 +197,7 @@ where
         let receiving =
             scope.spawn(move || receive_counted(receiver, &mut producer, &clock, stop, &quiet));
         scope.spawn(move || send(feed, to, stop));
-        let (counted, seen) = rig.run(|lane, hot| hot.decode(lane, consumer, idle, never));
+        let (counted, seen) = rig.run(|lane, hot| hot.decode(lane, source, idle, never));
         assert_eq!(counted, 0, "two threads: the decoding thread allocated");
         assert_eq!(
             receiving.join().unwrap(),
@@ -193,6 +206,38 @@ where
         );
         seen.check_live("two threads");
     });
+    if let Some(recorder) = recorder {
+        check_recording(recorder);
+    }
+}
+
+/// A recorder and its queue where there is to be one. It writes at once.
+fn record(recording: bool, receiver: &UdpReceiver, fit: &FitReader) -> Option<(Recorder, Queue)> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    if !recording {
+        return None;
+    }
+    let number = NUMBER.fetch_add(1, Relaxed);
+    let name = format!(
+        "feed-handler-hot-path-{}-{number}.pcapng",
+        std::process::id()
+    );
+    let to = RecordPlan::new(std::env::temp_dir().join(name));
+    let lanes = plan(Made::Itch50, LAYOUTS[0]).lanes;
+    let machine = SectionDescription::default();
+    let (recorder, mut queues) = Recorder::start(&to, &lanes, &machine, fit.clone()).unwrap();
+    recorder.begin(vec![receiver.counters()]);
+    Some((recorder, queues.remove(0)))
+}
+
+/// Holds that the recorder was at work while its lane was watched.
+fn check_recording(recorder: Recorder) {
+    let end = recorder.finish();
+    assert!(
+        end.error.is_none() && end.packets > 2 * WARM_UP as u64,
+        "{end:?}"
+    );
+    std::fs::remove_file(end.file).unwrap();
 }
 
 /// An address of this machine that nobody listens on.
@@ -236,6 +281,7 @@ struct Rig<P: Protocol> {
     subscriber: Subscriber<Record>,
     line: FitWriter,
     changes: Arc<Changes>,
+    fit: FitReader,
 }
 
 /// What the hot thread has besides its lane.
@@ -297,7 +343,7 @@ where
         let writer = broadcast::<Record>(4096).unwrap();
         let subscriber = writer.subscriber();
         let channel = (setup, P::Framing::default(), P::Decoder::default());
-        let recorder = recorder.with_fit(fit);
+        let recorder = recorder.with_fit(fit.clone());
         let changes = Changes::new(1);
         let lane = Lane::new(vec![channel], time, 16, Records::new(writer, 1), recorder);
         Rig {
@@ -307,6 +353,7 @@ where
             collector,
             subscriber,
             line,
+            fit,
         }
     }
 

@@ -9,6 +9,7 @@ use feed_common::latency::NoProbe;
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
 use feed_common::prices::Path;
 use feed_common::time::{Ticks, UnixNanos};
+use feed_handler::config::{BookKeep, BookPlan, Plan};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::native::NativeDecoder;
 use feed_handler::protocol::{Decode, DecodeError, Protocol};
@@ -37,6 +38,7 @@ fn essence(outcome: &Outcome) -> impl PartialEq + std::fmt::Debug + use<> {
     let lines = channel.lines.iter();
     (
         outcome.record_digest(),
+        channel.books.expect("books are kept"),
         lane.published,
         lane.messages,
         lane.drops.clone(),
@@ -87,10 +89,12 @@ fn lines_that_lose_different_packets_give_what_one_whole_line_gives() {
             "{protocol:?}"
         );
         assert_eq!(merged.lanes[0].messages, feed.messages);
-        // The digest tells sessions apart, so its being equal says something.
+        assert_eq!(merged.book_digest(), whole.book_digest(), "{protocol:?}");
+        // The digests tell sessions apart, so their being equal says something.
         let other = Feed::new(protocol, 8_000, 5, faults);
         let other = in_both_layouts(protocol, &other.capture());
         assert_ne!(merged.record_digest(), other.record_digest());
+        assert_ne!(merged.book_digest(), other.book_digest());
     }
 }
 
@@ -104,6 +108,7 @@ fn a_binary_file_gives_the_same_records_in_either_layout_and_as_its_packets_do()
         let feed = Feed::new(Made::Itch50, 9_000, seed, Faults::default());
         let packets = in_both_layouts(Made::Itch50, &feed.lossless());
         assert_eq!(outcome.record_digest(), packets.record_digest());
+        assert_eq!(outcome.book_digest(), packets.book_digest());
     }
 }
 
@@ -121,6 +126,48 @@ fn a_second_session_begins_anew_in_either_layout() {
         let sequence = outcome.lanes[0].channels[0].sequence;
         assert_eq!((sequence.restarts, sequence.gaps), (1, 0), "{protocol:?}");
         assert_eq!(outcome.lanes[0].messages, 8_000);
+        // What the books hold is what the second session alone leaves in them.
+        let second = in_both_layouts(protocol, &feeds[1].lossless());
+        assert_eq!(outcome.book_digest(), second.book_digest(), "{protocol:?}");
+    }
+}
+
+#[test]
+fn a_whole_session_breaks_no_book_and_changes_best_prices() {
+    for protocol in PROTOCOLS {
+        let feed = Feed::new(protocol, 8_000, 12, Faults::default());
+        let outcome = in_both_layouts(protocol, &feed.lossless());
+        let books = outcome.lanes[0].channels[0].books.unwrap();
+        assert_eq!(books.faults.total(), 0, "{protocol:?}: {books:?}");
+        assert!(books.bbo_changes > 500 && books.levels > 10, "{books:?}");
+        assert_eq!(protocol == Made::Itch50, books.live_orders > 0);
+        // Every record is what it is without books, and each change of best prices adds two where the feed has none.
+        let quiet = Plan {
+            book: BookPlan {
+                publish_bbo: false,
+                ..plan(protocol, LAYOUTS[0]).book
+            },
+            ..plan(protocol, LAYOUTS[0])
+        };
+        let none = Plan {
+            book: BookPlan {
+                keep: BookKeep::None,
+                ..quiet.book
+            },
+            ..quiet.clone()
+        };
+        let quiet = from_file(&quiet, feed.lossless());
+        let none = from_file(&none, feed.lossless());
+        assert_eq!(none.record_digest(), quiet.record_digest());
+        assert_eq!(
+            (none.book_digest(), quiet.book_digest()),
+            (None, outcome.book_digest())
+        );
+        let added = match protocol {
+            Made::Itch50 => 2 * books.bbo_changes,
+            _ => 0,
+        };
+        assert_eq!(outcome.lanes[0].published, none.lanes[0].published + added);
     }
 }
 

@@ -21,7 +21,7 @@ use sessions::{CHANNEL, Faults, Feed, GROUPS, LAYOUTS, PROTOCOLS, from_file, pla
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TESTS: &[harness::Test] = &[
     (
@@ -61,9 +61,12 @@ fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
     for (seed, protocol) in (1..).zip(PROTOCOLS) {
         let feed = Feed::new(protocol, 20_000, seed, faults);
         assert!(feed.left_out.iter().all(|&n| n > 0));
-        let from_file = LAYOUTS
-            .map(|threads| from_file(&plan(protocol, threads), feed.lossless()).record_digest());
+        let from_file = LAYOUTS.map(|threads| {
+            let outcome = from_file(&plan(protocol, threads), feed.lossless());
+            (outcome.record_digest(), outcome.book_digest())
+        });
         assert_eq!(from_file[0], from_file[1], "{protocol:?}");
+        let (from_file, books_from_file) = from_file[0];
         for threads in LAYOUTS {
             let what = format!("{protocol:?}, {threads}");
             let seen = live(&plan_with_consumers(protocol, threads), &feed);
@@ -84,14 +87,16 @@ fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
             assert_eq!(lane.messages, feed.messages, "{what}");
             assert_eq!(
                 seen.outcome.record_digest(),
-                from_file[0],
+                from_file,
                 "{what}: live and file"
             );
+            assert_eq!(seen.outcome.book_digest(), books_from_file, "{what}");
+            assert!(books_from_file.is_some());
             // The polling consumer has read every record, and the same ones.
             assert_eq!(seen.polled.records, lane.published, "{what}");
             assert_eq!(
                 seen.polled.digest(),
-                from_file[0],
+                from_file,
                 "{what}: as a consumer read it"
             );
             // Blocking consumers have every record or were told how many they lost.
@@ -108,7 +113,7 @@ fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
                 panic!("two consumers")
             };
             assert_eq!(fast.lost, 0, "{what}: its queue had room for all");
-            assert_eq!(fast.digest(), from_file[0], "{what}: through the bridge");
+            assert_eq!(fast.digest(), from_file, "{what}: through the bridge");
             assert!(slow.lost > 0, "{what}: a queue of 16 and a slow consumer");
         }
     }
@@ -142,6 +147,7 @@ fn what_both_lines_lose_is_declared_exactly() {
                 seen.outcome.record_digest(),
                 "{threads}"
             );
+            assert_eq!(file.book_digest(), seen.outcome.book_digest(), "{threads}");
         }
     }
 }
@@ -241,7 +247,11 @@ fn what_is_wanted_changes_by_command() {
                 ..*p
             });
             replay(part, &senders, Speed::ORIGINAL, &go).unwrap();
-            thread::sleep(GRACE);
+            let sent = (to * packets.len() / 3) as u64;
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while handler.reading().packets < sent && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
             let (mut records, mut batch) = (Vec::new(), [Record::default(); 256]);
             while let Ok(n @ 1..) = reader.read(&mut batch) {
                 records.extend_from_slice(&batch[..n]);
@@ -258,9 +268,18 @@ fn what_is_wanted_changes_by_command() {
             "{\"rules\":[{\"symbols\":\"G*\",\"wanted\":false}],\"otherwise\":true}\n"
         );
         let without = part(1, 2);
-        let voided = without.iter().filter(is_g);
-        assert!(voided.clone().count() > 1);
-        assert!(voided.into_iter().all(|r| r.data.kind == Kind::CLEAR.0));
+        // The lane comes to one instrument after another while packets flow; after the last there is nothing more.
+        let clear = |r: &Record| is_g(&r) && r.data.kind == Kind::CLEAR.0;
+        assert!(without.iter().filter(|r| clear(r)).count() > 1);
+        let last = without.iter().rposition(clear).unwrap();
+        let voided = without[last..].iter().filter(is_g);
+        // Void, and with it the best prices there were.
+        let void = |r: &Record| {
+            let said = [Kind::CLEAR, Kind::BID, Kind::OFFER].contains(&Kind(r.data.kind));
+            said && r.data.price.get() == i64::MIN && r.data.quantity.get() == 0
+        };
+        let other = voided.into_iter().find(|r| !void(r));
+        assert_eq!(other, None, "{threads}");
         let (status, said, _) = ctl(&["subscribe", "G*"]);
         assert_eq!(status, Some(0));
         assert!(said.starts_with("G*  "), "{said}");

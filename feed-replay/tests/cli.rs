@@ -378,7 +378,8 @@ fn every_help_has_an_example() {
 fn send_repeats_a_capture_over_loopback() {
     let scratch = Scratch::new("loop");
     let pcap = scratch.path("a.pcap");
-    let made = generate(&pcap, "500", &[]);
+    // Twice this waits in the socket: what an ordinary receive buffer holds.
+    let made = generate(&pcap, "250", &[]);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket
         .set_read_timeout(Some(Duration::from_secs(5)))

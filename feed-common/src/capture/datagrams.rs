@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(got, [datagram(1, 7, b"one"), datagram(4, 10, b"")]);
         assert_eq!(datagrams.frames(), 4);
         assert_eq!(datagrams.skipped().total(), 2);
-        assert_eq!(datagrams.skipped().of(Skip::NotIpv4), 1);
+        assert_eq!(datagrams.skipped().of(Skip::NotIp), 1);
         assert_eq!(datagrams.skipped().of(Skip::Truncated), 1);
         assert_eq!(datagrams.cut().map(|c| c.offset), Some(end));
     }

@@ -14,7 +14,7 @@
 //! let file = CaptureFile::from_memory("example.pcap", file.finish()?)?;
 //!
 //! let mut datagrams = Datagrams::new(&file);
-//! assert!(datagrams.next().is_none()); // the frame is not IPv4
+//! assert!(datagrams.next().is_none()); // the frame is not IP
 //! assert_eq!(datagrams.skipped().total(), 1);
 //! assert_eq!(datagrams.cut(), None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -27,9 +27,11 @@ mod cut;
 mod datagrams;
 mod file;
 mod format;
+mod fragments;
 pub mod pcap;
 mod pcap_read;
 mod pcap_write;
+mod pcapng_write;
 
 pub use binaryfile::{BinaryFileReader, Chunk};
 pub use binaryfile_write::BinaryFileWriter;
@@ -37,5 +39,9 @@ pub use cut::{Cut, CutReason};
 pub use datagrams::{CHUNK_BYTES, Datagram, Datagrams, Skipped};
 pub use file::{CaptureFile, OpenError, Records};
 pub use format::{Format, FormatError};
+pub use fragments::{FragmentCounters, Fragments};
 pub use pcap_read::{Frame, PcapHeader, PcapReader};
 pub use pcap_write::PcapWriter;
+pub use pcapng_write::{
+    InterfaceDescription, InterfaceStatistics, PacketNote, PcapngWriter, SectionDescription,
+};

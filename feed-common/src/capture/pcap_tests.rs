@@ -130,7 +130,7 @@ fn headers_that_cannot_be_read() {
         PcapHeader::parse(&file)
     };
     assert_eq!(with(4, 3), Err(FormatError::Version(3, 4)));
-    assert!(matches!(with(20, 113), Err(FormatError::LinkType(_))));
+    assert!(matches!(with(20, 147), Err(FormatError::LinkType(_))));
     assert_eq!(
         with(0, 0x0A),
         Err(FormatError::Unsupported(Format::Unknown))
@@ -159,7 +159,7 @@ proptest! {
             prop_assert_eq!(frame.time.0, time.0 / grain * grain);
             prop_assert_eq!(frame.bytes, &bytes[..]);
             prop_assert_eq!(frame.orig_len as usize, bytes.len());
-            prop_assert_eq!(frame.link, LinkType::Raw);
+            prop_assert_eq!(frame.link, LinkType::Ipv4);
         }
         prop_assert_eq!(reader.next(), None);
         prop_assert_eq!(reader.cut(), None);

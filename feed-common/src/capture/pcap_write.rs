@@ -55,6 +55,11 @@ impl<W: Write> PcapWriter<W> {
         self.out.write_all(bytes)
     }
 
+    /// What is written to, between frames: for callers that pass frames on from memory.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Flushes and gives the output back.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;

@@ -1,4 +1,4 @@
-//! Anonymous memory on the largest pages the machine gives, faulted in before it is used.
+//! Anonymous memory on the largest pages the machine gives, faulted in before it is used or as it is used.
 
 use std::fs;
 use std::io;
@@ -93,6 +93,24 @@ impl Mapping {
         Ok(map)
     }
 
+    /// Maps at least `bytes` zeroed bytes and touches none: a page costs memory from its first access on, a huge one
+    /// where the kernel gives them. For what is sized for the worst day and seldom filled; memory that is locked
+    /// ([`super::lock_memory`]) is there from the beginning all the same.
+    pub fn untouched(bytes: usize) -> Result<Mapping, MapError> {
+        if bytes == 0 || bytes > isize::MAX as usize - 4 * HUGE_PAGE {
+            return Err(MapError::Size { bytes });
+        }
+        let align = match bytes {
+            ..HUGE_FROM => page_size(),
+            _ => HUGE_PAGE,
+        };
+        let len = bytes.next_multiple_of(align);
+        let area = Mapping::writable(len, align)?;
+        let mut map = area.into_mapping(len);
+        map.reason = "not touched yet: huge pages as the kernel has them".into();
+        Ok(map)
+    }
+
     /// First byte; aligned to the page size of [`Mapping::pages`], at least 4096.
     #[inline]
     pub fn as_ptr(&self) -> NonNull<u8> {
@@ -155,6 +173,23 @@ impl Mapping {
 
     /// `len` bytes of ordinary memory aligned to `align`, faulted in; huge pages are asked for when `align` is one.
     fn ordinary(len: usize, align: usize) -> Result<Mapping, MapError> {
+        let area = Mapping::writable(len, align)?;
+        match advise(area.start, len, libc::MADV_POPULATE_WRITE) {
+            Ok(()) => {}
+            // Kernels before 5.14.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                for offset in (0..len).step_by(page_size()) {
+                    // SAFETY: the offset is below `len`, all of which is mapped writable and known to nobody else.
+                    unsafe { area.start.add(offset).write_volatile(0) };
+                }
+            }
+            Err(source) => return Err(MapError::Io { bytes: len, source }),
+        }
+        Ok(area.into_mapping(len))
+    }
+
+    /// `len` writable bytes aligned to `align`, none of them touched; huge pages are asked for when `align` is one.
+    fn writable(len: usize, align: usize) -> Result<Reservation, MapError> {
         let failed = |source| MapError::Io { bytes: len, source };
         let area = Reservation::new(len, align).map_err(failed)?;
         // SAFETY: the range lies inside the reservation just made, which nothing else knows of.
@@ -172,18 +207,7 @@ impl Mapping {
             // A kernel without transparent huge pages says EINVAL; what was really given is read back later.
             let _ = advise(area.start, len, libc::MADV_HUGEPAGE);
         }
-        match advise(area.start, len, libc::MADV_POPULATE_WRITE) {
-            Ok(()) => {}
-            // Kernels before 5.14.
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
-                for offset in (0..len).step_by(page_size()) {
-                    // SAFETY: the offset is below `len`, all of which is mapped writable and known to nobody else.
-                    unsafe { area.start.add(offset).write_volatile(0) };
-                }
-            }
-            Err(error) => return Err(failed(error)),
-        }
-        Ok(area.into_mapping(len))
+        Ok(area)
     }
 
     /// Bytes of this mapping on transparent huge pages, from `/proc/self/smaps`; `None` when it cannot be read.
@@ -312,6 +336,26 @@ mod tests {
         assert_eq!((map.len(), map.pages()), (page_size(), Pages::Small));
         assert!(map.reason().contains("too few"), "{}", map.reason());
         exercise(&map);
+    }
+
+    #[test]
+    fn untouched_memory_takes_no_room_until_it_is_used() {
+        // Far more than the machine has.
+        let map = Mapping::untouched(1 << 44).unwrap();
+        assert_eq!((map.len(), map.pages()), (1 << 44, Pages::Small));
+        assert_eq!(map.as_ptr().as_ptr() as usize % HUGE_PAGE, 0);
+        for offset in [0, 1 << 43, (1 << 44) - 1] {
+            // SAFETY: below `len`; the mapping is this test's alone.
+            unsafe {
+                assert_eq!(map.as_ptr().add(offset).read(), 0);
+                map.as_ptr().add(offset).write(1);
+            }
+        }
+        exercise(&Mapping::untouched(3 * 4096).unwrap());
+        assert!(matches!(
+            Mapping::untouched(0),
+            Err(MapError::Size { bytes: 0 })
+        ));
     }
 
     #[test]

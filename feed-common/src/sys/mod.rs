@@ -2,9 +2,10 @@
 //! owned values between threads.
 //!
 //! One concern per file, each with its own error type. Everything here is called while starting, except
-//! [`prefetch_read`], which is one instruction, and [`handover`], which is one atomic swap.
+//! [`prefetch_read`], which is one instruction, [`handover`], which is one atomic swap, and the elements of a [`Circle`].
 
 mod affinity;
+mod circle;
 pub mod file;
 pub mod handover;
 mod map;
@@ -14,6 +15,7 @@ mod priority;
 mod timer;
 
 pub use affinity::{AffinityError, pin_current_thread};
+pub use circle::Circle;
 pub use map::{MapError, Mapping, Pages};
 pub use memlock::{MemlockError, lock_memory};
 pub use prefetch::prefetch_read;

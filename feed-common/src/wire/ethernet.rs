@@ -12,6 +12,12 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Ethertype of IPv4.
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
 
+/// Ethertype of IPv6.
+pub const ETHERTYPE_IPV6: u16 = 0x86DD;
+
+/// Ethertypes that announce MPLS labels: unicast, and what was multicast (RFC 5332).
+pub const ETHERTYPES_MPLS: [u16; 2] = [0x8847, 0x8848];
+
 /// Ethertypes that announce a tag: 802.1Q, 802.1ad, and two from before 802.1ad.
 pub const ETHERTYPE_TAGS: [u16; 4] = [0x8100, 0x88A8, 0x9100, 0x9200];
 
@@ -44,25 +50,15 @@ pub struct VlanTag {
     pub ethertype: U16,
 }
 
-/// The ethertype behind all tags and the bytes behind it; `None` when the frame ends inside its headers.
-#[inline]
-pub fn network_layer(frame: &[u8]) -> Option<(u16, &[u8])> {
-    let (header, rest) = EthernetHeader::ref_from_prefix(frame).ok()?;
-    let ethertype = header.ethertype.get();
-    if ethertype == ETHERTYPE_IPV4 {
-        return Some((ethertype, rest));
-    }
-    peel_tags(ethertype, rest)
-}
-
 /// The group's station address: 01:00:5E and the low 23 bits of the group (RFC 1112, section 6.4).
 pub const fn multicast_mac(group: Ipv4Addr) -> Mac {
     let [_, b, c, d] = group.octets();
     [0x01, 0x00, 0x5E, b & 0x7F, c, d]
 }
 
-/// Peels any number of tags. Each takes four bytes off `rest`, so the loop is bounded by the frame.
-fn peel_tags(mut ethertype: u16, mut rest: &[u8]) -> Option<(u16, &[u8])> {
+/// The ethertype behind any number of tags, and the bytes behind it; `None` when the frame ends inside a tag. Each takes
+/// four bytes off `rest`, so the loop is bounded by the frame.
+pub fn peel_tags(mut ethertype: u16, mut rest: &[u8]) -> Option<(u16, &[u8])> {
     while ETHERTYPE_TAGS.contains(&ethertype) {
         let (tag, behind) = VlanTag::ref_from_prefix(rest).ok()?;
         ethertype = tag.ethertype.get();
@@ -78,45 +74,24 @@ const _: () = assert!(size_of::<VlanTag>() == 4);
 mod tests {
     use super::*;
 
-    const ADDRESSES: [u8; 12] = [1, 0, 0x5E, 1, 2, 3, 2, 0, 0, 0, 0, 1];
-
-    fn frame(tail: &[u8]) -> Vec<u8> {
-        [&ADDRESSES[..], tail].concat()
-    }
-
-    #[test]
-    fn untagged() {
-        let f = frame(&[0x08, 0x00, 0x45, 0x00]);
-        assert_eq!(network_layer(&f), Some((0x0800, &[0x45, 0x00][..])));
-    }
-
     #[test]
     fn tags_of_every_kind_are_peeled() {
-        let f = frame(&[
-            0x88, 0xA8, 0x00, 0x0A, 0x91, 0x00, 0x00, 0x0B, 0x81, 0x00, 0xE0, 0x0C, 0x08, 0x00, 7,
-        ]);
-        assert_eq!(network_layer(&f), Some((0x0800, &[7][..])));
-    }
-
-    #[test]
-    fn a_frame_that_ends_in_its_headers() {
-        let f = frame(&[0x81, 0x00, 0x00, 0x0A, 0x08, 0x00]);
-        for cut in 0..f.len() {
-            assert_eq!(network_layer(&f[..cut]), None, "cut at {cut}");
+        let tags = [
+            0x00, 0x0A, 0x91, 0x00, 0x00, 0x0B, 0x92, 0x00, 0xE0, 0x0C, 0x81, 0x00, 0xFF, 0xFF,
+            0x08, 0x00, 7,
+        ];
+        assert_eq!(peel_tags(0x88A8, &tags), Some((0x0800, &[7][..])));
+        for cut in 0..16 {
+            assert_eq!(peel_tags(0x88A8, &tags[..cut]), None, "cut at {cut}");
         }
-        assert_eq!(network_layer(&f), Some((0x0800, &[][..])));
+        assert_eq!(peel_tags(0x88A8, &tags[..16]), Some((0x0800, &[][..])));
     }
 
     #[test]
-    fn other_ethertypes_are_handed_out_as_they_are() {
-        assert_eq!(
-            network_layer(&frame(&[0x08, 0x06, 1])),
-            Some((0x0806, &[1][..]))
-        );
-        assert_eq!(
-            network_layer(&frame(&[0x00, 0x2E, 1])),
-            Some((0x002E, &[1][..]))
-        );
+    fn without_a_tag_everything_stays_as_it_is() {
+        for ethertype in [0x0800, 0x0806, 0x002E] {
+            assert_eq!(peel_tags(ethertype, &[1]), Some((ethertype, &[1][..])));
+        }
     }
 
     #[test]

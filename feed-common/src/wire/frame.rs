@@ -1,42 +1,20 @@
 //! From a captured frame to the UDP payload inside it, and from a payload to a frame.
 //!
-//! The IP total length bounds everything: bytes behind it are padding, a frame check sequence, or a tap's trailer, and
-//! are neither payload nor an error. Options are stepped over. Checksums are not enforced: offload leaves them wrong.
+//! The length in the IP header bounds everything: bytes behind it are padding, a frame check sequence, or a tap's
+//! trailer, and are neither payload nor an error. Options and extension headers are stepped over. Checksums are not
+//! enforced: offload leaves them wrong.
 
 use std::net::{IpAddr, SocketAddrV4};
 
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::ethernet::{ETHERTYPE_IPV4, EthernetHeader, Mac, multicast_mac, network_layer};
-use super::ipv4::{Ipv4Header, PROTOCOL_UDP};
+use super::ethernet::{ETHERTYPE_IPV4, EthernetHeader, Mac, multicast_mac};
+use super::ipv4::{self, Ipv4Header};
+use super::ipv6;
+pub use super::link::{LinkType, UnsupportedLinkType};
+use super::link::{Network, network};
 use super::udp::UdpHeader;
-
-/// What a frame begins with, by the numbers of the LINKTYPE registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LinkType {
-    /// An Ethernet header (1).
-    Ethernet,
-    /// The IP header (101, and 228 which promises IPv4).
-    Raw,
-}
-
-/// A link type this build does not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("link type {0} is not supported (supported: 1 Ethernet, 101 raw IP, 228 raw IPv4)")]
-pub struct UnsupportedLinkType(pub u16);
-
-impl TryFrom<u16> for LinkType {
-    type Error = UnsupportedLinkType;
-
-    fn try_from(number: u16) -> Result<LinkType, UnsupportedLinkType> {
-        match number {
-            1 => Ok(LinkType::Ethernet),
-            101 | 228 => Ok(LinkType::Raw),
-            other => Err(UnsupportedLinkType(other)),
-        }
-    }
-}
 
 /// Why a frame gives no UDP payload. Counted by [`Skip::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -45,15 +23,17 @@ impl TryFrom<u16> for LinkType {
 pub enum Skip {
     #[error("ends inside its headers")]
     ShortHeaders,
-    #[error("not IPv4")]
-    NotIpv4,
+    #[error("not IP")]
+    NotIp,
     #[error("its IPv4 header contradicts itself")]
     BadIpv4,
+    #[error("its IPv6 headers contradict themselves")]
+    BadIpv6,
     #[error("a fragment of a datagram")]
     Fragment,
     #[error("not UDP")]
     NotUdp,
-    #[error("its UDP length contradicts the IPv4 length")]
+    #[error("its UDP length contradicts the IP length")]
     BadUdp,
     #[error("the capture holds only part of its payload")]
     Truncated,
@@ -61,10 +41,11 @@ pub enum Skip {
 
 impl Skip {
     /// All reasons, for counters indexed by reason.
-    pub const ALL: [Skip; 7] = [
+    pub const ALL: [Skip; 8] = [
         Skip::ShortHeaders,
-        Skip::NotIpv4,
+        Skip::NotIp,
         Skip::BadIpv4,
+        Skip::BadIpv6,
         Skip::Fragment,
         Skip::NotUdp,
         Skip::BadUdp,
@@ -75,8 +56,9 @@ impl Skip {
     pub const fn name(self) -> &'static str {
         match self {
             Skip::ShortHeaders => "short_headers",
-            Skip::NotIpv4 => "not_ipv4",
+            Skip::NotIp => "not_ip",
             Skip::BadIpv4 => "bad_ipv4",
+            Skip::BadIpv6 => "bad_ipv6",
             Skip::Fragment => "ip_fragment",
             Skip::NotUdp => "not_udp",
             Skip::BadUdp => "bad_udp",
@@ -102,6 +84,56 @@ pub struct UdpDatagram<'a> {
     pub missing: u16,
 }
 
+/// Part of a UDP datagram that was sent in parts, in place. What it says of itself is not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment<'a> {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// What the whole begins with: UDP, or (IPv6 only) an extension header. That of the first fragment counts.
+    pub protocol: u8,
+    /// With the addresses it tells the fragments of one datagram from those of others.
+    pub id: u32,
+    /// Bytes of the whole before these, a multiple of 8.
+    pub offset: u16,
+    /// False in the last.
+    pub more: bool,
+    /// The bytes, all of them; in a middle one a multiple of 8.
+    pub bytes: &'a [u8],
+}
+
+/// What of UDP is in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents<'a> {
+    /// A datagram, whole or cut by the capture: see [`UdpDatagram::missing`].
+    Datagram(UdpDatagram<'a>),
+    /// Part of one.
+    Fragment(Fragment<'a>),
+}
+
+/// What is inside a frame.
+///
+/// The plain case, IPv4 right behind an Ethernet header, is in line; everything else costs a call.
+#[inline]
+pub fn contents(frame: &[u8], link: LinkType) -> Result<Contents<'_>, Skip> {
+    if link == LinkType::Ethernet
+        && let Ok((ethernet, packet)) = EthernetHeader::ref_from_prefix(frame)
+        && ethernet.ethertype.get() == ETHERTYPE_IPV4
+    {
+        return ipv4::contents(packet);
+    }
+    contents_behind(frame, link)
+}
+
+#[inline(never)]
+fn contents_behind(frame: &[u8], link: LinkType) -> Result<Contents<'_>, Skip> {
+    match network(frame, link)? {
+        Network::Ipv4(packet) => ipv4::contents(packet),
+        Network::Ipv6(packet) => ipv6::contents(packet),
+    }
+}
+
 /// The datagram inside a frame, whole; one that the capture cut is [`Skip::Truncated`].
 #[inline]
 pub fn udp_payload(frame: &[u8], link: LinkType) -> Result<UdpDatagram<'_>, Skip> {
@@ -115,64 +147,10 @@ pub fn udp_payload(frame: &[u8], link: LinkType) -> Result<UdpDatagram<'_>, Skip
 /// [`UdpDatagram::missing`].
 #[inline]
 pub fn udp_datagram(frame: &[u8], link: LinkType) -> Result<UdpDatagram<'_>, Skip> {
-    let packet = match link {
-        LinkType::Ethernet => {
-            let (ethertype, packet) = network_layer(frame).ok_or(Skip::ShortHeaders)?;
-            if ethertype != ETHERTYPE_IPV4 {
-                return Err(Skip::NotIpv4);
-            }
-            packet
-        }
-        LinkType::Raw => match frame.first().ok_or(Skip::ShortHeaders)? >> 4 {
-            4 => frame,
-            _ => return Err(Skip::NotIpv4),
-        },
-    };
-    ipv4_datagram(packet)
-}
-
-/// The datagram inside an IPv4 packet that is followed by anything.
-#[inline]
-fn ipv4_datagram(packet: &[u8]) -> Result<UdpDatagram<'_>, Skip> {
-    let (ip, _) = Ipv4Header::ref_from_prefix(packet).map_err(|_| Skip::ShortHeaders)?;
-    let header_length = ip.header_length();
-    // Offload leaves 0 as the total length; then the frame's end is all that is known.
-    let total_length = match ip.total_length.get() {
-        0 => packet.len(),
-        total => total as usize,
-    };
-    if ip.version() != 4 || header_length < size_of::<Ipv4Header>() || total_length < header_length
-    {
-        return Err(Skip::BadIpv4);
+    match contents(frame, link)? {
+        Contents::Datagram(datagram) => Ok(datagram),
+        Contents::Fragment(_) => Err(Skip::Fragment),
     }
-    if ip.protocol != PROTOCOL_UDP {
-        return Err(Skip::NotUdp);
-    }
-    if ip.is_fragment() {
-        return Err(Skip::Fragment);
-    }
-    let held = &packet[..total_length.min(packet.len())];
-    let segment = held.get(header_length..).ok_or(Skip::ShortHeaders)?;
-    // The sender's own contradiction before the capture's shortage: it is the same on every tap.
-    let promised = total_length - header_length;
-    if promised < size_of::<UdpHeader>() {
-        return Err(Skip::BadUdp);
-    }
-    let (udp, data) = UdpHeader::ref_from_prefix(segment).map_err(|_| Skip::ShortHeaders)?;
-    let length = udp.length.get() as usize;
-    if length < size_of::<UdpHeader>() || (length > promised && ip.total_length.get() != 0) {
-        return Err(Skip::BadUdp);
-    }
-    let data_length = length - size_of::<UdpHeader>();
-    let payload = &data[..data_length.min(data.len())];
-    Ok(UdpDatagram {
-        src: IpAddr::from(ip.src),
-        dst: IpAddr::from(ip.dst),
-        src_port: udp.src_port.get(),
-        dst_port: udp.dst_port.get(),
-        payload,
-        missing: (data_length - payload.len()) as u16,
-    })
 }
 
 /// The 42 bytes before the payload of an untagged Ethernet frame without IP options.

@@ -1,9 +1,12 @@
 //! The IPv4 header (RFC 791, section 3.1).
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::frame::{Contents, Fragment, Skip};
+use super::udp;
 
 /// Protocol number of UDP.
 pub const PROTOCOL_UDP: u8 = 17;
@@ -84,16 +87,70 @@ impl Ipv4Header {
     }
 }
 
+/// What is in an IPv4 packet that is followed by anything.
+#[inline]
+pub(super) fn contents(packet: &[u8]) -> Result<Contents<'_>, Skip> {
+    let (ip, _) = Ipv4Header::ref_from_prefix(packet).map_err(|_| Skip::ShortHeaders)?;
+    let header_length = ip.header_length();
+    // Offload leaves 0 as the total length; then the frame's end is all that is known.
+    let total_length = match ip.total_length.get() {
+        0 => usize::MAX,
+        total => total as usize,
+    };
+    // Version 4 and five to fifteen words in one comparison.
+    if !(0x45..=0x4F).contains(&ip.version_ihl) || total_length < header_length {
+        return Err(Skip::BadIpv4);
+    }
+    if ip.protocol != PROTOCOL_UDP {
+        return Err(Skip::NotUdp);
+    }
+    let held = &packet[..total_length.min(packet.len())];
+    let segment = held.get(header_length..).ok_or(Skip::ShortHeaders)?;
+    let promised = total_length - header_length;
+    if ip.is_fragment() {
+        return fragment(ip, segment, promised);
+    }
+    let (src, dst) = (IpAddr::from(ip.src), IpAddr::from(ip.dst));
+    udp::datagram(src, dst, segment, promised).map(Contents::Datagram)
+}
+
+#[cold]
+fn fragment<'a>(ip: &Ipv4Header, bytes: &'a [u8], promised: usize) -> Result<Contents<'a>, Skip> {
+    // Only what is still to be cut up by the device lacks its length, and that is no fragment.
+    if promised > u16::MAX as usize {
+        return Err(Skip::BadIpv4);
+    }
+    if bytes.len() < promised {
+        return Err(Skip::Truncated);
+    }
+    let fragment = ip.fragment.get();
+    Ok(Contents::Fragment(Fragment {
+        src: ip.src.into(),
+        dst: ip.dst.into(),
+        protocol: ip.protocol,
+        id: ip.id.get().into(),
+        offset: (fragment & Ipv4Header::FRAGMENT_OFFSET) * 8,
+        more: fragment & Ipv4Header::MORE_FRAGMENTS != 0,
+        bytes,
+    }))
+}
+
 /// The Internet checksum (RFC 1071): 0 over a header that holds its own right checksum.
 pub fn internet_checksum(bytes: &[u8]) -> u16 {
+    checksum_of_sum(sum_of_words(bytes))
+}
+
+/// The sum of the 16-bit words of `bytes`, an odd byte being the upper half of one. 64 bits cannot overflow: that would
+/// take 2^48 words.
+pub(super) fn sum_of_words(bytes: &[u8]) -> u64 {
     let (words, odd) = bytes.as_chunks::<2>();
     let last = odd.first().map_or(0, |&b| (b as u64) << 8);
-    // 64 bits cannot overflow: that would take 2^48 words.
-    let mut sum = words
-        .iter()
-        .map(|&w| u16::from_be_bytes(w) as u64)
-        .sum::<u64>()
-        + last;
+    let words = words.iter().map(|&w| u16::from_be_bytes(w) as u64);
+    words.sum::<u64>() + last
+}
+
+/// The complement of a sum after its carries have been added back.
+pub(super) fn checksum_of_sum(mut sum: u64) -> u16 {
     while sum > 0xFFFF {
         sum = (sum & 0xFFFF) + (sum >> 16);
     }

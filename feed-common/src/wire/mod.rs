@@ -8,8 +8,13 @@
 pub mod ethernet;
 pub mod frame;
 pub mod ipv4;
+pub mod ipv6;
 pub mod itch50;
+pub mod link;
 pub mod message;
 pub mod moldudp64;
 pub mod native;
 pub mod udp;
+
+#[cfg(test)]
+mod oracle_tests;

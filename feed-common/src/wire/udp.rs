@@ -1,7 +1,12 @@
 //! The UDP header (RFC 768).
 
+use std::net::IpAddr;
+
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::frame::{Skip, UdpDatagram};
+use super::ipv4::{PROTOCOL_UDP, checksum_of_sum, sum_of_words};
 
 /// The eight bytes before a datagram's payload.
 #[derive(
@@ -32,6 +37,52 @@ impl UdpHeader {
     }
 }
 
+/// The datagram of a segment, which the IP layer says has `promised` bytes (`usize::MAX` where it does not say) and of
+/// which the capture has `segment`.
+#[inline]
+pub(crate) fn datagram(
+    src: IpAddr,
+    dst: IpAddr,
+    segment: &[u8],
+    promised: usize,
+) -> Result<UdpDatagram<'_>, Skip> {
+    let Ok((udp, data)) = UdpHeader::ref_from_prefix(segment) else {
+        // The sender's own contradiction before the capture's shortage: it is the same on every tap.
+        return Err(match promised < size_of::<UdpHeader>() {
+            true => Skip::BadUdp,
+            false => Skip::ShortHeaders,
+        });
+    };
+    let length = udp.length.get() as usize;
+    if length < size_of::<UdpHeader>() || length > promised {
+        return Err(Skip::BadUdp);
+    }
+    let data_length = length - size_of::<UdpHeader>();
+    let payload = &data[..data_length.min(data.len())];
+    Ok(UdpDatagram {
+        src,
+        dst,
+        src_port: udp.src_port.get(),
+        dst_port: udp.dst_port.get(),
+        payload,
+        missing: (data_length - payload.len()) as u16,
+    })
+}
+
+/// False when the checksum of a whole segment (header and data, nothing behind) was computed and is not right.
+pub(crate) fn checksum_holds(src: IpAddr, dst: IpAddr, segment: &[u8]) -> bool {
+    if segment.get(6..8).is_none_or(|checksum| checksum == [0, 0]) {
+        return true;
+    }
+    let address = |address| match address {
+        IpAddr::V4(a) => sum_of_words(&a.octets()),
+        IpAddr::V6(a) => sum_of_words(&a.octets()),
+    };
+    // The pseudo-headers of both versions come to the same sum: addresses, protocol, length.
+    let pseudo = address(src) + address(dst) + PROTOCOL_UDP as u64 + segment.len() as u64;
+    checksum_of_sum(pseudo + sum_of_words(segment)) == 0
+}
+
 const _: () = assert!(size_of::<UdpHeader>() == 8);
 
 #[cfg(test)]
@@ -45,6 +96,21 @@ mod tests {
             h.as_bytes(),
             [0x12, 0x34, 0x56, 0x78, 0x00, 0x0B, 0x00, 0x00]
         );
+    }
+
+    #[test]
+    fn checksum_by_hand() {
+        let (src, dst) = (IpAddr::from([192, 168, 0, 1]), IpAddr::from([239, 1, 2, 3]));
+        // C0A8 + 0001 + EF01 + 0203 + 0011 + 000B + 1234 + 5678 + 000B + 6162 + 6300 = 2DEE2, folded DEE4.
+        let mut segment = [
+            0x12, 0x34, 0x56, 0x78, 0x00, 0x0B, 0x21, 0x1B, b'a', b'b', b'c',
+        ];
+        assert!(checksum_holds(src, dst, &segment));
+        assert!(!checksum_holds(src, src, &segment));
+        segment[8] ^= 1;
+        assert!(!checksum_holds(src, dst, &segment));
+        segment[6..8].fill(0);
+        assert!(checksum_holds(src, dst, &segment), "not computed");
     }
 
     #[test]

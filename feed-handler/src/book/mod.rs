@@ -5,19 +5,28 @@
 //! whatever is kept. It is checked: what cannot be is counted by kind ([`Fault`]), changes nothing or is clamped, and
 //! takes the instrument's trust away.
 //!
+//! Finding an order is one access to memory ([`orders`]), and so is its level ([`levels`]); the levels of a side are in
+//! order with the best at the tail of an array ([`ladder`]). No call allocates, waits or enters the kernel.
+//!
 //! [`oracle`] is the same book written as plainly as possible, over maps: what the other one is compared with.
 
+mod books;
 mod fault;
+mod instrument;
+mod ladder;
+mod levels;
 pub mod oracle;
+mod orders;
 mod phase;
+mod read;
 mod view;
 
+pub use books::{BookError, Books};
 pub use fault::{Fault, Faults};
-pub use oracle::Books;
 pub use phase::Phase;
 pub use view::{View, digest};
 
-use feed_common::event::Price;
+use feed_common::event::{Price, Side};
 
 /// How much a channel's books can hold. All of it is taken when they are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +82,17 @@ impl Bbo {
         bid: Quote::EMPTY,
         ask: Quote::EMPTY,
     };
+}
+
+/// A live order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its side.
+    pub side: Side,
+    /// Its price.
+    pub price: Price,
+    /// What remains of it.
+    pub quantity: u64,
 }
 
 /// One order of a queue.

@@ -1,6 +1,6 @@
 //! The book written as plainly as possible, over maps: slow and obviously right.
 
-use super::{Bbo, BookLimits, Change, Fault, Faults, Level, Phase, Queued, Quote, View};
+use super::{Bbo, BookLimits, Change, Fault, Faults, Level, Order, Phase, Queued, Quote, View};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MsgCtx, Price, ReplaceOrder, Side, Status,
     StatusKind, Trust,
@@ -17,17 +17,6 @@ pub struct Books {
     /// What the market as a whole has said; new instruments begin with it.
     market: Phase,
     faults: Faults,
-}
-
-/// A live order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// Its side.
-    pub side: Side,
-    /// Its price.
-    pub price: Price,
-    /// What remains of it.
-    pub quantity: u64,
 }
 
 /// One instrument.
@@ -183,6 +172,11 @@ impl Books {
     /// Best bid and offer of an instrument; empty when there is none of that number.
     pub fn bbo(&self, instrument: u32) -> Bbo {
         self.books.get(&instrument).map_or(Bbo::EMPTY, Book::bbo)
+    }
+
+    /// True when an invariant of the instrument has been broken.
+    pub fn is_suspect(&self, instrument: u32) -> bool {
+        self.books.get(&instrument).is_some_and(|book| book.suspect)
     }
 
     /// A live order of an instrument.

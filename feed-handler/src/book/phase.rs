@@ -1,11 +1,12 @@
 //! Whether an instrument trades: only then is a crossed book a fault.
 
 use feed_common::event::{Status, StatusKind};
+use zerocopy::FromZeros;
 
 /// What is known about an instrument's trading. A book may be crossed before the open, in a halt and in an auction, so
 /// an instrument counts as trading only when all of this has been seen: the market is open, nothing has halted it, and
 /// it has had its cross since then.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromZeros)]
 pub struct Phase(u8);
 
 impl Phase {

@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let capture = selection.merged(&file)?;
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let rows = BboRows::new(out, selection.format.into());
-    let kept = Kept::new(capture.channels(), rows);
+    let kept = Kept::new(capture.channels(), rows).map_err(Failure::running)?;
     let (mut kept, passed) = capture.run(kept, |kept| kept.watch().has_failed());
     selection.check_protocol(&passed)?;
     let faults = kept.faults();

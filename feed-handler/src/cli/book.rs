@@ -25,7 +25,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let selection = &arguments.selection;
     let file = selection.input.open()?;
     let capture = selection.merged(&file)?;
-    let (kept, passed) = capture.run(Kept::new(capture.channels(), ()), |_| false);
+    let kept = Kept::new(capture.channels(), ()).map_err(Failure::running)?;
+    let (kept, passed) = capture.run(kept, |_| false);
     selection.check_protocol(&passed)?;
     let options = BookOptions {
         format: selection.format.into(),

@@ -1,8 +1,9 @@
 use super::OutputFormat;
 use super::outputs::{resolution, tables, write_out};
 use feed_common::program::{Failure, open_capture, print};
-use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, digest_of};
+use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, outcome_of};
 use feed_handler::net::{NamespaceError, enter_private};
+use feed_handler::publish::Digest;
 use feed_handler::report::json;
 use feed_handler::run::{Outcome, Recorded, Until};
 use feed_replay::send::SendReport;
@@ -93,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     judged
 }
 
-/// Holds what was found against what was left out, and the live digest against the file's.
+/// Holds what was found against what was left out, and the live digests against the file's.
 fn judge(
     arguments: &Arguments,
     prepared: &Prepared,
@@ -123,23 +124,16 @@ fn judge(
         "after merging: {} messages missing\n",
         channel.sequence.lost
     );
-    let live = outcome.record_digest();
-    let _ = writeln!(
-        text,
-        "record digest, {:<29} {live}",
-        "live over two lossy lines"
-    );
     let file = Arc::new(open_capture(&arguments.out.join(SESSION))?);
-    for (layout, two) in [
-        ("from the file, on one thread", false),
-        ("from the file, on two threads", true),
-    ] {
-        let digest = digest_of(&prepared.plan, &file, two)?;
-        let same = digest == live;
-        right &= same;
-        let verdict = if same { "equal" } else { "DIFFERENT" };
-        let _ = writeln!(text, "record digest, {layout:<29} {digest}  {verdict}");
-    }
+    let one = outcome_of(&prepared.plan, &file, false)?;
+    let two = outcome_of(&prepared.plan, &file, true)?;
+    let runs = [outcome, &one, &two];
+    right &= compare(
+        &mut text,
+        "record digest,",
+        runs.map(|run| Some(run.record_digest())),
+    );
+    right &= compare(&mut text, "book digest,", runs.map(Outcome::book_digest));
     let dir = arguments.out.display();
     let _ = writeln!(
         text,
@@ -153,6 +147,26 @@ fn judge(
     Err(Failure::running(
         "what was handled live is not what was sent: see the losses by cause above",
     ))
+}
+
+/// Writes the live digest and those of the file, and says whether they are equal.
+fn compare(text: &mut String, what: &str, digests: [Option<Digest>; 3]) -> bool {
+    let runs = [
+        "live over two lossy lines",
+        "from the file, on one thread",
+        "from the file, on two threads",
+    ];
+    for (run, digest) in runs.into_iter().zip(digests) {
+        let verdict = match digest == digests[0] {
+            _ if run == runs[0] => "",
+            true => "  equal",
+            false => "  DIFFERENT",
+        };
+        let digest = digest.map_or("none".to_owned(), |d| d.to_string());
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{what:<14} {run:<29} {digest}{verdict}");
+    }
+    digests.iter().all(|d| *d == digests[0])
 }
 
 fn sender_facts(recorded: &mut Recorded, sent: &SendReport) {

@@ -61,9 +61,10 @@ impl Input {
 }
 
 /// Why frames have no datagram that the sender or the capture is to blame for; the other reasons are other traffic.
-pub const DAMAGE: [Skip; 4] = [
+pub const DAMAGE: [Skip; 5] = [
     Skip::ShortHeaders,
     Skip::BadIpv4,
+    Skip::BadIpv6,
     Skip::BadUdp,
     Skip::Truncated,
 ];

@@ -1,9 +1,10 @@
 //! What `run` and `demo` share: the histograms they ask for, the tables they print, the folder they write.
 
 use feed_common::latency::Resolution;
-use feed_common::program::Failure;
+use feed_common::program::{Failure, warn};
 use feed_handler::config::Plan;
-use feed_handler::report::terminal;
+use feed_handler::report::units::plural;
+use feed_handler::report::{Recording, terminal};
 use feed_handler::run::Recorded;
 use std::io::{self, Write};
 
@@ -22,6 +23,24 @@ pub fn write_out(recorded: Recorded) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// Says what a recording came to. One that is not whole cost the run nothing: that is a warning, and under `--strict` a
+/// failure.
+pub fn judge_recording(recorded: Option<&Recording>, strict: bool) -> Result<(), Failure> {
+    let Some(recording) = recorded else {
+        return Ok(());
+    };
+    let packets = plural(recording.packets, "packet");
+    let _ = writeln!(io::stderr(), "recorded {packets} to {}", recording.file);
+    match recording.shortage() {
+        Some(why) if strict => Err(Failure::running(why)),
+        Some(why) => {
+            warn(why);
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The histograms a plan asks for.

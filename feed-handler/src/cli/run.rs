@@ -1,14 +1,14 @@
 use super::OutputFormat;
 use super::input::{DAMAGE, listed};
-use super::outputs::{resolution, tables, write_out};
+use super::outputs::{judge_recording, resolution, tables, write_out};
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::program::{Failure, judge_cut, open_capture, print, warn};
-use feed_handler::config::{self, Plan, TimeSpan};
+use feed_handler::config::{self, Plan, RecordPlan, TimeSpan};
 use feed_handler::demo::failure;
 use feed_handler::protocol::DecodeError;
 use feed_handler::report::json;
 use feed_handler::report::units::plural;
-use feed_handler::run::{Input, LaneEnd, Recorded, Until, supervise};
+use feed_handler::run::{Input, LaneEnd, Outcome, Recorded, Until, supervise};
 use feed_handler::transport::FrameError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  feed-handler run -c feed.toml --duration 10s --out runs/today\n  feed-handler run -c \
-                  feed.toml --input day.pcap\n\nSIGINT and SIGTERM drain what was received and write the outputs; a \
+                  feed.toml --input day.pcap\n  feed-handler run -c feed.toml --record today.pcapng\n\nSIGINT and SIGTERM drain what was received and write the outputs; a \
                   second one ends at once."
 )]
 pub struct Arguments {
@@ -35,7 +35,12 @@ pub struct Arguments {
     /// Folder for summary.json, latency.hlog and report.html; the configuration's `output.dir` when left out
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// End with status 1 when anything was malformed or the capture is cut short, instead of counting it and warning
+    /// Keep what every line brings, with its receive times, as a capture: pcapng, or classic pcap where the name ends in
+    /// .pcap. A disk that is too slow costs the recording, never the feed: what it lacks is counted and noted in the file
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    record: Option<PathBuf>,
+    /// End with status 1 when anything was malformed, the capture is cut short or the recording is not whole, instead of
+    /// counting it and warning
     #[arg(long)]
     strict: bool,
     /// How to print the figures at the end
@@ -44,7 +49,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let plan = config::load(&arguments.config).map_err(Failure::usage)?;
+    let mut plan = config::load(&arguments.config).map_err(Failure::usage)?;
+    plan.record = arguments.record.clone().map(RecordPlan::new);
     let input = match &arguments.input {
         Some(path) => {
             let file = open_capture(path)?;
@@ -64,14 +70,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     .map_err(Failure::running)?;
     let outcome = supervise(&plan, &input, &until, &mut recorded, |_| {}).map_err(failure)?;
     match arguments.format {
-        OutputFormat::Text => print(&format!(
-            "{}record digest {}\n",
-            tables(&recorded),
-            outcome.record_digest()
-        ))?,
+        OutputFormat::Text => print(&format!("{}{}", tables(&recorded), digests(&outcome)))?,
         OutputFormat::Json => print(&json::render(recorded.report()))?,
     }
+    let recording = recorded.report().record.clone();
     write_out(recorded)?;
+    judge_recording(recording.as_ref(), arguments.strict)?;
     if arguments.strict
         && let Some(what) = malformed(&outcome.lanes)
     {
@@ -85,6 +89,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(e) => Err(Failure::running(e)),
         None => Ok(()),
     }
+}
+
+/// A line for each digest of the run.
+fn digests(outcome: &Outcome) -> String {
+    let books = outcome.book_digest();
+    let books = books.map_or(String::new(), |d| format!("book digest   {d}\n"));
+    format!("record digest {}\n{books}", outcome.record_digest())
 }
 
 /// Groups of a capture that are named when it is the wrong one.

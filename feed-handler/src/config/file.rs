@@ -1,7 +1,7 @@
 //! The file as written: keys and types, nothing resolved. Every value that can be wrong for a reason beyond its type
 //! carries its place, so that the error can point at it.
 
-use super::plan::{ProtocolName, Timestamps, WhenFull};
+use super::plan::{BookKeep, ProtocolName, Timestamps, WhenFull};
 use super::units::{ByteSize, TimeSpan};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -19,6 +19,8 @@ pub(super) struct File {
     pub session: Session,
     #[serde(default)]
     pub process: Process,
+    #[serde(default)]
+    pub book: Book,
     #[serde(default)]
     pub publish: Publish,
     #[serde(default)]
@@ -150,6 +152,21 @@ pub(super) struct Ring {
     pub slots: Option<Spanned<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slot_bytes: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Book {
+    #[serde(default)]
+    pub keep: BookKeep,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruments: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish_bbo: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

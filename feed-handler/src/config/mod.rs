@@ -13,8 +13,8 @@ mod write;
 
 pub use error::{ConfigError, Problem};
 pub use plan::{
-    ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan, ProtocolName,
-    SessionPlan, Timestamps, WhenFull,
+    BookKeep, BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan,
+    Plan, ProtocolName, RecordPlan, SessionPlan, Timestamps, WhenFull,
 };
 pub use units::{ByteSize, TimeSpan, UnitError};
 

@@ -4,6 +4,7 @@
 //! of two protocols cannot be written down. All fields are plain values; what runs is built from them once.
 
 use super::defaults;
+use crate::book::BookLimits;
 use crate::net::{LineAddress, UdpOptions};
 use crate::subscribe::Glob;
 use feed_common::time::{CivilDate, Zone};
@@ -21,6 +22,8 @@ pub struct Plan {
     pub lock_memory: bool,
     /// The lanes, in the order of the file.
     pub lanes: Vec<LanePlan>,
+    /// The books of every channel.
+    pub book: BookPlan,
     /// Slots of the broadcast ring (a power of two).
     pub publish_slots: usize,
     /// The symbols that are wanted at first; every one when there is no pattern.
@@ -33,6 +36,8 @@ pub struct Plan {
     pub latency: LatencyPlan,
     /// Folder for results, relative to the working directory; `None` when only the command line may name one.
     pub output_dir: Option<PathBuf>,
+    /// Where to keep what is received; only the command line names it.
+    pub record: Option<RecordPlan>,
 }
 
 impl Plan {
@@ -219,6 +224,42 @@ pub struct LinePlan {
     pub address: LineAddress,
 }
 
+/// Which books are kept, and how much room each channel's have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookPlan {
+    /// Whether there are any.
+    pub keep: BookKeep,
+    /// Room, taken when a run starts. The instruments are also those a channel's decoder gives numbers to.
+    pub limits: BookLimits,
+    /// Whether a change of the best bid or offer is published as records of its own.
+    pub publish_bbo: bool,
+}
+
+impl Default for BookPlan {
+    fn default() -> Self {
+        BookPlan {
+            keep: BookKeep::default(),
+            limits: BookLimits {
+                orders: defaults::BOOK_ORDERS,
+                levels: defaults::BOOK_LEVELS,
+                instruments: defaults::BOOK_INSTRUMENTS,
+            },
+            publish_bbo: true,
+        }
+    }
+}
+
+/// How much of a book is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BookKeep {
+    /// Everything the feed says.
+    #[default]
+    Full,
+    /// Nothing: records pass as they are.
+    None,
+}
+
 /// A consumer that blocks on a queue of its own, filled by a bridge thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerPlan {
@@ -239,6 +280,25 @@ pub enum WhenFull {
     /// The newest record is dropped and counted.
     #[default]
     Drop,
+}
+
+/// A recording of what is received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordPlan {
+    /// The capture: classic pcap when its name ends in `.pcap`, else pcapng.
+    pub file: PathBuf,
+    /// Packets that can wait to be written, for each lane.
+    pub queue_packets: usize,
+}
+
+impl RecordPlan {
+    /// Records to `file` with the default queue.
+    pub fn new(file: PathBuf) -> RecordPlan {
+        RecordPlan {
+            file,
+            queue_packets: defaults::RECORD_QUEUE,
+        }
+    }
 }
 
 /// How latency is measured.

@@ -30,6 +30,13 @@ fn file(plan: &Plan) -> File {
         process: file::Process {
             lock_memory: plan.lock_memory,
         },
+        book: file::Book {
+            keep: plan.book.keep,
+            orders: count(plan.book.limits.orders),
+            levels: count(plan.book.limits.levels),
+            instruments: count(plan.book.limits.instruments),
+            publish_bbo: Some(plan.book.publish_bbo),
+        },
         publish: file::Publish {
             slots: count(plan.publish_slots),
         },

@@ -1,17 +1,11 @@
 //! Events into books: what `book`, `bbo` and `trades` have in common.
 
-use crate::book::{BookLimits, Books, Change, Fault, Level, Quote};
+use crate::book::{BookError, Books, Change, Fault, Level, Quote};
+use crate::config::BookPlan;
 use crate::publish::Outlet;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, Kind, MarketData, MarketHandler,
     MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Status, Trade, TradeBreak,
-};
-
-/// What the books of a capture's channel hold: the orders and levels of a full US equities day at its busiest.
-const LIMITS: BookLimits = BookLimits {
-    orders: 1 << 23,
-    levels: 1 << 22,
-    instruments: 1 << 16,
 };
 
 /// Watches the books of a capture. Every event defaults to nothing.
@@ -65,14 +59,16 @@ pub struct Kept<T> {
 }
 
 impl<T: Watch> Kept<T> {
-    /// Empty books for so many channels.
-    pub fn new(channels: usize, watch: T) -> Kept<T> {
-        Kept {
-            books: (0..channels).map(|_| Books::new(&LIMITS)).collect(),
+    /// Empty books for so many channels, each with the room that a run would give it by default.
+    pub fn new(channels: usize, watch: T) -> Result<Kept<T>, BookError> {
+        let limits = BookPlan::default().limits;
+        let books: Result<_, _> = (0..channels).map(|_| Books::new(&limits)).collect();
+        Ok(Kept {
+            books: books?,
             watch,
             events: 0,
             unnumbered: 0,
-        }
+        })
     }
 
     /// The books, by channel.

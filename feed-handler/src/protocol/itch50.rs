@@ -51,6 +51,8 @@ pub struct Itch50Decoder {
     locates: Box<[Located; LOCATES]>,
     instruments: Instruments,
     filter: Box<Filter>,
+    /// Locates below this one have been said, some of them.
+    learnt: usize,
     /// Locates that the filter has been asked about since it is there.
     reviewed: usize,
     filtered: u64,
@@ -104,7 +106,8 @@ impl Itch50Decoder {
             locates,
             instruments: Instruments::with_capacity(instruments),
             filter: Box::default(),
-            reviewed: LOCATES,
+            learnt: 0,
+            reviewed: 0,
             filtered: 0,
             oddities: Oddities::default(),
         }
@@ -149,6 +152,7 @@ impl Decode for Itch50Decoder {
 
     fn restart(&mut self) {
         self.locates.fill(Located::NOTHING);
+        self.learnt = 0;
     }
 
     fn subscribe(&mut self, filter: Box<Filter>) -> Box<Filter> {
@@ -157,8 +161,8 @@ impl Decode for Itch50Decoder {
     }
 
     fn review<H: MarketHandler>(&mut self, cx: &MsgCtx, out: &mut H) -> bool {
-        let end = (self.reviewed + REVIEWED_AT_ONCE).min(LOCATES);
-        for place in &mut self.locates[self.reviewed..end] {
+        let end = (self.reviewed + REVIEWED_AT_ONCE).min(self.learnt);
+        for place in &mut self.locates[self.reviewed.min(end)..end] {
             let before = place.standing;
             place.standing = before.again(&place.symbol, &self.filter);
             if before.is_delivered() && !place.standing.is_delivered() {
@@ -171,7 +175,7 @@ impl Decode for Itch50Decoder {
             }
         }
         self.reviewed = end;
-        end < LOCATES
+        end < self.learnt
     }
 
     fn filtered(&self) -> u64 {
@@ -361,6 +365,7 @@ impl Itch50Decoder {
         if locate != 0 {
             self.oddities.reassigned += u64::from(place.symbol != NO_SYMBOL);
             *place = known;
+            self.learnt = self.learnt.max(usize::from(locate) + 1);
         }
         known
     }

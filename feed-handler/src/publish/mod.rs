@@ -1,10 +1,14 @@
 //! Publication: records to the broadcast ring, and from there to consumers.
 
+mod booked;
 mod bridge;
 mod digest;
+mod due;
+mod fields;
 mod records;
 mod ring;
 
+pub use booked::{BookTotals, Booked};
 pub use bridge::{Bridge, ConsumerStats, Delivery};
 pub use digest::Digest;
 pub use records::Records;
@@ -31,5 +35,11 @@ pub trait Outlet: MarketHandler {
     /// Digests of what came out, by channel as numbered in [`MsgCtx::channel`](feed_common::event::MsgCtx::channel).
     fn digests(&self) -> &[Digest] {
         &[]
+    }
+
+    /// What the books of a channel came to; `None` when none are kept.
+    fn books(&self, channel: u16) -> Option<BookTotals> {
+        let _ = channel;
+        None
     }
 }

@@ -1,10 +1,12 @@
-//! Events to records: the one [`MarketHandler`] of the pipeline that publishes.
+//! Events to records.
 
+use super::fields::Fields;
 use super::{Digest, Outlet, Publish};
+use crate::book::Bbo;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
-    MarketData, MarketHandler, MsgCtx, Price, Record, ReplaceOrder, Side, Statistic, Status, Trade,
-    TradeBreak,
+    MarketData, MarketHandler, MsgCtx, Record, ReplaceOrder, Side, Statistic, Status, Trade,
+    TradeBreak, Trust,
 };
 use zerocopy::byteorder::little_endian::U64;
 
@@ -16,26 +18,30 @@ pub struct Records<K> {
     published: u64,
 }
 
-/// What a record says besides its context.
-struct Fields {
-    kind: Kind,
-    side: Side,
-    price: Price,
-    quantity: u64,
-    order_id: u64,
-    flags: Flags,
+/// What an event's records have in common besides its context.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub trust: Trust,
+    /// Those of the context, or without [`Flags::END_OF_EVENT`] when more of the event follows.
+    pub flags: Flags,
 }
 
-impl Fields {
-    /// A record of `kind` that says nothing yet.
-    const fn of(kind: Kind) -> Fields {
-        Fields {
-            kind,
-            side: Side::NONE,
-            price: Price::NULL,
-            quantity: 0,
-            order_id: 0,
-            flags: Flags::NONE,
+impl Mark {
+    /// As the context says.
+    #[inline(always)]
+    fn of(cx: &MsgCtx) -> Mark {
+        Mark {
+            trust: cx.trust,
+            flags: cx.flags,
+        }
+    }
+
+    /// For a record behind which more of the event follows.
+    #[inline(always)]
+    pub fn open(self) -> Mark {
+        Mark {
+            flags: Flags(self.flags.0 & !Flags::END_OF_EVENT.0),
+            ..self
         }
     }
 }
@@ -55,46 +61,85 @@ impl<K: Publish> Records<K> {
         self.sink
     }
 
+    /// Where the records go.
+    pub fn sink(&self) -> &K {
+        &self.sink
+    }
+
+    /// The record of an event that has one.
     #[inline(always)]
-    fn emit(&mut self, cx: &MsgCtx, f: Fields) {
+    pub(super) fn emit(&mut self, cx: &MsgCtx, mark: Mark, f: Fields) {
         if f.quantity <= u32::MAX as u64 {
-            self.put(cx, cx.flags.with(f.flags), f.quantity as u32, &f);
+            self.put(cx, mark, f.quantity as u32, &f);
         } else {
-            self.emit_wide(cx, f);
+            self.emit_wide(cx, mark, f);
         }
     }
 
     /// A quantity above 32 bits saturates, and an extension record behind it says the exact one.
     #[cold]
-    fn emit_wide(&mut self, cx: &MsgCtx, f: Fields) {
-        let flags = f.flags.with(Flags::QUANTITY_SATURATED);
-        let open = Flags(cx.flags.0 & !Flags::END_OF_EVENT.0);
-        self.put(cx, open.with(flags), u32::MAX, &f);
+    fn emit_wide(&mut self, cx: &MsgCtx, mark: Mark, mut f: Fields) {
+        f.flags = f.flags.with(Flags::QUANTITY_SATURATED);
+        self.put(cx, mark.open(), u32::MAX, &f);
         let exact = Fields {
             order_id: f.quantity,
             side: f.side,
             ..Fields::of(Kind::EXTENSION)
         };
-        self.put(cx, cx.flags, 0, &exact);
+        self.put(cx, mark, 0, &exact);
+    }
+
+    /// The two records of a replacement.
+    #[inline(always)]
+    pub(super) fn replace(&mut self, cx: &MsgCtx, mark: Mark, m: ReplaceOrder) {
+        let old = Fields {
+            order_id: m.old_id,
+            ..Fields::of(Kind::REPLACE_OLD)
+        };
+        self.put(cx, mark.open(), 0, &old);
+        let new = Fields {
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.new_id,
+            ..Fields::of(Kind::REPLACE_NEW)
+        };
+        self.emit(cx, mark, new);
+    }
+
+    /// A record that came as one.
+    #[inline(always)]
+    pub(super) fn data(&mut self, cx: &MsgCtx, mark: Mark, m: MarketData) {
+        let event: [U64; 4] = zerocopy::transmute!(m);
+        let [symbol, price, what, timestamp] = event.map(U64::get);
+        let what = what & (u64::MAX >> 16) | u64::from(mark.flags.0) << 48;
+        self.record(cx, mark.trust, [symbol, price, what, timestamp], 0);
+    }
+
+    /// The pair of records that says the best prices of the context's instrument.
+    pub(super) fn best(&mut self, cx: &MsgCtx, mark: Mark, bbo: Bbo) {
+        let bid = Fields::best(Kind::BID, Side::BUY, bbo.bid);
+        self.emit(cx, mark.open(), bid);
+        let offer = Fields::best(Kind::OFFER, Side::SELL, bbo.ask);
+        self.emit(cx, mark, offer);
     }
 
     #[inline(always)]
-    fn put(&mut self, cx: &MsgCtx, flags: Flags, quantity: u32, f: &Fields) {
+    fn put(&mut self, cx: &MsgCtx, mark: Mark, quantity: u32, f: &Fields) {
         let what = u64::from(quantity)
             | u64::from(f.kind.0) << 32
             | u64::from(f.side.0) << 40
-            | u64::from(flags.0) << 48;
+            | u64::from(mark.flags.with(f.flags).0) << 48;
         let symbol = u64::from_le_bytes(cx.symbol);
         let event = [symbol, f.price.0 as u64, what, cx.timestamp.0];
-        self.record(cx, event, f.order_id);
+        self.record(cx, mark.trust, event, f.order_id);
     }
 
     /// `event` is a [`MarketData`] as the first words of [`Record::from_words`].
     #[inline(always)]
-    fn record(&mut self, cx: &MsgCtx, event: [u64; 4], order_id: u64) {
+    fn record(&mut self, cx: &MsgCtx, trust: Trust, event: [u64; 4], order_id: u64) {
         let [symbol, price, what, timestamp] = event;
         let whence =
-            u64::from(cx.instrument) | u64::from(cx.channel) << 32 | u64::from(cx.trust.0) << 48;
+            u64::from(cx.instrument) | u64::from(cx.channel) << 32 | u64::from(trust.0) << 48;
         let record = Record::from_words([
             symbol,
             price,
@@ -132,155 +177,80 @@ impl<K: Publish> Outlet for Records<K> {
 impl<K: Publish> MarketHandler for Records<K> {
     #[inline(always)]
     fn on_add(&mut self, cx: &MsgCtx, m: AddOrder) {
-        let f = Fields {
-            side: m.side,
-            price: m.price,
-            quantity: m.quantity,
-            order_id: m.order_id,
-            ..Fields::of(Kind::ADD)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     #[inline(always)]
     fn on_execute(&mut self, cx: &MsgCtx, m: ExecuteOrder) {
-        let f = Fields {
-            price: m.price,
-            quantity: m.quantity,
-            order_id: m.order_id,
-            flags: if m.printable {
-                Flags::NONE
-            } else {
-                Flags::NON_PRINTABLE
-            },
-            ..Fields::of(Kind::EXECUTE)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     #[inline(always)]
     fn on_cancel(&mut self, cx: &MsgCtx, m: CancelOrder) {
-        let f = Fields {
-            quantity: m.quantity,
-            order_id: m.order_id,
-            ..Fields::of(Kind::CANCEL)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     #[inline(always)]
     fn on_delete(&mut self, cx: &MsgCtx, m: DeleteOrder) {
-        let f = Fields {
-            order_id: m.order_id,
-            ..Fields::of(Kind::DELETE)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     #[inline(always)]
     fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {
-        let open = Flags(cx.flags.0 & !Flags::END_OF_EVENT.0);
-        let old = Fields {
-            order_id: m.old_id,
-            ..Fields::of(Kind::REPLACE_OLD)
-        };
-        self.put(cx, open, 0, &old);
-        let new = Fields {
-            price: m.price,
-            quantity: m.quantity,
-            order_id: m.new_id,
-            ..Fields::of(Kind::REPLACE_NEW)
-        };
-        self.emit(cx, new);
+        self.replace(cx, Mark::of(cx), m);
     }
 
     #[inline]
     fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
-        let f = Fields {
-            side: m.side,
-            price: m.price,
-            quantity: m.quantity,
-            order_id: m.match_id,
-            flags: m.flags,
-            ..Fields::of(Kind::TRADE)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {
-        let f = Fields {
-            order_id: m.match_id,
-            ..Fields::of(Kind::TRADE_BREAK)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     fn on_imbalance(&mut self, cx: &MsgCtx, m: Imbalance) {
-        let f = Fields {
-            side: m.side,
-            price: m.reference,
-            quantity: m.unpaired,
-            order_id: m.paired,
-            ..Fields::of(Kind::IMBALANCE)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     fn on_status(&mut self, cx: &MsgCtx, m: Status) {
-        let f = Fields {
-            price: m.price,
-            quantity: u32::from_le_bytes(m.detail) as u64,
-            order_id: (m.what.0 as u64) << 8 | m.value as u64,
-            ..Fields::of(Kind::STATUS)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {
-        let f = Fields {
-            quantity: m.round_lot as u64,
-            ..Fields::of(Kind::DIRECTORY)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     fn on_statistic(&mut self, cx: &MsgCtx, m: Statistic) {
-        let f = Fields {
-            price: m.price,
-            quantity: m.quantity,
-            order_id: m.what.0 as u64,
-            ..Fields::of(Kind::STATISTIC)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     fn on_gap(&mut self, cx: &MsgCtx, m: Gap) {
-        let f = Fields {
-            order_id: m.count,
-            ..Fields::of(Kind::GAP)
-        };
-        self.emit(cx, f);
+        self.emit(cx, Mark::of(cx), m.into());
     }
 
     fn on_restart(&mut self, cx: &MsgCtx) {
-        self.emit(cx, Fields::of(Kind::CLEAR));
+        self.emit(cx, Mark::of(cx), Fields::of(Kind::CLEAR));
     }
 
     fn on_clear(&mut self, cx: &MsgCtx) {
-        self.emit(cx, Fields::of(Kind::CLEAR));
+        self.emit(cx, Mark::of(cx), Fields::of(Kind::CLEAR));
     }
 
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
-        let event: [U64; 4] = zerocopy::transmute!(m);
-        self.record(cx, event.map(U64::get), 0);
+        let mark = Mark {
+            trust: cx.trust,
+            flags: Flags(m.flags.get()),
+        };
+        self.data(cx, mark, m);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use feed_common::event::{NO_SYMBOL, Trust};
+    use feed_common::event::{NO_SYMBOL, Price};
     use feed_common::time::{Ticks, UnixNanos};
 
     impl Publish for Vec<Record> {

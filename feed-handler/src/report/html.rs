@@ -4,7 +4,7 @@ use super::chart::{self, NARROW, WIDE};
 use super::model::whole;
 use super::svg::escape;
 use super::units::{count, percent, plural, time};
-use super::{RunReport, stack};
+use super::{Ordered, RunReport, stack};
 use feed_common::latency::Stage;
 use std::fmt::Write;
 
@@ -25,6 +25,7 @@ pub fn render(report: &RunReport) -> String {
     percentiles(report, &mut page);
     over_time(report, &mut page);
     lines(report, &mut page);
+    books(report, &mut page);
     losses(report, &mut page);
     facts(report, &mut page);
     page.push_str(
@@ -319,6 +320,34 @@ fn lines(report: &RunReport, page: &mut String) {
     page.push_str("</table></div>\n</section>\n");
 }
 
+fn books(report: &RunReport, page: &mut String) {
+    let Some(books) = &report.books else {
+        return;
+    };
+    section(
+        page,
+        "Books",
+        "What the order books held at the end, how often best prices changed, and what could not be as the feed said it.",
+    );
+    page.push_str("<table class=\"causes\">\n");
+    header(page, &["What"], &["Count"]);
+    let mut row = |what: &str, n: u64| {
+        let _ = write!(page, "<tr><td class=\"t\">{what}</td>");
+        number(page, n);
+        page.push_str("</tr>\n");
+    };
+    row("instruments", books.instruments);
+    row("live orders", books.live_orders);
+    row("price levels", books.levels);
+    row("changes of best prices", books.bbo_changes);
+    for (kind, n) in books.faults.iter().filter(|(_, n)| **n > 0) {
+        row(&format!("<code>{}</code>", escape(kind)), *n);
+    }
+    page.push_str("</table>\n");
+    not_seen(&books.faults, page);
+    page.push_str("</section>\n");
+}
+
 fn losses(report: &RunReport, page: &mut String) {
     section(
         page,
@@ -346,8 +375,21 @@ fn losses(report: &RunReport, page: &mut String) {
         );
     }
     page.push_str("</table>\n");
-    let quiet: Vec<String> = report
-        .drops
+    not_seen(&report.drops, page);
+    let _ = write!(
+        page,
+        "<p class=\"note after\">Sequencing: {}, {} recovered, {} that brought nothing new, {}.</p>\n\
+         </section>\n",
+        plural(s.gaps, "gap"),
+        plural(s.recovered, "message"),
+        plural(s.duplicates, "packet"),
+        plural(s.restarts, "restart")
+    );
+}
+
+/// Says which of the causes never occurred.
+fn not_seen(causes: &Ordered<u64>, page: &mut String) {
+    let quiet: Vec<String> = causes
         .iter()
         .filter(|(_, n)| **n == 0)
         .map(|(cause, _)| format!("<code>{}</code>", escape(cause)))
@@ -359,15 +401,6 @@ fn losses(report: &RunReport, page: &mut String) {
             quiet.join(", ")
         );
     }
-    let _ = write!(
-        page,
-        "<p class=\"note after\">Sequencing: {}, {} recovered, {} that brought nothing new, {}.</p>\n\
-         </section>\n",
-        plural(s.gaps, "gap"),
-        plural(s.recovered, "message"),
-        plural(s.duplicates, "packet"),
-        plural(s.restarts, "restart")
-    );
 }
 
 fn facts(report: &RunReport, page: &mut String) {

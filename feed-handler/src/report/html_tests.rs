@@ -18,6 +18,11 @@ fn one_file_without_references() {
         "Over time",
         "Losses by cause",
         "00f1e2d3c4b5a697",
+        "<h2>Books</h2>",
+        "<tr><td class=\"t\">live orders</td><td>12,345</td></tr>",
+        "<code>crossed</code></td><td>2</td>",
+        "Looked for and not seen: <code>unknown_order</code>.",
+        "0123456789abcdef",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -62,6 +67,7 @@ fn one_interval_makes_no_time_line_and_none_no_charts() {
     let one = render(&sample(1).0);
     assert!(one.contains("Percentiles") && !one.contains("Over time"));
     let none = render(&RunReport::default());
+    assert!(!none.contains("<h2>Books</h2>"));
     assert!(none.contains("No latency was recorded"));
     assert!(!none.contains("<svg"));
     assert!(

@@ -65,7 +65,22 @@ mod tests {
             ["count", "min", "p50", "p90", "p99", "p999", "p9999", "max"]
         );
         assert_eq!(json["record_digest"], "00f1e2d3c4b5a697");
-        assert!(json.get("book_digest").is_none(), "not known is not there");
+        assert_eq!(json["book_digest"], "0123456789abcdef");
+        assert_eq!(
+            keys(&json["books"]),
+            [
+                "live_orders",
+                "levels",
+                "instruments",
+                "bbo_changes",
+                "faults"
+            ]
+        );
+        assert_eq!(json["books"]["faults"]["unknown_order"], 0, "zeros too");
+        // Without books the keys are there all the same.
+        let none: Value = serde_json::from_str(&render(&RunReport::default())).unwrap();
+        let none = none.as_object().unwrap();
+        assert!(none["book_digest"].is_null() && none["books"].is_null());
     }
 
     #[test]

@@ -14,7 +14,10 @@ pub mod terminal;
 pub mod units;
 
 pub use file::{WriteError, write_atomically};
-pub use model::{Consumer, Curve, Figures, IntervalPoint, Line, RunReport, Sequence, Share, stack};
+pub use model::{
+    Books, Consumer, Curve, Figures, IntervalPoint, Line, Recording, RunReport, Sequence, Share,
+    stack,
+};
 pub use ordered::Ordered;
 
 use std::path::Path;

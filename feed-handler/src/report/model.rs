@@ -1,6 +1,7 @@
 //! Everything a report says about a run, independent of how it is shown.
 
 use super::Ordered;
+use super::units::plural;
 use feed_common::latency::log::{LogError, LogReader};
 use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
 use feed_common::latency::{MEASURED, Resolution, Stage, StageSet};
@@ -35,12 +36,16 @@ pub struct RunReport {
     pub clock_backwards: u64,
     /// Consumers and what they missed.
     pub consumers: Vec<Consumer>,
+    /// What was kept of the input, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Recording>,
     /// Digest of all records, 16 hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_digest: Option<String>,
-    /// Digest of the final books, 16 hexadecimal digits.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Digest of the final books, 16 hexadecimal digits; null when none are kept.
     pub book_digest: Option<String>,
+    /// What the books came to; null when none are kept.
+    pub books: Option<Books>,
     /// Percentile curves.
     #[serde(skip)]
     pub curves: Vec<Curve>,
@@ -87,6 +92,22 @@ pub struct Line {
     pub first: u64,
 }
 
+/// The books of all channels.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Books {
+    /// Orders in them at the end.
+    pub live_orders: u64,
+    /// Price levels in them at the end.
+    pub levels: u64,
+    /// Instruments that had an event.
+    pub instruments: u64,
+    /// Events that left a best bid or offer other than it was.
+    pub bbo_changes: u64,
+    /// What could not be, by kind.
+    pub faults: Ordered<u64>,
+}
+
 /// One reader of the published records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -97,6 +118,32 @@ pub struct Consumer {
     pub taken: u64,
     /// Records that were overwritten before it came.
     pub lost: u64,
+}
+
+/// A recording of what was received.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recording {
+    /// Packets in the file.
+    pub packets: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Packets that were handled and are not in it.
+    pub lost: u64,
+    /// Its name.
+    pub file: String,
+    /// What ended it early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Recording {
+    /// Why it is not whole, where it is not.
+    pub fn shortage(&self) -> Option<String> {
+        let lost = (self.lost > 0).then(|| plural(self.lost, "packet") + " not recorded");
+        let reasons: Vec<String> = self.error.clone().into_iter().chain(lost).collect();
+        (!reasons.is_empty()).then(|| format!("{}: {}", self.file, reasons.join(", ")))
+    }
 }
 
 /// The figures of a stage, in nanoseconds.
@@ -403,6 +450,14 @@ pub(super) mod tests {
             lost: 7,
         }];
         report.record_digest = Some("00f1e2d3c4b5a697".into());
+        report.book_digest = Some("0123456789abcdef".into());
+        report.books = Some(Books {
+            live_orders: 12_345,
+            levels: 2_468,
+            instruments: 100,
+            bbo_changes: 9_876,
+            faults: [("unknown_order", 0), ("crossed", 2)].into_iter().collect(),
+        });
         report.run = [
             ("command", "feed-handler demo --out runs/demo"),
             ("machine", "2 × example CPU, Linux 6.1"),

@@ -6,12 +6,13 @@ use super::{IntervalPoint, RunReport, stack};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The tables at the end of a run: latency by stage, where the time went, lines, losses by cause.
+/// The tables at the end of a run: latency by stage, where the time went, lines, books, losses by cause.
 pub fn render(report: &RunReport) -> String {
     let mut out = String::new();
     latency(report, &mut out);
     shares(report, &mut out);
     lines(report, &mut out);
+    books(report, &mut out);
     losses(report, &mut out);
     out
 }
@@ -139,6 +140,23 @@ fn lines(report: &RunReport, out: &mut String) {
     out.push('\n');
 }
 
+fn books(report: &RunReport, out: &mut String) {
+    let Some(books) = &report.books else {
+        return;
+    };
+    let mut table = Table::new("Books", &["what", "count"], 1);
+    let mut row = |what: String, n: u64| table.rows.push(vec![what, count(n)]);
+    row("instruments".to_owned(), books.instruments);
+    row("live orders".to_owned(), books.live_orders);
+    row("price levels".to_owned(), books.levels);
+    row("changes of best prices".to_owned(), books.bbo_changes);
+    for (kind, n) in books.faults.iter().filter(|(_, n)| **n > 0) {
+        row(format!("fault {}", plain(kind)), *n);
+    }
+    table.render(out);
+    out.push('\n');
+}
+
 fn losses(report: &RunReport, out: &mut String) {
     let s = &report.sequence;
     let mut table = Table::new("Losses", &["cause", "count"], 1);
@@ -249,6 +267,19 @@ mod tests {
         }
         assert!(!text.contains("socket_buffer"), "causes without losses");
         assert!(!text.contains('\u{1b}'), "control characters");
+    }
+
+    #[test]
+    fn says_what_the_books_hold_and_what_they_could_not_take() {
+        let (mut report, _) = sample(1);
+        let text = render(&report);
+        let of = |what: &str| text.lines().find(|l| l.starts_with(&format!("  {what} ")));
+        assert!(of("live orders").unwrap().ends_with(" 12,345"));
+        assert!(of("changes of best prices").unwrap().ends_with(" 9,876"));
+        assert!(of("fault crossed").unwrap().ends_with(" 2"));
+        assert!(of("fault unknown_order").is_none(), "what did not happen");
+        report.books = None;
+        assert!(!render(&report).contains("Books"));
     }
 
     #[test]

@@ -4,14 +4,15 @@ use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, receive};
 use super::start::{Input, StartError};
-use crate::config::{LanePlan, LaneThreads, ProtocolName, Timestamps};
+use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, ProtocolName, Timestamps};
 use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, LineMap};
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
-use crate::protocol::itch50::{Itch50, Itch50File};
-use crate::protocol::native::Native;
+use crate::protocol::itch50::{Itch50, Itch50Decoder, Itch50File};
+use crate::protocol::native::{Native, NativeDecoder};
 use crate::protocol::{Decode, Protocol};
-use crate::publish::Records;
+use crate::publish::{Booked, Outlet, Records};
+use crate::record::{Queue, Tee};
 use crate::subscribe::{Changes, Filter};
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
@@ -28,6 +29,7 @@ use std::thread::{Builder, JoinHandle};
 /// Everything a lane starts with.
 pub(super) struct LaneStart {
     pub(super) plan: LanePlan,
+    pub(super) book: BookPlan,
     pub(super) setups: Vec<ChannelSetup>,
     /// Channels of the whole configuration.
     pub(super) channels_total: usize,
@@ -37,6 +39,8 @@ pub(super) struct LaneStart {
     /// What its channels want at first, and where they hear of changes.
     pub(super) wanted: Filter,
     pub(super) changes: Arc<Changes>,
+    /// Where to keep what live lines bring.
+    pub(super) record: Option<Queue>,
     pub(super) hot: Hot,
 }
 
@@ -60,47 +64,72 @@ pub(super) struct LaneRunning {
     pub(super) facts: Vec<(String, String)>,
 }
 
-type PlannedLane<P> = Lane<P, Records<Writer<Record>>, StageRecorder>;
+type PlannedLane<P, H> = Lane<P, H, StageRecorder>;
 
 /// Opens a lane's input and starts its threads.
 pub(super) fn start_lane(start: LaneStart, input: &Input) -> Result<LaneRunning, StartError> {
     match (start.plan.protocol, input) {
-        (ProtocolName::Native, _) => start_protocol::<Native>(start, input),
+        (ProtocolName::Native, _) => start_protocol::<Native>(start, input, NativeDecoder::new),
         (ProtocolName::Itch50, Input::File(f)) if f.format() == Format::BinaryFile => {
-            start_protocol::<Itch50File>(start, input)
+            start_protocol::<Itch50File>(start, input, Itch50Decoder::new)
         }
-        (ProtocolName::Itch50, _) => start_protocol::<Itch50>(start, input),
+        (ProtocolName::Itch50, _) => start_protocol::<Itch50>(start, input, Itch50Decoder::new),
     }
 }
 
 fn start_protocol<P: Protocol + 'static>(
     start: LaneStart,
     input: &Input,
+    decoder: fn(usize) -> P::Decoder,
 ) -> Result<LaneRunning, StartError>
 where
     P::Framing: Default + Send + 'static,
-    P::Decoder: Default + Send + 'static,
+    P::Decoder: Send + 'static,
 {
     let time = match input {
         Input::Live => LaneTime::Received(start.hot.clock.scale()),
         Input::File(_) => LaneTime::Captured,
     };
+    let book = start.book;
+    let first = start.setups.first().map_or(0, |setup| setup.number);
+    let own = first..first + start.setups.len() as u16;
     let channels = start.setups.into_iter().map(|setup| {
-        let mut decoder = P::Decoder::default();
+        let mut decoder = decoder(book.limits.instruments);
         decoder.subscribe(Box::new(start.wanted.clone()));
         (setup, P::Framing::default(), decoder)
     });
-    let lane = Lane::<P, _, _>::new(
-        channels.collect(),
-        time,
-        start.sample_messages,
-        Records::new(start.writer, start.channels_total),
-        start.recorder,
-    )
-    .with_changes(start.changes);
-    let (plan, hot) = (start.plan, start.hot);
+    let channels = channels.collect();
+    let (sample, recorder) = (start.sample_messages, start.recorder);
+    let records = Records::new(start.writer, start.channels_total);
+    let (plan, hot, record) = (start.plan, start.hot, start.record);
+    match book.keep {
+        BookKeep::None => {
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder)
+                .with_changes(start.changes);
+            start_threads(plan, lane, input, hot, record)
+        }
+        BookKeep::Full => {
+            let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder)
+                .with_changes(start.changes);
+            start_threads(plan, lane, input, hot, record)
+        }
+    }
+}
+
+fn start_threads<P: Protocol + 'static, H: Outlet + Send + 'static>(
+    plan: LanePlan,
+    lane: PlannedLane<P, H>,
+    input: &Input,
+    hot: Hot,
+    record: Option<Queue>,
+) -> Result<LaneRunning, StartError>
+where
+    P::Framing: Send + 'static,
+    P::Decoder: Send + 'static,
+{
     match (input, plan.threads) {
-        (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot),
+        (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot, record),
         (
             Input::Live,
             LaneThreads::Two {
@@ -113,7 +142,7 @@ where
             let mut facts = buffer_facts(&plan, &receiver);
             let quiet = Arc::new(Quiet::default());
             let idle = IdleTime::Follows(quiet.clone());
-            let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle)?;
+            let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle, record)?;
             facts.push(ring_fact(&plan, &ring));
             let receive = socket_thread(&plan, receive_core, receiver, producer, quiet, hot)?;
             Ok(LaneRunning {
@@ -154,7 +183,7 @@ where
             },
         ) => {
             let (producer, ring, decode) =
-                ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill)?;
+                ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill, None)?;
             let facts = vec![ring_fact(&plan, &ring)];
             let receive = file_thread(&plan, receive_core, file.clone(), producer, hot)?;
             Ok(LaneRunning {
@@ -168,11 +197,12 @@ where
     }
 }
 
-fn live_one<P: Protocol + 'static>(
+fn live_one<P: Protocol + 'static, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
-    lane: PlannedLane<P>,
+    lane: PlannedLane<P, H>,
     hot: Hot,
+    record: Option<Queue>,
 ) -> Result<LaneRunning, StartError>
 where
     P::Framing: Send + 'static,
@@ -187,7 +217,7 @@ where
         stride: plan.slot_bytes,
         batch: plan.batch,
     };
-    let mut source = Inline::new(receiver, &slots)?;
+    let mut source = Tee::new(Inline::new(receiver, &slots)?, record);
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
         let ended = drive(
             lane,
@@ -212,12 +242,13 @@ where
 }
 
 /// Starts the decoding half of a two-thread lane and returns the ring's other end.
-fn ring_lane<P: Protocol + 'static>(
+fn ring_lane<P: Protocol + 'static, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
-    lane: PlannedLane<P>,
+    lane: PlannedLane<P, H>,
     hot: &Hot,
     idle: IdleTime,
+    record: Option<Queue>,
 ) -> Result<(Producer, RingGauge, JoinHandle<LaneEnd>), StartError>
 where
     P::Framing: Send + 'static,
@@ -228,8 +259,9 @@ where
         stride: plan.slot_bytes,
         batch: plan.batch.min(plan.ring_slots),
     };
-    let (producer, mut consumer) = packet_ring(&slots)?;
+    let (producer, consumer) = packet_ring(&slots)?;
     let gauge = producer.gauge();
+    let mut source = Tee::new(consumer, record);
     // The receiving thread hears the stop and drains its sockets; the decoding one ends when the ring does.
     let never = Arc::new(AtomicBool::new(false));
     let hot = Hot {
@@ -237,14 +269,7 @@ where
         ..hot.clone()
     };
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
-        let ended = drive(
-            lane,
-            &mut consumer,
-            &idle,
-            &hot.clock,
-            &hot.stop,
-            &hot.gauge,
-        );
+        let ended = drive(lane, &mut source, &idle, &hot.clock, &hot.stop, &hot.gauge);
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()
@@ -253,12 +278,12 @@ where
     Ok((producer, gauge, decode))
 }
 
-fn lane_thread<P: Protocol + 'static>(
+fn lane_thread<P: Protocol + 'static, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
-    mut lane: PlannedLane<P>,
+    mut lane: PlannedLane<P, H>,
     hot: Hot,
-    body: impl FnOnce(&mut PlannedLane<P>, &Hot) -> SourceEnd + Send + 'static,
+    body: impl FnOnce(&mut PlannedLane<P, H>, &Hot) -> SourceEnd + Send + 'static,
 ) -> Result<JoinHandle<LaneEnd>, StartError>
 where
     P::Framing: Send + 'static,

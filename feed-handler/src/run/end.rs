@@ -3,7 +3,7 @@
 use crate::net::LineCounters;
 use crate::pipeline::Lane;
 use crate::protocol::Protocol;
-use crate::publish::{Digest, Outlet};
+use crate::publish::{BookTotals, Digest, Outlet};
 use crate::sequence::SequenceStats;
 use feed_common::capture::Cut;
 use feed_common::latency::Probe;
@@ -36,6 +36,8 @@ pub struct ChannelEnd {
     pub lines: Vec<LineEnd>,
     /// Over its records.
     pub digest: Digest,
+    /// Its books, where they are kept.
+    pub books: Option<BookTotals>,
 }
 
 /// Totals of one lane.
@@ -79,6 +81,7 @@ impl LaneEnd {
             name: c.name().to_owned(),
             sequence: c.sequence(),
             digest: lane.outlet().digests()[c.number() as usize],
+            books: lane.outlet().books(c.number()),
             lines: c
                 .lines()
                 .iter()

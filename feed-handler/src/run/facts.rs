@@ -1,6 +1,6 @@
 //! Facts that tell one run's figures from another's: the machine, the clocks, the configuration.
 
-use crate::config::{LanePlan, Plan, Timestamps};
+use crate::config::{BookKeep, BookPlan, LanePlan, Plan, Timestamps};
 use feed_common::time::{FitQuality, TickScale};
 use std::fs;
 
@@ -26,6 +26,22 @@ pub(super) fn lanes(plan: &Plan) -> Vec<(String, String)> {
         .iter()
         .map(|lane| (format!("lane {}", lane.name), describe(lane)))
         .collect()
+}
+
+/// Which books are kept.
+pub(super) fn books(plan: &BookPlan) -> (String, String) {
+    let what = match plan.keep {
+        BookKeep::None => "none kept".to_owned(),
+        BookKeep::Full => {
+            let l = plan.limits;
+            let published = if plan.publish_bbo { "" } else { " not" };
+            format!(
+                "room for {} orders, {} levels and {} instruments a channel, best prices{published} published",
+                l.orders, l.levels, l.instruments
+            )
+        }
+    };
+    ("books".into(), what)
 }
 
 fn describe(lane: &LanePlan) -> String {

@@ -5,19 +5,21 @@ use super::clock::Pairing;
 use super::consumers::Consumer;
 use super::control::Control;
 use super::end::LaneEnd;
+use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::start::{Input, StartError, join};
 use crate::config::{Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, SessionDay};
-use crate::publish::{Bridge, ConsumerStats, Digest};
+use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest};
+use crate::record::{Queue, RecordEnd, Recorder};
 use crate::subscribe::{Changes, Filter, Subscription};
-use feed_common::capture::Format;
+use feed_common::capture::{Format, SectionDescription};
 use feed_common::event::Record;
 use feed_common::latency::recorder::{Collector, pair};
 use feed_common::latency::{Resolution, StageSet};
 use feed_common::ring::{Subscriber, broadcast};
 use feed_common::sys::lock_memory;
-use feed_common::time::{Clock, FitQuality, UnixNanos, Zone};
+use feed_common::time::{Clock, FitQuality, FitReader, UnixNanos, Zone};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
@@ -42,6 +44,7 @@ pub struct Handler {
     subscription: Arc<Subscription>,
     /// Only of a live run: from a file, what is wanted is what the plan says.
     control: Option<Control>,
+    recorder: Option<Recorder>,
     pairing: Pairing,
     clock: Clock,
     stop: Arc<AtomicBool>,
@@ -62,6 +65,8 @@ pub struct Outcome {
     pub last: StageSet,
     /// What the system granted: buffers, pages.
     pub facts: Vec<(String, String)>,
+    /// What was kept of the input, where that was asked for.
+    pub record: Option<RecordEnd>,
 }
 
 impl Outcome {
@@ -70,12 +75,28 @@ impl Outcome {
         let channels = self.lanes.iter().flat_map(|l| &l.channels);
         Digest::combine(channels.map(|c| (c.name.as_str(), c.digest)))
     }
+
+    /// The digest of all books; `None` when none are kept.
+    pub fn book_digest(&self) -> Option<Digest> {
+        let books = self.channel_books().map(|(name, b)| (name, b.digest));
+        let books: Vec<_> = books.collect();
+        (!books.is_empty()).then(|| Digest::combine(books))
+    }
+
+    /// The books that are kept, with their channel's name.
+    pub fn channel_books(&self) -> impl Iterator<Item = (&str, &BookTotals)> {
+        let channels = self.lanes.iter().flat_map(|l| &l.channels);
+        channels.filter_map(|c| Some((c.name.as_str(), c.books.as_ref()?)))
+    }
 }
 
 impl Handler {
     /// Opens everything the plan names and starts its lanes. An error means that nothing runs.
     pub fn start(plan: &Plan, input: &Input) -> Result<Handler, StartError> {
         if let Input::File(file) = input {
+            if plan.record.is_some() {
+                return Err(StartError::RecordInput);
+            }
             let one =
                 plan.channels().count() == 1 && plan.lanes[0].protocol == ProtocolName::Itch50;
             if file.format() == Format::BinaryFile && !one {
@@ -110,6 +131,7 @@ impl Handler {
             measuring: Vec::new(),
             subscription,
             control,
+            recorder: None,
             pairing,
             clock: clock.clone(),
             stop: Arc::default(),
@@ -131,7 +153,7 @@ impl Handler {
         plan: &Plan,
         input: &Input,
         resolution: Resolution,
-        fit: feed_common::time::FitReader,
+        fit: FitReader,
         ready: mpsc::Sender<Result<(), StartError>>,
         threads_ready: mpsc::Receiver<Result<(), StartError>>,
     ) -> Result<(), StartError> {
@@ -151,6 +173,7 @@ impl Handler {
         }
         // Consumers are there before the first record.
         self.start_bridge(plan)?;
+        let mut queues = self.start_recorder(plan, fit.clone())?.into_iter();
         let mut number = 0;
         let subscription = self.subscription.clone();
         for ((lane, writer), changes) in plan.lanes.iter().zip(writers).zip(subscription.lanes()) {
@@ -171,12 +194,14 @@ impl Handler {
             let start = LaneStart {
                 setups: setups.collect(),
                 plan: lane.clone(),
+                book: plan.book,
                 channels_total: plan.channels().count(),
                 sample_messages: plan.latency.sample_messages,
                 writer,
                 recorder: recorder.with_fit(fit.clone()),
                 wanted: subscription.filter(),
                 changes: changes.clone(),
+                record: queues.next(),
                 hot: Hot {
                     clock: self.clock.clone(),
                     stop: self.stop.clone(),
@@ -192,7 +217,36 @@ impl Handler {
         }
         let threads: usize = self.lanes.iter().map(|l| l.threads).sum();
         // Every thread reports before it does anything else, so this ends.
-        threads_ready.iter().take(threads).collect()
+        threads_ready
+            .iter()
+            .take(threads)
+            .collect::<Result<(), _>>()?;
+        if let Some(recorder) = &self.recorder {
+            let sockets = self.lanes.iter().filter_map(|l| l.sockets.clone());
+            recorder.begin(sockets.collect());
+        }
+        Ok(())
+    }
+
+    /// Starts the recorder, if there is to be one; a queue for each lane then.
+    fn start_recorder(&mut self, plan: &Plan, fit: FitReader) -> Result<Vec<Queue>, StartError> {
+        let Some(record) = &plan.record else {
+            return Ok(Vec::new());
+        };
+        let machine = facts::machine();
+        let fact = |name| {
+            let found = machine.iter().find(|(n, _)| n == name);
+            found.map_or("", |(_, fact)| fact.as_str())
+        };
+        let machine = SectionDescription {
+            hardware: fact("processor"),
+            os: fact("kernel"),
+            application: concat!("feed-handler ", env!("CARGO_PKG_VERSION")),
+            comment: "",
+        };
+        let (recorder, queues) = Recorder::start(record, &plan.lanes, &machine, fit)?;
+        self.recorder = Some(recorder);
+        Ok(queues)
     }
 
     fn start_bridge(&mut self, plan: &Plan) -> Result<(), StartError> {
@@ -295,6 +349,8 @@ impl Handler {
         self.measuring.drain(..).for_each(|m| {
             join(m);
         });
+        // Every queue is given up by now: a lane that ended has dropped its own.
+        let record = self.recorder.take().map(Recorder::finish);
         self.interval();
         Outcome {
             lanes,
@@ -302,6 +358,7 @@ impl Handler {
             clocks: self.pairing.finish(),
             last: self.interval,
             facts: self.facts,
+            record,
         }
     }
 }

@@ -3,7 +3,10 @@
 use super::facts;
 use super::handler::Outcome;
 use crate::config::Plan;
-use crate::report::{self, Consumer, IntervalPoint, Line, RunReport, Sequence, WriteError};
+use crate::record::RecordEnd;
+use crate::report::{
+    self, Books, Consumer, IntervalPoint, Line, Recording, RunReport, Sequence, WriteError,
+};
 use feed_common::latency::cost::Cost;
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::summary::StageTotals;
@@ -128,6 +131,7 @@ impl Recorded {
         self.interval(&outcome.last);
         let facts = facts::lanes(plan)
             .into_iter()
+            .chain([facts::books(&plan.book)])
             .chain(outcome.facts.iter().cloned())
             .chain(facts::clocks(clock.scale(), &outcome.clocks));
         for (name, fact) in facts {
@@ -138,6 +142,8 @@ impl Recorded {
             .set("duration", format!("{:.3} s", self.elapsed().as_secs_f64()));
         self.report.set_latency(&self.totals);
         self.report.record_digest = Some(outcome.record_digest().to_string());
+        self.report.book_digest = outcome.book_digest().map(|d| d.to_string());
+        self.report.books = books(outcome);
         self.report.consumers = outcome
             .consumers
             .iter()
@@ -147,6 +153,7 @@ impl Recorded {
                 lost: c.lost,
             })
             .collect();
+        self.report.record = outcome.record.as_ref().map(recording);
         fill_counts(&mut self.report, plan, outcome);
     }
 
@@ -194,6 +201,33 @@ fn open_log(dir: &Path) -> Result<File, OutputError> {
         .truncate(false)
         .open(&path);
     file.map_err(|e| failed(&path, e))
+}
+
+/// The sum over all channels that have books.
+fn books(outcome: &Outcome) -> Option<Books> {
+    let mut sum = None;
+    for (_, channel) in outcome.channel_books() {
+        let sum = sum.get_or_insert_with(Books::default);
+        sum.live_orders += channel.live_orders;
+        sum.levels += channel.levels;
+        sum.instruments += channel.instruments;
+        sum.bbo_changes += channel.bbo_changes;
+        for (fault, n) in channel.faults.iter() {
+            let known = sum.faults.get(fault.name()).copied().unwrap_or(0);
+            sum.faults.set(fault.name(), known + n);
+        }
+    }
+    sum
+}
+
+fn recording(end: &RecordEnd) -> Recording {
+    Recording {
+        packets: end.packets,
+        bytes: end.bytes,
+        lost: end.lost,
+        file: end.file.display().to_string(),
+        error: end.error.as_ref().map(io::Error::to_string),
+    }
 }
 
 fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {

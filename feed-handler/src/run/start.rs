@@ -1,7 +1,9 @@
 //! What a run starts from, and why it may not start.
 
 use super::control::ControlError;
+use crate::book::BookError;
 use crate::net::SocketError;
+use crate::record::RecordError;
 use crate::subscribe::TooManyRules;
 use feed_common::capture::CaptureFile;
 use feed_common::latency::ResolutionError;
@@ -31,12 +33,21 @@ pub enum StartError {
     /// The plan names too many symbols.
     #[error(transparent)]
     Symbols(#[from] TooManyRules),
+    /// What is received cannot be kept.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// What comes from a file is in a file.
+    #[error("a recording keeps what live lines bring, and the input is a capture already")]
+    RecordInput,
     /// A packet ring could not be made.
     #[error(transparent)]
     Slots(#[from] SlotError),
     /// The broadcast ring could not be made.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// The books could not be made.
+    #[error(transparent)]
+    Books(#[from] BookError),
     /// The histograms cannot be had.
     #[error(transparent)]
     Resolution(#[from] ResolutionError),

@@ -39,7 +39,7 @@ fn what_is_no_capture_is_named() {
         ),
         (&header[..23], "header is incomplete (23 of 24 bytes)"),
         (&with(4, 3), "pcap version 3.4 is not supported"),
-        (&with(20, 113), "link type 113"),
+        (&with(20, 147), "link type 147"),
     ] {
         let file = scratch.file("file", bytes);
         for arguments in [
@@ -179,14 +179,14 @@ fn other_frames_are_counted_by_reason() {
     let only_other = scratch.file("arp.pcap", out.finish().unwrap());
     let stats = feed_handler(&["stats", &only_other, "--format", "json", "--strict"]);
     let facts = stats.is_quiet().json();
-    assert_eq!(facts["skipped"], serde_json::json!({"not_ipv4": 1}));
+    assert_eq!(facts["skipped"], serde_json::json!({"not_ip": 1}));
     assert_eq!(
         (&facts["frames"], &facts["packets"]),
         (&2.into(), &1.into())
     );
     let text = feed_handler(&["stats", &only_other]).out;
-    assert!(text.contains("skipped: not IPv4"), "{text}");
-    feed_handler(&["decode", &only_other, "--strict"]).is(0, "not_ipv4 1");
+    assert!(text.contains("skipped: not IP "), "{text}");
+    feed_handler(&["decode", &only_other, "--strict"]).is(0, "not_ip 1");
 
     // A frame whose capture was cut is damage.
     let mut out = PcapWriter::new(Vec::new()).unwrap();

@@ -6,8 +6,10 @@
 use feed_common::capture::{CaptureFile, PcapWriter};
 use feed_common::time::UnixNanos;
 use feed_common::wire::frame::UdpFlow;
+use feed_handler::book::BookLimits;
 use feed_handler::config::{
-    ChannelPlan, LanePlan, LaneThreads, LinePlan, Plan, ProtocolName, SessionPlan, defaults,
+    BookPlan, ChannelPlan, LanePlan, LaneThreads, LinePlan, Plan, ProtocolName, SessionPlan,
+    defaults,
 };
 use feed_handler::net::{Interface, LineAddress};
 use feed_handler::run::{Handler, Input, Outcome};
@@ -210,12 +212,21 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
             threads,
             ..LanePlan::new("lane", name, vec![channel])
         }],
+        book: BookPlan {
+            limits: BookLimits {
+                orders: 1 << 16,
+                levels: 1 << 15,
+                instruments: 1 << 10,
+            },
+            ..BookPlan::default()
+        },
         publish_slots: defaults::PUBLISH_SLOTS,
         symbols: Vec::new(),
         control: None,
         consumers: Vec::new(),
         latency: Default::default(),
         output_dir: None,
+        record: None,
     }
 }
 

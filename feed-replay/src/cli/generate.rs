@@ -6,7 +6,7 @@ use feed_common::time::CivilDate;
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::send::parse_target;
 use feed_replay::synth::{
-    GenerateError, Layout, Protocol, Spec, Summary, generate, generate_messages,
+    Bursts, GenerateError, Layout, Mix, Protocol, Spec, Summary, generate, generate_messages,
 };
 use serde_json::{Value, json};
 use std::fs::File;
@@ -16,9 +16,11 @@ use std::path::{Path, PathBuf};
 
 /// Make a trading session; the same seed gives the same bytes on every machine
 ///
-/// itch50 is a Nasdaq TotalView-ITCH 5.0 day with the quiet hours left out: orders of all kinds that are always
-/// consistent, trades, crosses, bursts; as MoldUDP64 packets with heartbeats in a nanosecond pcap, or as a BinaryFILE.
-/// It has exactly the number of messages asked for, but at least 10. native is a stream of quotes and trades in
+/// itch50 is a Nasdaq TotalView-ITCH 5.0 day with the quiet hours left out: prices that wander and jump, order flow
+/// around them, opening, closing and reopening crosses, halts, listings, microbursts; books are always consistent. As
+/// MoldUDP64 packets with heartbeats in a nanosecond pcap, or as a BinaryFILE.
+/// It has exactly the number of messages asked for, but at least 10; from 100000 messages all types are there, but
+/// for W, which --circuit-breaker brings. native is a stream of quotes and trades in
 /// batches, whose price type follows from the seed. A short session has fewer instruments than asked for, so that at
 /// least half of it is about orders.
 #[derive(clap::Args)]
@@ -44,6 +46,22 @@ pub struct Arguments {
     /// Messages per second on average
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     rate: u64,
+    /// Microbursts: how many times the average rate, and the percentage of messages that come in them. They have 64
+    /// messages on average; 1:0 is a plain Poisson process
+    #[arg(long, default_value_t = Bursts::USUAL, value_name = "FACTOR:PERCENT")]
+    burst: Bursts,
+    /// Percent of some types in the order flow of market hours: F add with participant, U replace, E execution, C
+    /// execution at another price, X cancel, P hidden trade. What is not named is as the default; what they leave is A
+    /// and D, which balance each other (itch50)
+    #[arg(long, default_value_t = Mix::USUAL, value_name = "TYPE=PERCENT,...")]
+    mix: Mix,
+    /// Instruments halted for news or paused for volatility in market hours, each with a reopening cross; a short
+    /// session has at most one per 1000 messages (itch50)
+    #[arg(long, default_value_t = Spec::HALTS, value_name = "N")]
+    halts: u32,
+    /// Let the market-wide circuit breaker halt all instruments once (itch50)
+    #[arg(long)]
+    circuit_breaker: bool,
     /// The kind of file
     #[arg(long, default_value = "pcap")]
     framing: Framing,
@@ -105,6 +123,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let spec = Spec {
         symbols: arguments.symbols,
         rate: arguments.rate,
+        bursts: arguments.burst,
+        mix: arguments.mix,
+        halts: arguments.halts,
+        breaker: arguments.circuit_breaker,
         date: arguments.date,
         payload_limit: arguments.payload,
         ..Spec::new(protocol, arguments.messages, arguments.seed)

@@ -6,6 +6,7 @@
 pub mod arrivals;
 mod instruments;
 mod itch;
+mod mix;
 mod native;
 mod packer;
 mod recording;
@@ -16,6 +17,8 @@ use packer::{MoldFramer, Packer};
 use std::collections::BTreeMap;
 use std::io;
 
+pub use arrivals::Bursts;
+pub use mix::Mix;
 pub use recording::{Recorded, Recording};
 
 const SECOND: u64 = 1_000_000_000;
@@ -35,6 +38,16 @@ pub struct Spec {
     pub symbols: u16,
     /// Messages per second on average.
     pub rate: u64,
+    /// How unevenly they arrive.
+    pub bursts: Bursts,
+    /// What the order flow of an ITCH session is made of.
+    pub mix: Mix,
+    /// Instruments of an ITCH session that are halted for news or paused for volatility, in turn, and reopened. A
+    /// short session has fewer.
+    pub halts: u32,
+    /// Whether the market-wide circuit breaker halts all instruments of an ITCH session once; a session too short for
+    /// that has none.
+    pub breaker: bool,
     /// Day of the session.
     pub date: CivilDate,
     /// Largest UDP payload in bytes.
@@ -73,7 +86,7 @@ impl Spec {
         Zone::UsEastern.midnight(self.date)
     }
 
-    /// A session with the usual choices: 100 instruments, 100,000 messages per second, unfragmented packets.
+    /// A session with the usual choices: 100 instruments, 100,000 messages per second with bursts, unfragmented packets.
     pub fn new(protocol: Protocol, messages: u64, seed: u64) -> Spec {
         Spec {
             protocol,
@@ -81,6 +94,10 @@ impl Spec {
             seed,
             symbols: 100,
             rate: 100_000,
+            bursts: Bursts::USUAL,
+            mix: Mix::USUAL,
+            halts: Self::HALTS,
+            breaker: false,
             date: DEFAULT_DATE,
             payload_limit: Self::PAYLOAD_LIMIT,
         }
@@ -88,6 +105,9 @@ impl Spec {
 
     /// The usual payload limit: what an Ethernet frame of 1500 bytes carries.
     pub const PAYLOAD_LIMIT: usize = 1472;
+
+    /// The usual number of halts.
+    pub const HALTS: u32 = 4;
 
     /// The lowest payload limit: every packet header with the longest message fits.
     const PAYLOAD_LIMIT_MIN: usize = 128;
@@ -112,6 +132,8 @@ impl Spec {
                 self.messages.div_ceil(Self::DAY_SECONDS),
             ));
         }
+        self.bursts.check().or_else(wrong)?;
+        self.mix.check().or_else(wrong)?;
         if !(Self::PAYLOAD_LIMIT_MIN..=65_507).contains(&self.payload_limit) {
             return wrong(format!(
                 "the payload limit must be from {} to 65507 bytes",

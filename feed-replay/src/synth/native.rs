@@ -143,7 +143,7 @@ pub(super) fn session(spec: &Spec, sink: &mut dyn MessageSink) -> io::Result<Sum
     let mut instruments: Vec<Instrument> = (0..symbols as u16)
         .map(|i| Instrument::new(&mut rng, i))
         .collect();
-    let mut arrivals = Arrivals::new(Rng::new(rng.next_u64()), OPEN, spec.rate);
+    let mut arrivals = Arrivals::new(Rng::new(rng.next_u64()), OPEN, spec.rate, spec.bursts);
     let midnight = spec.midnight().0;
 
     let mut summary = Summary {

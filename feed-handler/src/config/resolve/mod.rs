@@ -7,6 +7,7 @@ use super::defaults::*;
 use super::error::place;
 use super::file::{self, File};
 use super::plan::*;
+use crate::book::BookLimits;
 use crate::subscribe::{Filter, Glob};
 use feed_common::time::{DateError, ZoneError};
 use std::collections::HashMap;
@@ -51,6 +52,7 @@ impl Resolver<'_> {
         Plan {
             session: self.session(&file.session),
             lock_memory: file.process.lock_memory,
+            book: self.book(&file.book),
             publish_slots: self.power_of_two(
                 "slots",
                 &file.publish.slots,
@@ -66,6 +68,7 @@ impl Resolver<'_> {
                     as u8,
             },
             output_dir: file.output.dir.clone(),
+            record: None,
             lanes,
         }
     }
@@ -108,6 +111,27 @@ impl Resolver<'_> {
             );
         }
         Some(path.get_ref().clone())
+    }
+
+    fn book(&mut self, book: &file::Book) -> BookPlan {
+        let mut room = |key, value, default, most| {
+            let n = number(value, default);
+            self.within(key, n, 1..=most)
+        };
+        BookPlan {
+            keep: book.keep,
+            limits: BookLimits {
+                orders: room("orders", &book.orders, BOOK_ORDERS, BOOK_ORDERS_MAX),
+                levels: room("levels", &book.levels, BOOK_LEVELS, BOOK_ORDERS_MAX),
+                instruments: room(
+                    "instruments",
+                    &book.instruments,
+                    BOOK_INSTRUMENTS,
+                    BOOK_INSTRUMENTS_MAX,
+                ),
+            },
+            publish_bbo: book.publish_bbo.unwrap_or(true),
+        }
     }
 
     fn consumers(

@@ -139,7 +139,7 @@ fn both_sources_see_the_same() {
     assert_eq!(source.counters(), backend.counters());
     assert_eq!(source.counters().packets, 300);
     let drops: Vec<_> = source.counters().drops().collect();
-    assert_eq!(drops, [("foreign", 100), ("not_ipv4", 43)]);
+    assert_eq!(drops, [("foreign", 100), ("not_ip", 43)]);
     assert_eq!(source.cut(), None);
 }
 

@@ -31,8 +31,13 @@ pub struct Order {
 
 /// Orders of one price, oldest first.
 #[derive(Clone, Copy, Debug)]
-struct Level {
-    price: u32,
+pub struct Level {
+    /// Price with 4 decimals.
+    pub price: u32,
+    /// How many orders there are, above 0.
+    pub orders: u32,
+    /// Their shares.
+    pub shares: u64,
     oldest: Place,
     newest: Place,
 }
@@ -44,19 +49,29 @@ struct Ladder {
 }
 
 impl Ladder {
-    /// Index of the level at `price`, or where it belongs. Nearly all activity is near the best: search from there.
+    /// Index of the level at `price`, or where it belongs. Nearly all activity is near the best: search from there, and
+    /// halve what is left when it was not.
     fn find(&self, side: Side, price: u32) -> Result<usize, usize> {
         let better = |a: u32, b: u32| if side == Side::BUY { a > b } else { a < b };
-        for (i, level) in self.levels.iter().enumerate().rev() {
+        let far = self.levels.len().saturating_sub(Self::NEAR);
+        for (i, level) in self.levels[far..].iter().enumerate().rev() {
             if level.price == price {
-                return Ok(i);
+                return Ok(far + i);
             }
             if better(price, level.price) {
-                return Err(i + 1);
+                return Err(far + i + 1);
             }
         }
-        Err(0)
+        let worse = |level: &Level| better(price, level.price);
+        let index = self.levels[..far].partition_point(worse);
+        match self.levels[..far].get(index) {
+            Some(level) if level.price == price => Ok(index),
+            _ => Err(index),
+        }
     }
+
+    /// Levels that are looked at one by one.
+    const NEAR: usize = 8;
 }
 
 /// The orders of one instrument.
@@ -93,12 +108,24 @@ impl InstrumentOrders {
         self.ladder(side).levels.last().map(|level| level.oldest)
     }
 
+    /// The price levels of a side, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = &Level> {
+        self.ladder(side).levels.iter().rev()
+    }
+
     fn ladder(&self, side: Side) -> &Ladder {
         if side == Side::BUY {
             &self.bids
         } else {
             &self.offers
         }
+    }
+
+    /// The level of a live order.
+    fn level_mut(&mut self, side: Side, price: u32) -> &mut Level {
+        let ladder = self.ladder_mut(side);
+        let index = ladder.find(side, price);
+        &mut ladder.levels[index.expect("a live order has a level")]
     }
 
     fn ladder_mut(&mut self, side: Side) -> &mut Ladder {
@@ -145,6 +172,8 @@ impl OrderPool {
                 index,
                 Level {
                     price,
+                    orders: 0,
+                    shares: 0,
                     oldest: NONE,
                     newest: NONE,
                 },
@@ -152,6 +181,8 @@ impl OrderPool {
             index
         });
         let level = &mut ladder.levels[index];
+        level.orders += 1;
+        level.shares += u64::from(shares);
         let order = Order {
             id,
             shares,
@@ -188,10 +219,12 @@ impl OrderPool {
             shares <= order.shares,
             "an order cannot lose more than it has"
         );
-        order.shares -= shares;
-        if order.shares == 0 {
-            self.remove(of, place);
+        if shares == order.shares {
+            return self.remove(of, place);
         }
+        order.shares -= shares;
+        let (side, price) = (order.side, order.price);
+        of.level_mut(side, price).shares -= u64::from(shares);
     }
 
     /// The order leaves.
@@ -202,6 +235,8 @@ impl OrderPool {
             .find(order.side, order.price)
             .expect("a live order has a level");
         let level = &mut ladder.levels[index];
+        level.orders -= 1;
+        level.shares -= u64::from(order.shares);
         match order.older {
             NONE => level.oldest = order.newer,
             older => self.orders[older as usize].newer = order.newer,
@@ -225,11 +260,12 @@ impl OrderPool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     proptest! {
         /// Against a plain list of orders in the sequence of their arrival.
         #[test]
-        fn pool_agrees_with_a_plain_list(ops in prop::collection::vec((0u8..4, 0u32..8, 1u32..5, any::<u16>()), 1..300)) {
+        fn pool_agrees_with_a_plain_list(ops in prop::collection::vec((0u8..4, 0u32..40, 1u32..5, any::<u16>()), 1..300)) {
             let (mut pool, mut of) = (OrderPool::default(), InstrumentOrders::default());
             let mut model: Vec<(u64, Side, u32, u32)> = Vec::new();
             for (n, (op, price, shares, pick)) in ops.into_iter().enumerate() {
@@ -257,6 +293,17 @@ mod tests {
                     prop_assert_eq!(of.best_price(side), best);
                     let first = model.iter().find(|m| m.1 == side && Some(m.3) == best).map(|m| m.0);
                     prop_assert_eq!(of.first_in_line(side).map(|p| pool.get(p).id), first);
+                    let mut levels = BTreeMap::<u32, (u32, u64)>::new();
+                    for m in model.iter().filter(|m| m.1 == side) {
+                        let level = levels.entry(m.3).or_default();
+                        *level = (level.0 + 1, level.1 + u64::from(m.2));
+                    }
+                    let mut levels: Vec<_> = levels.into_iter().collect();
+                    if side == Side::BUY {
+                        levels.reverse();
+                    }
+                    let have: Vec<_> = of.levels(side).map(|l| (l.price, (l.orders, l.shares))).collect();
+                    prop_assert_eq!(have, levels);
                 }
             }
         }

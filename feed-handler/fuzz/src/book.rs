@@ -1,0 +1,250 @@
+//! Order books: any list of events, sensible or not.
+
+use super::choices::Choices;
+use super::itch50::context;
+use feed_common::event::{
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, Price, ReplaceOrder,
+    Side, Status, StatusKind,
+};
+use feed_handler::book::{BookLimits, Books, Level, Queued, Quote, View, digest, oracle};
+
+/// Small, so that they are reached.
+const LIMITS: BookLimits = BookLimits {
+    orders: 24,
+    levels: 12,
+    instruments: 3,
+};
+
+/// Four bytes an event, of few orders, prices and instruments, so that they meet.
+pub fn book(data: &[u8]) {
+    let mut keeper = Keeper::new();
+    for event in data.chunks_exact(4) {
+        keeper.event(event);
+    }
+}
+
+/// The book and its oracle, told the same, and what must hold of books looked at after every event.
+pub struct Keeper {
+    books: Books,
+    oracle: oracle::Books,
+    events: u64,
+}
+
+/// Tells both books of an event: the same must come of it.
+macro_rules! tell {
+    ($keeper:expr, $cx:expr, $books:ident => $event:expr) => {{
+        let (keeper, instrument) = ($keeper, $cx.instrument);
+        keeper.events += 1;
+        let before = keeper.books.bbo(instrument);
+        let [change, expected] = {
+            let change = {
+                let $books = &mut keeper.books;
+                $event
+            };
+            let $books = &mut keeper.oracle;
+            [change, $event]
+        };
+        assert_eq!(change, expected);
+        assert_eq!(change.bbo, before != keeper.books.bbo(instrument));
+        keeper.check();
+    }};
+}
+
+impl Keeper {
+    pub fn new() -> Keeper {
+        Keeper {
+            books: Books::new(&LIMITS).expect("memory for a few orders"),
+            oracle: oracle::Books::new(&LIMITS),
+            events: 0,
+        }
+    }
+
+    fn event(&mut self, event: &[u8]) {
+        let mut choices = Choices(event);
+        let [what, which, price, quantity] = [0; 4].map(|_| choices.small());
+        let mut cx = context(self.events);
+        cx.instrument = which as u32 >> 6;
+        cx.symbol = [b'A' + cx.instrument as u8; 8];
+        let order_id = which & 63;
+        let side = match price & 3 {
+            0 => Side::BUY,
+            3 if price >= 252 => Side::NONE,
+            _ => Side::SELL,
+        };
+        let price = match price >> 2 & 15 {
+            15 => Price::NULL,
+            n => Price(n as i64 * 1_000_000 - 3_000_000),
+        };
+        let quantity = match quantity {
+            255 => u64::MAX,
+            n => n & 31,
+        };
+        match what & 15 {
+            0..=4 => self.on_add(&cx, add(order_id, side, price, quantity)),
+            5 => self.on_execute(&cx, execute(order_id, quantity)),
+            6 | 7 => self.on_cancel(&cx, CancelOrder { order_id, quantity }),
+            8 | 9 => self.on_delete(&cx, DeleteOrder { order_id }),
+            10 | 11 => {
+                let (old_id, new_id) = (order_id, quantity.wrapping_add(order_id) & 63);
+                self.on_replace(&cx, replace(old_id, new_id, price, what >> 4));
+            }
+            12 => {
+                let orders = (what & 16 != 0).then_some(3);
+                let level = Level {
+                    price,
+                    quantity,
+                    orders,
+                };
+                tell!(self, cx, books => books.level(&cx, side, level));
+            }
+            13 => tell!(self, cx, books => books.quote(&cx, side, Quote { price, quantity })),
+            14 if what >> 4 == 0 => self.on_restart(&cx),
+            14 if what >> 4 < 4 => tell!(self, cx, books => books.clear(&cx)),
+            14 => {
+                self.books.cross(&cx);
+                self.oracle.cross(&cx);
+            }
+            _ => self.on_status(&cx, status(what >> 4, quantity)),
+        }
+    }
+
+    /// What must hold of books at any moment.
+    fn check(&self) {
+        assert_eq!(self.books.faults(), self.oracle.faults());
+        assert_eq!(digest(&self.books), digest(&self.oracle));
+        let instruments = self.books.instruments();
+        assert!(instruments.len() <= LIMITS.instruments);
+        let (mut levels, mut orders) = (0, 0);
+        for (instrument, _) in instruments {
+            let bbo = self.books.bbo(instrument);
+            for (side, best) in [(Side::BUY, bbo.bid), (Side::SELL, bbo.ask)] {
+                let of_side = self.side(instrument, side);
+                let first = of_side.first().map_or(
+                    Quote::EMPTY,
+                    |&Level {
+                         price, quantity, ..
+                     }| { Quote { price, quantity } },
+                );
+                assert_eq!(first, best);
+                levels += of_side.len();
+                for level in of_side {
+                    let queue = self.queue(instrument, side, level.price);
+                    assert!(level.quantity > 0 && level.price.is_some());
+                    if let [first, rest @ ..] = &queue[..] {
+                        let total = rest.iter().map(|o| o.quantity).sum::<u64>() + first.quantity;
+                        assert_eq!(total, level.quantity);
+                        assert_eq!(level.orders, Some(queue.len() as u32));
+                    }
+                    for Queued { order_id, quantity } in &queue {
+                        let order = self
+                            .books
+                            .order(instrument, *order_id)
+                            .expect("it is queued");
+                        assert_eq!((order.side, order.price), (side, level.price));
+                        assert_eq!(order.quantity, *quantity);
+                        assert!(*quantity > 0);
+                    }
+                    orders += queue.len();
+                }
+            }
+        }
+        assert_eq!(orders, self.books.live_orders());
+        assert!(orders <= LIMITS.orders && levels <= LIMITS.levels);
+    }
+
+    /// The levels of one side; each is worse than the one before it.
+    fn side(&self, instrument: u32, side: Side) -> Vec<Level> {
+        let mut levels = Vec::<Level>::new();
+        self.books.levels(instrument, side, &mut |level| {
+            if let Some(better) = levels.last() {
+                let falls = better.price > level.price;
+                assert!(better.price != level.price && falls == (side == Side::BUY));
+            }
+            levels.push(level);
+        });
+        levels
+    }
+
+    fn queue(&self, instrument: u32, side: Side, price: Price) -> Vec<Queued> {
+        let mut queue = Vec::new();
+        let mut push = |order| queue.push(order);
+        self.books.queue(instrument, side, price, &mut push);
+        queue
+    }
+}
+
+impl MarketHandler for Keeper {
+    fn on_add(&mut self, cx: &MsgCtx, m: AddOrder) {
+        tell!(self, cx, books => books.add(cx, &m));
+    }
+
+    fn on_execute(&mut self, cx: &MsgCtx, m: ExecuteOrder) {
+        tell!(self, cx, books => books.execute(cx, &m));
+    }
+
+    fn on_cancel(&mut self, cx: &MsgCtx, m: CancelOrder) {
+        tell!(self, cx, books => books.cancel(cx, &m));
+    }
+
+    fn on_delete(&mut self, cx: &MsgCtx, m: DeleteOrder) {
+        tell!(self, cx, books => books.delete(cx, &m));
+    }
+
+    fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {
+        tell!(self, cx, books => books.replace(cx, &m));
+    }
+
+    fn on_status(&mut self, cx: &MsgCtx, m: Status) {
+        self.books.status(cx, &m);
+        self.oracle.status(cx, &m);
+    }
+
+    fn on_restart(&mut self, _: &MsgCtx) {
+        self.books.restart();
+        self.oracle.restart();
+        assert_eq!(self.books.live_orders(), 0);
+    }
+}
+
+fn add(order_id: u64, side: Side, price: Price, quantity: u64) -> AddOrder {
+    AddOrder {
+        order_id,
+        side,
+        price,
+        quantity,
+    }
+}
+
+fn execute(order_id: u64, quantity: u64) -> ExecuteOrder {
+    ExecuteOrder {
+        order_id,
+        quantity,
+        price: Price::NULL,
+        match_id: 0,
+        printable: true,
+    }
+}
+
+fn replace(old_id: u64, new_id: u64, price: Price, quantity: u64) -> ReplaceOrder {
+    ReplaceOrder {
+        old_id,
+        new_id,
+        price,
+        quantity,
+    }
+}
+
+fn status(what: u64, value: u64) -> Status {
+    let values = b"QOSMECTHP";
+    let what = match what & 3 {
+        0 | 1 => StatusKind::SYSTEM,
+        2 => StatusKind::TRADING,
+        _ => StatusKind::OPERATIONAL,
+    };
+    Status {
+        what,
+        value: values[value as usize % values.len()],
+        detail: *b"    ",
+        price: Price::NULL,
+    }
+}

@@ -1,0 +1,50 @@
+//! `stats` and `decode` over any file.
+
+use feed_common::capture::{CaptureFile, Datagrams};
+use feed_handler::inspect::decode::{Format, Options, decode};
+use feed_handler::inspect::stats::stats;
+use feed_handler::inspect::{Lines, PROTOCOLS, Streams};
+
+/// A capture, its streams told by their bytes and then taken for every protocol there is.
+pub fn inspect(data: &[u8]) {
+    let Ok(file) = CaptureFile::from_memory("fuzz", data.to_vec()) else {
+        return;
+    };
+    if let Ok(streams) = Streams::detect(Datagrams::new(&file)) {
+        look(&file, &streams);
+    }
+    for protocol in PROTOCOLS {
+        look(&file, &Streams::given(protocol));
+    }
+}
+
+fn look(file: &CaptureFile, streams: &Streams) {
+    for lines in [Lines::Found, Lines::Separate] {
+        let mut datagrams = Datagrams::new(file);
+        let counted = stats(&mut datagrams, streams, &lines);
+        let again = stats(&mut Datagrams::new(file), streams, &lines);
+        assert_eq!(counted, again);
+        assert!(counted.packets <= datagrams.frames());
+        assert!(counted.by_type.values().sum::<u64>() <= counted.messages);
+    }
+    for format in [Format::Json, Format::Text] {
+        let options = Options {
+            format,
+            limit: 5_000,
+            strict: false,
+        };
+        let mut out = Vec::new();
+        let decoded = decode(Datagrams::new(file), streams, options, &mut out).expect("memory");
+        let mut lines = 0;
+        for line in out.split_inclusive(|&b| b == b'\n') {
+            lines += 1;
+            if format == Format::Json {
+                let value: serde_json::Value = serde_json::from_slice(line).expect("JSON");
+                assert!(value["type"].is_string() && value["seq"].is_u64());
+            }
+        }
+        assert_eq!(lines, decoded.messages);
+        let malformed = decoded.errors.values().sum::<u64>() > 0;
+        assert_eq!(malformed, decoded.first.is_some());
+    }
+}

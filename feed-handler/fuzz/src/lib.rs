@@ -1,0 +1,71 @@
+//! What must hold of every reader and decoder, whatever bytes it is given.
+//!
+//! A target is a function of bytes that panics where something does not hold. libFuzzer drives it from `fuzz_targets`
+//! (`scripts/fuzz`), and `feed-handler/tests/fuzz.rs` drives the same functions with the seeds and with damaged seeds,
+//! in every run of the tests. Beyond "it does not panic": reading twice gives the same, totals add up, what is handed
+//! out lies where it is said to lie, and whatever an encoder of ours made is read back as it was.
+
+mod book;
+mod capture;
+mod choices;
+mod config;
+mod fragments;
+mod frames;
+mod hlog;
+mod inspect;
+mod itch50;
+mod itchfile;
+mod lane;
+mod native;
+mod prices;
+mod seeds;
+
+pub use seeds::Seeds;
+
+/// A reader or decoder under test.
+pub struct Target {
+    /// The name of the target and of the folder of its corpus.
+    pub name: &'static str,
+    /// Panics where something does not hold for these bytes.
+    pub check: fn(&[u8]),
+    /// Adds inputs to begin with.
+    pub seeds: fn(&mut Seeds),
+}
+
+/// All of them.
+pub static TARGETS: &[Target] = &[
+    target("pcap", capture::pcap, seeds::captures),
+    target("binaryfile", capture::binaryfile, seeds::binaryfiles),
+    target("frames", frames::frames, seeds::frames),
+    target("fragments", fragments::fragments, seeds::noise),
+    target(
+        "fragment_frames",
+        fragments::fragment_frames,
+        seeds::fragments,
+    ),
+    target("itch50", itch50::itch50, seeds::packets),
+    target("native", native::native, seeds::batches),
+    target("itchfile", itchfile::itchfile, seeds::records),
+    target("prices", prices::prices, seeds::prices),
+    target("book", book::book, seeds::noise),
+    target("lane", lane::lane, seeds::noise),
+    target("lane_itch50", lane::itch50, seeds::lanes_itch50),
+    target("lane_native", lane::native, seeds::lanes_native),
+    target("inspect", inspect::inspect, seeds::captures),
+    target("hlog", hlog::hlog, seeds::logs),
+    target("config", config::config, seeds::configs),
+];
+
+const fn target(name: &'static str, check: fn(&[u8]), seeds: fn(&mut Seeds)) -> Target {
+    Target { name, check, seeds }
+}
+
+/// Runs one target on one input.
+///
+/// # Panics
+///
+/// When something does not hold, or when there is no target of that name.
+pub fn check(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|t| t.name == name);
+    (target.expect("a target of that name").check)(data);
+}

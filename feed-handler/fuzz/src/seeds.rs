@@ -1,0 +1,294 @@
+//! What targets begin with: files and packets our encoders make, and real ones where `FEED_CORPUS` names a folder.
+
+use super::hlog::line;
+use feed_common::capture::pcap::{ByteOrder, Flavour, TimeUnit};
+use feed_common::capture::{BinaryFileWriter, CaptureFile, Datagrams, PcapReader, PcapWriter};
+use feed_common::latency::log::LogWriter;
+use feed_common::latency::{Resolution, Stage, StageSet};
+use feed_common::time::UnixNanos;
+use feed_replay::output::{BinaryFileSink, PcapSink};
+use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A real capture larger than this is left out: a fuzzer learns most from small inputs.
+const CORPUS_MAX: u64 = 16 << 10;
+
+/// Payloads of made sessions, so that a packet's length fits the byte before it in a lane's input.
+const PAYLOAD: usize = 240;
+
+/// Inputs of a target, each once.
+#[derive(Default)]
+pub struct Seeds {
+    inputs: BTreeSet<Vec<u8>>,
+    corpus: Vec<Vec<u8>>,
+}
+
+impl Seeds {
+    /// With the small captures of the folder that `FEED_CORPUS` names, if it does.
+    pub fn with_corpus() -> Seeds {
+        let mut seeds = Seeds::default();
+        if let Some(folder) = std::env::var_os("FEED_CORPUS") {
+            let mut paths = Vec::new();
+            find(&PathBuf::from(folder), &mut paths);
+            seeds.corpus = paths.iter().flat_map(std::fs::read).collect();
+        }
+        seeds
+    }
+
+    /// Them.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.inputs.iter().map(Vec::as_slice)
+    }
+
+    fn push(&mut self, input: impl Into<Vec<u8>>) {
+        self.inputs.insert(input.into());
+    }
+
+    /// Made and real captures.
+    fn captures(&self) -> Vec<Vec<u8>> {
+        sessions().into_iter().chain(self.corpus.clone()).collect()
+    }
+
+    /// Payloads of all captures.
+    fn payloads(&self) -> Vec<Vec<u8>> {
+        let mut payloads = Vec::new();
+        for capture in self.captures() {
+            let Ok(file) = CaptureFile::from_memory("seed", capture) else {
+                continue;
+            };
+            let mut datagrams = Datagrams::new(&file);
+            while let Some(datagram) = datagrams.next() {
+                payloads.push(datagram.payload.to_vec());
+            }
+        }
+        payloads
+    }
+}
+
+fn find(folder: &Path, paths: &mut Vec<PathBuf>) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let captures = ["pcap", "pcapng", "gz", "zst"];
+        let named = path.extension().and_then(|e| e.to_str());
+        if path.is_dir() {
+            find(&path, paths);
+        } else if named.is_some_and(|e| captures.contains(&e))
+            && path.metadata().is_ok_and(|m| m.len() <= CORPUS_MAX)
+        {
+            paths.push(path);
+        }
+    }
+}
+
+/// Small sessions of every protocol as pcap files.
+fn sessions() -> Vec<Vec<u8>> {
+    let layouts = [Layout::Records, Layout::Columns, Layout::Mixed].map(Protocol::Native);
+    let protocols = layouts.into_iter().chain([Protocol::Itch50]);
+    protocols.map(|p| session(p, 40)).collect()
+}
+
+/// A session on two lines.
+fn session(protocol: Protocol, messages: u64) -> Vec<u8> {
+    let groups = [5, 6].map(|port| ([239, 0, 0, 1].into(), port));
+    let groups = groups.map(|(ip, port)| std::net::SocketAddrV4::new(ip, port));
+    let mut sink = PcapSink::lines(Vec::new(), &groups).expect("memory");
+    generate(&spec(protocol, messages), &mut sink).expect("a session there can be");
+    sink.finish().expect("memory")
+}
+
+fn spec(protocol: Protocol, messages: u64) -> Spec {
+    Spec {
+        symbols: 3,
+        payload_limit: PAYLOAD,
+        ..Spec::new(protocol, messages, 7)
+    }
+}
+
+/// The bytes of a BinaryFILE.
+fn binaryfile(messages: u64) -> Vec<u8> {
+    let mut sink = BinaryFileSink(BinaryFileWriter::new(Vec::new()));
+    generate_messages(&spec(Protocol::Itch50, messages), &mut sink).expect("a session");
+    sink.0.finish().expect("memory")
+}
+
+/// Whole files of all kinds.
+pub fn captures(seeds: &mut Seeds) {
+    for capture in seeds.captures() {
+        seeds.push(capture);
+    }
+    let empty = PcapWriter::new(Vec::new()).expect("memory");
+    seeds.push(empty.finish().expect("memory"));
+    let (order, unit) = (ByteOrder::Big, TimeUnit::Micros);
+    let mut other = PcapWriter::with_flavour(Vec::new(), Flavour { order, unit }, 101)
+        .expect("a link type we write");
+    let native = session(Protocol::Native(Layout::Mixed), 12);
+    for frame in PcapReader::new(&native).expect("our own") {
+        // Behind the Ethernet header is what a raw frame begins with.
+        other.frame(frame.time, &frame.bytes[14..]).expect("memory");
+    }
+    seeds.push(other.finish().expect("memory"));
+    seeds.push(binaryfile(30));
+}
+
+/// BinaryFILEs.
+pub fn binaryfiles(seeds: &mut Seeds) {
+    seeds.push(binaryfile(30));
+    seeds.push([binaryfile(12), b"more".to_vec()].concat());
+}
+
+/// A byte for the size of the pieces, and a BinaryFILE.
+pub fn records(seeds: &mut Seeds) {
+    for step in [0, 6, 255] {
+        seeds.push([vec![step], binaryfile(20)].concat());
+    }
+}
+
+/// A byte for the link type, and a frame.
+pub fn frames(seeds: &mut Seeds) {
+    for packet in packets_of_ip(seeds) {
+        for (link, header) in HEADERS {
+            seeds.push([&[link], header, &packet].concat());
+        }
+    }
+}
+
+/// What stands before an IP packet, by the position of its link type in `LinkType::ALL`; Ethernet also with tags.
+const HEADERS: [(u8, &[u8]); 4] = [
+    (0, b"\x01\0\x5e\0\0\x01\x02\0\0\0\0\x01\x08\0"),
+    (
+        0,
+        b"\x01\0\x5e\0\0\x01\x02\0\0\0\0\x01\x88\xa8\0\x05\x81\0\0\x06\x08\0",
+    ),
+    (1, b""),
+    (2, b"\x02\0\0\0"),
+];
+
+/// The IP packets of Ethernet captures.
+fn packets_of_ip(seeds: &Seeds) -> Vec<Vec<u8>> {
+    let captures = seeds.captures();
+    let readers = captures.iter().filter_map(|c| PcapReader::new(c).ok());
+    let frames = readers.flat_map(|reader| reader.take(6));
+    frames
+        .filter_map(|f| f.bytes.get(14..).map(<[u8]>::to_vec))
+        .collect()
+}
+
+/// Raw IPv4 packets cut into two fragments, each behind a byte for the link type and its length.
+pub fn fragments(seeds: &mut Seeds) {
+    for packet in packets_of_ip(seeds) {
+        let Some((header, segment)) = packet.split_first_chunk::<20>() else {
+            continue;
+        };
+        let (first, last) = segment.split_at(segment.len().min(40) & !7);
+        let mut input = Vec::new();
+        for (part, offset) in [(first, [0x20, 0]), (last, [0, (first.len() / 8) as u8])] {
+            let mut header = *header;
+            header[2..4].copy_from_slice(&(20 + part.len() as u16).to_be_bytes());
+            header[6..8].copy_from_slice(&offset);
+            input.extend([1, (20 + part.len()) as u8]);
+            input.extend([&header, part].concat());
+        }
+        seeds.push(input);
+    }
+}
+
+/// MoldUDP64 packets, and messages without one.
+pub fn packets(seeds: &mut Seeds) {
+    let payloads = seeds.payloads();
+    let mold = payloads.into_iter().filter(|p| !p.starts_with(b"FMDB"));
+    mold.for_each(|packet| seeds.push(packet));
+    seeds.push(binaryfile(60));
+}
+
+/// Native batches, some behind each other.
+pub fn batches(seeds: &mut Seeds) {
+    for protocol in [Layout::Records, Layout::Columns].map(Protocol::Native) {
+        let mut all = Vec::new();
+        let mut sink = |_: UnixNanos, payload: &[u8]| {
+            all.extend_from_slice(payload);
+            seeds.push(payload);
+            Ok(())
+        };
+        generate(&spec(protocol, 20), &mut sink).expect("a session");
+        seeds.push(all);
+    }
+}
+
+/// Packets of ITCH, each behind a byte for line and time, and its length.
+pub fn lanes_itch50(seeds: &mut Seeds) {
+    lanes(seeds, Protocol::Itch50);
+}
+
+/// As [`lanes_itch50`], native.
+pub fn lanes_native(seeds: &mut Seeds) {
+    lanes(seeds, Protocol::Native(Layout::Mixed));
+}
+
+fn lanes(seeds: &mut Seeds, protocol: Protocol) {
+    for lines in 1..=2 {
+        let mut input = Vec::new();
+        let mut sink = |_: UnixNanos, payload: &[u8]| {
+            for line in 0..lines {
+                input.extend([line | 8, payload.len() as u8]);
+                input.extend_from_slice(payload);
+            }
+            Ok(())
+        };
+        generate(&spec(protocol, 30), &mut sink).expect("a session");
+        seeds.push(input);
+    }
+}
+
+/// Layouts of every shape, and an array.
+pub fn prices(seeds: &mut Seeds) {
+    let array: Vec<u8> = (0..90u8).map(|i| i.wrapping_mul(37)).collect();
+    for shape in 0..32 {
+        seeds.push([&[shape, shape % 10, 20, 7, shape], &array[..]].concat());
+    }
+}
+
+/// Anything, for targets that take every byte as a choice.
+pub fn noise(seeds: &mut Seeds) {
+    for seed in 1..=4u32 {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        seeds.push((0..seed * 48).map(|_| next()).collect::<Vec<_>>());
+    }
+}
+
+/// Logs, and the insides of their histograms.
+pub fn logs(seeds: &mut Seeds) {
+    let mut set = StageSet::new(Resolution::default());
+    (0..40).for_each(|i| set.record(Stage::Decoded, 1 << i));
+    let at = UnixNanos(1_700_000_000_000_000_000);
+    let mut log = LogWriter::begin(Vec::new(), at, &["a comment"]).expect("memory");
+    log.write_set(&set, at, at, Some("lane0")).expect("memory");
+    seeds.push(log.finish().expect("memory"));
+
+    let mut inside = 0x1C84_9313_u32.to_be_bytes().to_vec();
+    inside.extend([0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 2]);
+    inside.extend([1u64, 1_000_000].map(u64::to_be_bytes).concat());
+    inside.extend(1.0f64.to_be_bytes());
+    inside.extend([4, 5, 2]);
+    seeds.push(line(&inside));
+    seeds.push([vec![0], inside].concat());
+}
+
+/// The configuration that shows every key, and short ones.
+pub fn configs(seeds: &mut Seeds) {
+    let every_key = include_str!("../../../docs/feed.toml");
+    let bare = |line: &str| line.split('#').next().unwrap_or("").trim_end().to_owned();
+    let lines: Vec<_> = every_key
+        .lines()
+        .map(bare)
+        .filter(|l| !l.is_empty())
+        .collect();
+    seeds.push(lines.join("\n"));
+    seeds
+        .push("[[channel]]\nname='c'\nprotocol='itch50'\nlines=[{name='A',group='127.0.0.1:5'}]\n");
+    seeds.push("[session]\nzone='utc'\n");
+}

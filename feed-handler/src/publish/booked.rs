@@ -1,0 +1,402 @@
+//! Events to books and records: what is published says how far its instrument can be believed, and the best prices
+//! follow when they have changed.
+
+use super::due::Due;
+use super::fields::Fields;
+use super::records::{Mark, Records};
+use super::{Digest, Outlet, Publish};
+use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Level, Quote, View};
+use feed_common::event::{
+    AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
+    MarketData, MarketHandler, MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Statistic, Status,
+    Trade, TradeBreak, Trust,
+};
+use std::ops::Range;
+
+/// Keeps the books of a lane's channels and publishes what [`Records`] would, with two differences: records of an
+/// instrument whose book is suspect say so, and an event that changed the best bid or offer ends with both, as a
+/// [`Kind::BID`] and a [`Kind::OFFER`] of the same message: price null and quantity 0 where a side is empty. Best prices
+/// are judged when their event ends, and not repeated when they came from the feed as such.
+#[derive(Debug)]
+pub struct Booked<K> {
+    records: Records<K>,
+    /// Of the channels from `first` on.
+    channels: Box<[Channel]>,
+    first: u16,
+    publish_bbo: bool,
+}
+
+/// The books of one channel.
+#[derive(Debug)]
+struct Channel {
+    books: Books,
+    due: Due,
+    bbo_changes: u64,
+}
+
+/// What a channel's books came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookTotals {
+    /// Over everything in them.
+    pub digest: Digest,
+    /// Orders in them.
+    pub live_orders: u64,
+    /// Price levels in them.
+    pub levels: u64,
+    /// Instruments that had an event.
+    pub instruments: u64,
+    /// Events that left a best bid or offer other than it was, by instrument.
+    pub bbo_changes: u64,
+    /// What could not be.
+    pub faults: Faults,
+}
+
+impl<K: Publish> Booked<K> {
+    /// Books of that much room for each of a lane's channels, which are numbered through; `publish_bbo` says whether
+    /// changes of best prices are published.
+    pub fn new(
+        records: Records<K>,
+        channels: Range<u16>,
+        limits: &BookLimits,
+        publish_bbo: bool,
+    ) -> Result<Booked<K>, BookError> {
+        let first = channels.start;
+        let channel = |_| {
+            Ok(Channel {
+                books: Books::new(limits)?,
+                due: Due::with_room(limits.instruments),
+                bbo_changes: 0,
+            })
+        };
+        Ok(Booked {
+            records,
+            channels: channels.map(channel).collect::<Result<_, BookError>>()?,
+            first,
+            publish_bbo,
+        })
+    }
+
+    /// Where the records went.
+    pub fn into_sink(self) -> K {
+        self.records.into_sink()
+    }
+
+    /// The books of a channel; `None` for those of other lanes.
+    pub fn channel(&self, channel: u16) -> Option<&Books> {
+        self.channels.get(self.index(channel)).map(|c| &c.books)
+    }
+
+    /// Channels before the first come out beyond the last.
+    #[inline(always)]
+    fn index(&self, channel: u16) -> usize {
+        usize::from(channel.wrapping_sub(self.first))
+    }
+
+    /// Takes an event: what it does to the books, then the records that say it, marked as the books stand after it, then
+    /// the best prices that are due.
+    #[inline(always)]
+    fn take(
+        &mut self,
+        cx: &MsgCtx,
+        announce: bool,
+        apply: impl FnOnce(&mut Books) -> Change,
+        say: impl FnOnce(&mut Records<K>, Mark),
+    ) {
+        let announce = announce && self.publish_bbo;
+        let at = self.index(cx.channel);
+        let channel = &mut self.channels[at];
+        // The way of feeds whose every message is an event.
+        let alone = cx.flags.has(Flags::END_OF_EVENT) && channel.due.is_empty();
+        if !alone {
+            channel.note(cx, announce);
+        }
+        let change = apply(&mut channel.books);
+        let follows = if alone {
+            channel.bbo_changes += u64::from(change.bbo);
+            change.bbo && announce
+        } else {
+            channel.settle(cx)
+        };
+        let mark = Mark {
+            trust: trust(cx, change.suspect),
+            flags: cx.flags,
+        };
+        if follows {
+            say(&mut self.records, mark.open());
+            self.best(cx, mark);
+        } else {
+            say(&mut self.records, mark);
+        }
+    }
+
+    /// Publishes the best prices that are due: of the instruments an event of several messages has touched, else of the
+    /// one at hand. The last pair ends the event.
+    #[inline(never)]
+    fn best(&mut self, cx: &MsgCtx, mark: Mark) {
+        let at = self.index(cx.channel);
+        let Channel { books, due, .. } = &mut self.channels[at];
+        let Some((last, others)) = due.settled().split_last() else {
+            return self.records.best(cx, mark, books.bbo(cx.instrument));
+        };
+        for touched in others.iter().chain([last]) {
+            let more = !std::ptr::eq(touched, last);
+            let cx = MsgCtx {
+                instrument: touched.instrument,
+                symbol: touched.symbol,
+                ..*cx
+            };
+            let mark = Mark {
+                trust: trust(&cx, books.is_suspect(cx.instrument)),
+                ..mark
+            };
+            let mark = if more { mark.open() } else { mark };
+            self.records.best(&cx, mark, books.bbo(cx.instrument));
+        }
+        due.clear();
+    }
+
+    /// An event that says nothing about a book.
+    #[inline(always)]
+    fn pass(&mut self, cx: &MsgCtx, fields: Fields) {
+        self.take(
+            cx,
+            true,
+            |books| unchanged(books, cx),
+            |records, mark| records.emit(cx, mark, fields),
+        );
+    }
+}
+
+impl Channel {
+    #[inline(never)]
+    fn note(&mut self, cx: &MsgCtx, announce: bool) {
+        self.due.note(cx, self.books.bbo(cx.instrument), announce);
+    }
+
+    /// Ends the event, if this is its end: true when there are best prices to be published.
+    #[inline(never)]
+    fn settle(&mut self, cx: &MsgCtx) -> bool {
+        if !cx.flags.has(Flags::END_OF_EVENT) {
+            return false;
+        }
+        let Channel {
+            books,
+            due,
+            bbo_changes,
+        } = self;
+        due.settle(
+            |instrument| books.bbo(instrument),
+            |touched| {
+                *bbo_changes += 1;
+                touched.announce
+            },
+        );
+        !due.is_empty()
+    }
+
+    fn totals(&self) -> BookTotals {
+        let instruments = self.books.instruments();
+        let mut levels = 0;
+        for &(instrument, _) in &instruments {
+            for side in [Side::BUY, Side::SELL] {
+                self.books.levels(instrument, side, &mut |_| levels += 1);
+            }
+        }
+        BookTotals {
+            digest: book::digest(&self.books),
+            live_orders: self.books.live_orders() as u64,
+            levels,
+            instruments: instruments.len() as u64,
+            bbo_changes: self.bbo_changes,
+            faults: *self.books.faults(),
+        }
+    }
+}
+
+/// The worse of what is known of the channel and of the book.
+#[inline(always)]
+fn trust(cx: &MsgCtx, suspect: bool) -> Trust {
+    if suspect { Trust::SUSPECT } else { cx.trust }
+}
+
+/// The change that is none.
+#[inline(always)]
+fn unchanged(books: &Books, cx: &MsgCtx) -> Change {
+    Change {
+        bbo: false,
+        suspect: books.is_suspect(cx.instrument),
+    }
+}
+
+impl<K: Publish> Outlet for Booked<K> {
+    #[inline]
+    fn flush(&mut self) {
+        self.records.flush();
+    }
+
+    #[inline]
+    fn published(&self) -> u64 {
+        self.records.published()
+    }
+
+    fn digests(&self) -> &[Digest] {
+        self.records.digests()
+    }
+
+    fn books(&self, channel: u16) -> Option<BookTotals> {
+        self.channels.get(self.index(channel)).map(Channel::totals)
+    }
+}
+
+impl<K: Publish> MarketHandler for Booked<K> {
+    #[inline(always)]
+    fn on_add(&mut self, cx: &MsgCtx, m: AddOrder) {
+        self.take(
+            cx,
+            true,
+            |books| books.add(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    #[inline(always)]
+    fn on_execute(&mut self, cx: &MsgCtx, m: ExecuteOrder) {
+        self.take(
+            cx,
+            true,
+            |books| books.execute(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    #[inline(always)]
+    fn on_cancel(&mut self, cx: &MsgCtx, m: CancelOrder) {
+        self.take(
+            cx,
+            true,
+            |books| books.cancel(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    #[inline(always)]
+    fn on_delete(&mut self, cx: &MsgCtx, m: DeleteOrder) {
+        self.take(
+            cx,
+            true,
+            |books| books.delete(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    #[inline(always)]
+    fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {
+        self.take(
+            cx,
+            true,
+            |books| books.replace(cx, &m),
+            |records, mark| records.replace(cx, mark, m),
+        );
+    }
+
+    /// A cross ends the instrument's auction.
+    #[inline]
+    fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
+        self.take(
+            cx,
+            true,
+            |books| {
+                if m.flags.has(Flags::CROSS) {
+                    books.cross(cx);
+                }
+                unchanged(books, cx)
+            },
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    fn on_status(&mut self, cx: &MsgCtx, m: Status) {
+        self.take(
+            cx,
+            true,
+            |books| {
+                books.status(cx, &m);
+                unchanged(books, cx)
+            },
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {
+        self.pass(cx, m.into());
+    }
+
+    fn on_imbalance(&mut self, cx: &MsgCtx, m: Imbalance) {
+        self.pass(cx, m.into());
+    }
+
+    fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {
+        self.pass(cx, m.into());
+    }
+
+    fn on_statistic(&mut self, cx: &MsgCtx, m: Statistic) {
+        self.pass(cx, m.into());
+    }
+
+    fn on_gap(&mut self, cx: &MsgCtx, m: Gap) {
+        self.pass(cx, m.into());
+    }
+
+    /// What an event had not ended with will not come.
+    fn on_restart(&mut self, cx: &MsgCtx) {
+        let at = self.index(cx.channel);
+        let channel = &mut self.channels[at];
+        channel.books.restart();
+        channel.due.clear();
+        self.records.on_restart(cx);
+    }
+
+    /// Best prices there were are gone, and are said to be.
+    fn on_clear(&mut self, cx: &MsgCtx) {
+        self.take(
+            cx,
+            true,
+            |books| books.clear(cx),
+            |records, mark| records.emit(cx, mark, Fields::of(Kind::CLEAR)),
+        );
+    }
+
+    #[inline]
+    fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
+        let (price, quantity) = (Price(m.price.get()), u64::from(m.quantity.get()));
+        let quote = Quote { price, quantity };
+        let kind = Kind(m.kind);
+        let apply = |books: &mut Books| match kind {
+            Kind::LEVEL => books.level(
+                cx,
+                Side(m.side),
+                Level {
+                    price,
+                    quantity,
+                    orders: None,
+                },
+            ),
+            Kind::BID => books.quote(cx, Side::BUY, quote),
+            Kind::OFFER => books.quote(cx, Side::SELL, quote),
+            Kind::CLEAR if cx.instrument == NO_INSTRUMENT => {
+                books.restart();
+                Change::default()
+            }
+            Kind::CLEAR => books.clear(cx),
+            _ => unchanged(books, cx),
+        };
+        let announce = !matches!(kind, Kind::BID | Kind::OFFER);
+        self.take(cx, announce, apply, |records, mark| {
+            records.data(cx, mark, m)
+        });
+    }
+}
+
+#[cfg(test)]
+#[path = "booked_tests.rs"]
+mod tests;

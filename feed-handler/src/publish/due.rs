@@ -1,0 +1,76 @@
+//! What waits for the end of an event: instruments whose best prices it may have changed.
+
+use crate::book::Bbo;
+use feed_common::event::MsgCtx;
+
+/// The instruments an open event has touched, in the order it did, with their best prices before it. All memory is
+/// taken when it is made, and none of it used by feeds whose events end with their message.
+#[derive(Debug)]
+pub(super) struct Due {
+    touched: Vec<Touched>,
+    /// One bit an instrument, so that each is noted once.
+    noted: Box<[u64]>,
+}
+
+/// An instrument and what it was before the event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Touched {
+    pub instrument: u32,
+    pub symbol: [u8; 8],
+    /// False when the feed says its best prices itself.
+    pub announce: bool,
+    before: Bbo,
+}
+
+impl Due {
+    /// Room for events that touch all of `instruments`.
+    pub fn with_room(instruments: usize) -> Due {
+        Due {
+            touched: Vec::with_capacity(instruments),
+            noted: vec![0; instruments.div_ceil(64)].into_boxed_slice(),
+        }
+    }
+
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.touched.is_empty()
+    }
+
+    /// Notes the context's instrument, whose best prices are `before`, unless the event has touched it already. An
+    /// instrument without a book is none that could change.
+    pub fn note(&mut self, cx: &MsgCtx, before: Bbo, announce: bool) {
+        let (word, bit) = (cx.instrument as usize / 64, 1 << (cx.instrument % 64));
+        match self.noted.get_mut(word) {
+            Some(word) if *word & bit == 0 && self.touched.len() < self.touched.capacity() => {
+                *word |= bit;
+                self.touched.push(Touched {
+                    instrument: cx.instrument,
+                    symbol: cx.symbol,
+                    announce,
+                    before,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends the event: calls `changed` for every instrument whose best prices are others `now`, in the order they were
+    /// touched, and keeps those for which it says so.
+    pub fn settle(&mut self, now: impl Fn(u32) -> Bbo, mut changed: impl FnMut(&Touched) -> bool) {
+        for touched in &self.touched {
+            self.noted[touched.instrument as usize / 64] &= !(1 << (touched.instrument % 64));
+        }
+        self.touched
+            .retain(|t| now(t.instrument) != t.before && changed(t));
+    }
+
+    /// The instruments that were kept.
+    pub fn settled(&self) -> &[Touched] {
+        &self.touched
+    }
+
+    /// Forgets them all.
+    pub fn clear(&mut self) {
+        self.settle(|_| Bbo::EMPTY, |_| false);
+    }
+}
