@@ -1,12 +1,15 @@
 //! Events into books: what `book`, `bbo` and `trades` have in common.
 
-use crate::book::{BookError, Books, Change, Fault, Level, Quote};
+use crate::book::{BookError, BookLimits, Books, Change, Fault, Level, Quote};
 use crate::config::BookPlan;
 use crate::publish::Outlet;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, Kind, MarketData, MarketHandler,
     MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Status, Trade, TradeBreak,
 };
+
+/// Orders, and levels, that each of many channels has room for at least.
+const LEAST_ROOM: usize = 1 << 14;
 
 /// Watches the books of a capture. Every event defaults to nothing.
 #[allow(unused_variables)]
@@ -59,9 +62,16 @@ pub struct Kept<T> {
 }
 
 impl<T: Watch> Kept<T> {
-    /// Empty books for so many channels, each with the room that a run would give it by default.
+    /// Empty books for so many channels. Together they have the room that a run would give one by default: memory must
+    /// not follow from how many channels a capture claims to have.
     pub fn new(channels: usize, watch: T) -> Result<Kept<T>, BookError> {
-        let limits = BookPlan::default().limits;
+        let whole = BookPlan::default().limits;
+        let share = |room: usize| (room / channels.max(1)).max(LEAST_ROOM);
+        let limits = BookLimits {
+            orders: share(whole.orders),
+            levels: share(whole.levels),
+            instruments: whole.instruments,
+        };
         let books: Result<_, _> = (0..channels).map(|_| Books::new(&limits)).collect();
         Ok(Kept {
             books: books?,
