@@ -488,6 +488,9 @@ pub trait MarketHandler {
     /// A new session has begun: everything known of the channel's instruments is void.
     #[inline]
     fn on_restart(&mut self, cx: &MsgCtx) {}
+    /// The instrument is not followed any more: everything known of it is void.
+    #[inline]
+    fn on_clear(&mut self, cx: &MsgCtx) {}
     /// A native record: already in our own shape, its price canonical.
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {}

@@ -152,6 +152,8 @@ impl Demo {
                 ..BookPlan::default()
             },
             publish_slots: defaults::PUBLISH_SLOTS,
+            symbols: Vec::new(),
+            control: None,
             consumers: vec![ConsumerPlan {
                 name: "printer".to_owned(),
                 queue: defaults::CONSUMER_QUEUE,

@@ -15,4 +15,5 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod sequence;
+pub mod subscribe;
 pub mod transport;

@@ -78,6 +78,9 @@ fn the_example_says_what_it_says() {
         .collect();
     assert_eq!(channels, [(0, "itch"), (1, "calls")]);
     assert_eq!(plan.consumers[0].lanes, [0]);
+    let symbols: Vec<_> = plan.symbols.iter().map(|g| g.as_str()).collect();
+    assert_eq!(symbols, ["A*", "MSFT"]);
+    assert_eq!(plan.control.as_deref(), Some(Path::new("runs/feed.sock")));
     assert_eq!((plan.latency.sample_messages, plan.latency.digits), (0, 2));
     assert_eq!(plan.output_dir.as_deref(), Some(Path::new("runs/today")));
 }
@@ -350,6 +353,24 @@ fn semantic_mistakes_name_place_and_expectation() {
         ),
         (
             "[[lane]]",
+            "[subscribe]\nsymbols = [\"A*\", \"\"]\n[[lane]]".into(),
+            "3:18",
+            "expected a symbol pattern",
+        ),
+        (
+            "[[lane]]",
+            format!("[subscribe]\nsymbols = [{}\"Z\"]\n[[lane]]", symbols(64)),
+            "3:396",
+            "expected at most 64 symbol patterns",
+        ),
+        (
+            "[[lane]]",
+            format!("[control]\nsocket = \"{}\"\n[[lane]]", "s".repeat(108)),
+            "3:10",
+            "expected a path of 1 to 107 bytes",
+        ),
+        (
+            "[[lane]]",
             "[book]\norders = 0\n[[lane]]".into(),
             "3:10",
             "`orders` is 0: expected 1 to 67108864",
@@ -412,6 +433,11 @@ fn semantic_mistakes_name_place_and_expectation() {
         );
         assert!(lines[0].contains(says), "{to:?}: {lines:?}");
     }
+}
+
+/// So many patterns and a comma behind each.
+fn symbols(n: usize) -> String {
+    (0..n).map(|i| format!("\"{i:02}\", ")).collect()
 }
 
 /// `SHORT` with a second channel of the given lines.

@@ -258,3 +258,28 @@ fn our_name(theirs: &str) -> &str {
         same => same,
     }
 }
+
+#[test]
+fn books_of_every_capture_of_itch_50() {
+    let Some(corpus) = std::env::var_os("FEED_CORPUS").map(PathBuf::from) else {
+        say("skipped: FEED_CORPUS not set");
+        return;
+    };
+    let mut captures = Vec::new();
+    for folder in FOLDERS {
+        find(&corpus.join(folder), &mut captures);
+    }
+    for capture in &captures {
+        for command in ["book", "bbo", "trades"] {
+            let program = std::process::Command::new(env!("CARGO_BIN_EXE_feed-handler"))
+                .args([command, "--format", "csv"])
+                .arg(capture)
+                .output()
+                .expect("the program");
+            let said = String::from_utf8_lossy(&program.stderr);
+            assert!(program.status.success(), "{}: {said}", capture.display());
+            assert!(program.stdout.starts_with(b"symbol,"), "{said}");
+        }
+    }
+    say(&format!("books of {} captures", captures.len()));
+}

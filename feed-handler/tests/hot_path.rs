@@ -2,7 +2,7 @@
 //!
 //! The counter is armed inside the hot thread once it has seen [`WARM_UP`] packets, and read when its loop has ended.
 //! Everything a lane does is in play meanwhile: two lossy lines, packets that wait for the other line, holes given up,
-//! records for readers, latency intervals collected by another thread.
+//! records for readers, latency intervals collected by another thread, other symbols wanted again and again.
 
 mod sessions;
 
@@ -26,6 +26,7 @@ use feed_handler::protocol::native::Native;
 use feed_handler::publish::{Booked, Outlet, Records};
 use feed_handler::record::{Queue, Recorder, Tee};
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
+use feed_handler::subscribe::{Changes, Filter, Glob};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol as Made};
@@ -382,6 +383,7 @@ struct Rig<P: Protocol, H> {
     collector: Collector,
     subscriber: Subscriber<Record>,
     line: FitWriter,
+    changes: Arc<Changes>,
     fit: FitReader,
 }
 
@@ -400,6 +402,7 @@ struct Seen {
     read: u64,
     overrun: u64,
     intervals: u64,
+    filtered: u64,
 }
 
 impl Seen {
@@ -418,6 +421,7 @@ impl Seen {
         self.check(layout);
         assert!(self.gaps > 0, "{layout}: {self:?}");
         assert!(self.intervals > 10, "{layout}: {self:?}");
+        assert!(self.filtered > 0, "{layout}: {self:?}");
     }
 }
 
@@ -443,8 +447,11 @@ where
         let subscriber = writer.subscriber();
         let channel = (setup, P::Framing::default(), P::Decoder::default());
         let recorder = recorder.with_fit(fit.clone());
+        let changes = Changes::new(1);
+        let lane = Lane::new(vec![channel], time, 16, H::of(writer), recorder);
         Rig {
-            lane: Lane::new(vec![channel], time, 16, H::of(writer), recorder),
+            lane: lane.with_changes(changes.clone()),
+            changes,
             clock,
             collector,
             subscriber,
@@ -474,12 +481,18 @@ where
                     gaps: channel.sequence().gaps,
                     lost: [0, 1].map(|line: usize| channel.lines()[line].lost()),
                     published: hot.gauge.read().published,
+                    filtered: channel.filtered(),
                     ..Seen::default()
                 };
                 (counted, seen)
             });
-            let (read, overrun, intervals) =
-                attend(&mut self.collector, reader, &mut self.line, &self.clock);
+            let (read, overrun, intervals) = attend(
+                &mut self.collector,
+                reader,
+                &mut self.line,
+                &self.clock,
+                &self.changes,
+            );
             let (counted, seen) = running.join().unwrap();
             let seen = Seen {
                 read,
@@ -498,13 +511,22 @@ fn attend(
     mut reader: Reader<Record>,
     line: &mut FitWriter,
     clock: &Clock,
+    changes: &Changes,
 ) -> (u64, u64, u64) {
+    let mut filter = Filter::default();
+    let symbols: [Glob; 2] = ["A*", "?A*"].map(|glob| glob.parse().unwrap());
     let mut fit = ClockFit::new(clock.scale(), 100);
     let mut batch = [Record::default(); 256];
     let (mut read, mut intervals) = (0, 0);
     while !(collector.is_over() && reader.is_closed()) {
         fit.push(ClockPair::sample(clock));
         line.publish(fit.line());
+        // Something is wanted, or not wanted any more, all the time.
+        let wanted = filter.rules().first().is_some_and(|rule| !rule.wanted);
+        for symbols in &symbols {
+            filter.add(symbols.clone(), wanted).unwrap();
+        }
+        changes.post(&filter);
         if let Collected::Interval(_) = collector.collect(Duration::from_millis(1)) {
             intervals += 1;
         }

@@ -15,6 +15,7 @@ use feed_handler::protocol::native::NativeDecoder;
 use feed_handler::protocol::{Decode, DecodeError, Protocol};
 use feed_handler::publish::{Publish, Records};
 use feed_handler::run::Outcome;
+use feed_handler::subscribe::Filter;
 use feed_handler::transport::native::NativeFraming;
 use feed_replay::output::BinaryFileSink;
 use feed_replay::synth::{Layout, Protocol as Made, Spec, generate_messages};
@@ -322,6 +323,18 @@ impl Decode for TellingDecoder {
 
     fn restart(&mut self) {
         self.inner.restart();
+    }
+
+    fn subscribe(&mut self, filter: Box<Filter>) -> Box<Filter> {
+        self.inner.subscribe(filter)
+    }
+
+    fn review<H: MarketHandler>(&mut self, cx: &MsgCtx, out: &mut H) -> bool {
+        self.inner.review(cx, out)
+    }
+
+    fn filtered(&self) -> u64 {
+        self.inner.filtered()
     }
 }
 

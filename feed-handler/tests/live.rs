@@ -8,19 +8,20 @@
 mod harness;
 mod sessions;
 
-use feed_common::event::{Kind, Record};
+use feed_common::event::{Kind, Record, Trust};
 use feed_common::ring::Reader;
 use feed_common::sys::pin_current_thread;
 use feed_handler::config::{ConsumerPlan, LaneThreads, Plan, WhenFull};
 use feed_handler::publish::{Delivery, Digest};
 use feed_handler::run::{Consumer, Handler, Input, Outcome};
 use feed_replay::schedule::Speed;
-use feed_replay::send::{Interface, Sender, SenderOptions, replay};
+use feed_replay::send::{Interface, Outgoing, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol};
 use sessions::{CHANNEL, Faults, Feed, GROUPS, LAYOUTS, PROTOCOLS, from_file, plan};
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const TESTS: &[harness::Test] = &[
     (
@@ -30,6 +31,14 @@ const TESTS: &[harness::Test] = &[
     (
         "what_both_lines_lose_is_declared_exactly",
         what_both_lines_lose_is_declared_exactly,
+    ),
+    (
+        "a_filter_gives_live_what_it_gives_from_the_file",
+        a_filter_gives_live_what_it_gives_from_the_file,
+    ),
+    (
+        "what_is_wanted_changes_by_command",
+        what_is_wanted_changes_by_command,
     ),
     (
         "a_stop_drains_what_the_sockets_hold",
@@ -176,6 +185,119 @@ fn a_stop_drains_what_the_sockets_hold() {
         assert!(lane.source.error.is_none());
     }
     assert!(waited > 0, "nothing was left to drain");
+}
+
+fn a_filter_gives_live_what_it_gives_from_the_file() {
+    let faults = Faults {
+        per_line: 100,
+        ..Faults::default()
+    };
+    for protocol in [Protocol::Itch50, Protocol::Native(Layout::Mixed)] {
+        let feed = Feed::new(protocol, 20_000, 51, faults);
+        for threads in LAYOUTS {
+            let mut plan = plan_with_consumers(protocol, threads);
+            plan.symbols = ["G*", "?B*"].map(|glob| glob.parse().unwrap()).into();
+            let from_file = from_file(&plan, feed.lossless());
+            let seen = live(&plan, &feed);
+            let lane = &seen.outcome.lanes[0];
+            assert_eq!(lane.messages, feed.messages, "{threads}");
+            assert!(lane.filtered > 1000, "{threads}: {}", lane.filtered);
+            assert_eq!(lane.filtered, from_file.lanes[0].filtered, "{threads}");
+            assert_eq!(seen.outcome.record_digest(), from_file.record_digest());
+            assert_eq!(seen.polled.digest(), from_file.record_digest());
+        }
+    }
+}
+
+fn what_is_wanted_changes_by_command() {
+    let socket = std::env::temp_dir().join(format!("feed-live-{}.sock", std::process::id()));
+    let ctl = |request: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_feed-handler"));
+        let ended = command
+            .arg("ctl")
+            .arg("--socket")
+            .arg(&socket)
+            .args(request);
+        let ended = ended.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stdout).unwrap(),
+            said,
+        )
+    };
+    let feed = Feed::new(Protocol::Itch50, 20_000, 61, Faults::default());
+    for threads in LAYOUTS {
+        let (status, _, said) = ctl(&["list"]);
+        assert_eq!(status, Some(1));
+        assert!(said.contains("nothing listens there"), "{said}");
+        let mut plan = plan(Protocol::Itch50, threads);
+        plan.control = Some(socket.clone());
+        let handler = Handler::start(&plan, &Input::Live).unwrap();
+        let mut reader = handler.subscribers()[0].from_oldest();
+        let senders = senders();
+        let packets: Vec<_> = feed.outgoing().collect();
+        // What a part of the session brought, once all of it has come in.
+        let mut part = |from: usize, to: usize| {
+            let go = AtomicBool::new(false);
+            let first = packets[from * packets.len() / 3].offset;
+            let part = &packets[from * packets.len() / 3..to * packets.len() / 3];
+            let part = part.iter().map(|p| Outgoing {
+                offset: p.offset - first,
+                ..*p
+            });
+            replay(part, &senders, Speed::ORIGINAL, &go).unwrap();
+            let sent = (to * packets.len() / 3) as u64;
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while handler.reading().packets < sent && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let (mut records, mut batch) = (Vec::new(), [Record::default(); 256]);
+            while let Ok(n @ 1..) = reader.read(&mut batch) {
+                records.extend_from_slice(&batch[..n]);
+            }
+            records
+        };
+        let is_g = |r: &&Record| r.data.symbol[0] == b'G';
+        let whole = part(0, 1);
+        assert!(whole.iter().any(|r| is_g(&r)));
+        let (status, said, _) = ctl(&["unsubscribe", "G*", "--format", "json"]);
+        assert_eq!(status, Some(0));
+        assert_eq!(
+            said,
+            "{\"rules\":[{\"symbols\":\"G*\",\"wanted\":false}],\"otherwise\":true}\n"
+        );
+        let without = part(1, 2);
+        // The lane comes to one instrument after another while packets flow; after the last there is nothing more.
+        let clear = |r: &Record| is_g(&r) && r.data.kind == Kind::CLEAR.0;
+        assert!(without.iter().filter(|r| clear(r)).count() > 1);
+        let last = without.iter().rposition(clear).unwrap();
+        let voided = without[last..].iter().filter(is_g);
+        // Void, and with it the best prices there were.
+        let void = |r: &Record| {
+            let said = [Kind::CLEAR, Kind::BID, Kind::OFFER].contains(&Kind(r.data.kind));
+            said && r.data.price.get() == i64::MIN && r.data.quantity.get() == 0
+        };
+        let other = voided.into_iter().find(|r| !void(r));
+        assert_eq!(other, None, "{threads}");
+        let (status, said, _) = ctl(&["subscribe", "G*"]);
+        assert_eq!(status, Some(0));
+        assert!(said.starts_with("G*  "), "{said}");
+        let late = part(2, 3);
+        assert!(late.iter().any(|r| is_g(&r)));
+        for record in &late {
+            let trust = match is_g(&record) {
+                true => Trust::RECOVERING,
+                false => Trust::VALID,
+            };
+            assert_eq!(record.trust, trust.0, "{threads}");
+        }
+        let outcome = handler.finish();
+        let lane = &outcome.lanes[0];
+        assert_eq!(lane.messages, feed.messages, "{threads}");
+        assert!(lane.filtered > 0);
+        assert!(!socket.exists(), "it takes its socket away");
+    }
 }
 
 /// What a live run came to, as the handler and its consumers say.

@@ -23,6 +23,11 @@ impl Input {
         open_capture(&self.file)
     }
 
+    /// The protocol the user named.
+    pub fn protocol_name(&self) -> Option<&'static str> {
+        self.protocol.map(|p| p.name())
+    }
+
     /// Each stream's protocol. A capture with nothing in it has none, and that is no failure.
     pub fn streams(&self, file: &CaptureFile) -> Result<Streams, Failure> {
         let failure = |e: &dyn std::fmt::Display| {

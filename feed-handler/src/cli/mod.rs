@@ -1,12 +1,17 @@
 //! Arguments. Everything else is the library.
 
+mod bbo;
+mod book;
 mod check;
+mod ctl;
 mod decode;
 mod demo;
 mod input;
 mod outputs;
 mod run;
+mod selection;
 mod stats;
+mod trades;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use feed_common::program::finish;
@@ -29,12 +34,20 @@ enum Command {
     Demo(demo::Arguments),
     /// The live process; with --input the same pipeline from a capture
     Run(run::Arguments),
+    /// Tell a live run which symbols are wanted
+    Ctl(ctl::Arguments),
     /// Check a configuration: file, line, column, what was expected
     Check(check::Arguments),
     /// Packets, messages by type, gaps and duplicates of a capture
     Stats(stats::Arguments),
     /// Every message of a capture, field by field, before any merging
     Decode(decode::Arguments),
+    /// The order books at the end of a capture
+    Book(book::Arguments),
+    /// Every change of the best bid and offer
+    Bbo(bbo::Arguments),
+    /// What has traded, by symbol
+    Trades(trades::Arguments),
 }
 
 /// How facts are printed.
@@ -49,8 +62,12 @@ pub fn run() -> ExitCode {
     finish(match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
+        Command::Book(arguments) => book::run(&arguments),
+        Command::Bbo(arguments) => bbo::run(&arguments),
+        Command::Trades(arguments) => trades::run(&arguments),
     })
 }

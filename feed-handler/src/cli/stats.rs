@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Refuses lines that the capture has not.
-fn check_lines(
+pub(super) fn check_lines(
     channels: &[Vec<SocketAddr>],
     file: &CaptureFile,
     input: &Input,
@@ -114,7 +114,7 @@ fn check_lines(
     )))
 }
 
-fn lines(text: &str) -> Result<Lines, String> {
+pub(super) fn lines(text: &str) -> Result<Lines, String> {
     match text {
         "auto" => Ok(Lines::Found),
         "separate" => Ok(Lines::Separate),

@@ -62,7 +62,11 @@ pub const CONSUMER_QUEUE_MAX: usize = 1 << 24;
 pub const LINES_PER_CHANNEL_MAX: usize = 16;
 /// Most channels, and most lanes, of one configuration.
 pub const CHANNELS_MAX: usize = 4096;
+/// Most channels of a capture that books are kept of at once.
+pub const CHANNELS_PER_CAPTURE_MAX: usize = 256;
 /// Cores a kernel mask can name (`CPU_SETSIZE`).
 pub const CORES_MAX: usize = 1024;
+/// Longest path of a local socket: what the system's address has room for (`sun_path`), less the closing zero.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Longest name of a channel, line, lane or consumer: names become file names and columns.
 pub const NAME_BYTES_MAX: usize = 32;

@@ -24,6 +24,10 @@ pub(super) struct File {
     #[serde(default)]
     pub publish: Publish,
     #[serde(default)]
+    pub subscribe: Subscribe,
+    #[serde(default)]
+    pub control: Control,
+    #[serde(default)]
     pub latency: Latency,
     #[serde(default)]
     pub output: Output,
@@ -170,6 +174,20 @@ pub(super) struct Book {
 pub(super) struct Publish {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Subscribe {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symbols: Vec<Spanned<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Control {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -6,6 +6,7 @@
 use super::defaults;
 use crate::book::BookLimits;
 use crate::net::{LineAddress, UdpOptions};
+use crate::subscribe::Glob;
 use feed_common::time::{CivilDate, Zone};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -25,6 +26,10 @@ pub struct Plan {
     pub book: BookPlan,
     /// Slots of the broadcast ring (a power of two).
     pub publish_slots: usize,
+    /// The symbols that are wanted at first; every one when there is no pattern.
+    pub symbols: Vec<Glob>,
+    /// The socket on which a live run can be told what is wanted; `None` for no such socket.
+    pub control: Option<PathBuf>,
     /// Consumers that block, in the order of the file.
     pub consumers: Vec<ConsumerPlan>,
     /// How latency is measured.

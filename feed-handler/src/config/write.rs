@@ -40,6 +40,12 @@ fn file(plan: &Plan) -> File {
         publish: file::Publish {
             slots: count(plan.publish_slots),
         },
+        subscribe: file::Subscribe {
+            symbols: plan.symbols.iter().map(|g| at(g.to_string())).collect(),
+        },
+        control: file::Control {
+            socket: plan.control.clone().map(at),
+        },
         latency: file::Latency {
             sample_messages: Some(at(plan.latency.sample_messages.into())),
             digits: Some(at(plan.latency.digits.into())),

@@ -253,7 +253,7 @@ fn price(mantissa: i128, decimals: u32, to: &mut Vec<u8>) {
 }
 
 /// A decimal integer. Most of what is printed is integers, and the formatting machinery takes ten times as long.
-fn number(mut n: u64, to: &mut Vec<u8>) {
+pub(super) fn number(mut n: u64, to: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -267,14 +267,14 @@ fn number(mut n: u64, to: &mut Vec<u8>) {
     to.extend(&digits[at..]);
 }
 
-fn quoted(text: &[u8], to: &mut Vec<u8>) {
+pub(super) fn quoted(text: &[u8], to: &mut Vec<u8>) {
     to.push(b'"');
     escape(text, to);
     to.push(b'"');
 }
 
 /// Text as the inside of a JSON string. Wire text is ASCII; what is not is shown as its byte.
-fn escape(text: &[u8], to: &mut Vec<u8>) {
+pub(super) fn escape(text: &[u8], to: &mut Vec<u8>) {
     let plain = |&b: &u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
     if text.iter().all(plain) {
         to.extend_from_slice(text);
@@ -289,7 +289,7 @@ fn escape(text: &[u8], to: &mut Vec<u8>) {
     }
 }
 
-fn put(to: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
+pub(super) fn put(to: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
     // Writing to memory cannot fail.
     let _ = to.write_fmt(what);
 }

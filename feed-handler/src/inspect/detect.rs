@@ -68,7 +68,12 @@ impl Streams {
 
     /// The protocol of a datagram's stream.
     pub fn of(&self, datagram: &Datagram<'_>) -> Option<&'static dyn Dissect> {
-        let known = self.by_destination.get(&datagram.dst).copied();
+        self.at(datagram.dst)
+    }
+
+    /// The protocol of what is sent to a destination.
+    pub(super) fn at(&self, destination: Option<SocketAddr>) -> Option<&'static dyn Dissect> {
+        let known = self.by_destination.get(&destination).copied();
         known.or(self.otherwise)
     }
 

@@ -88,6 +88,13 @@ impl Channels {
         self.count
     }
 
+    /// Every recognised stream and its channel.
+    pub(super) fn streams(&self) -> impl Iterator<Item = (Option<SocketAddr>, usize)> {
+        self.by_destination
+            .iter()
+            .map(|(&dst, &channel)| (dst, channel))
+    }
+
     /// The channel of a datagram of a recognised stream.
     pub(super) fn of(&self, datagram: &Datagram<'_>) -> Option<usize> {
         self.by_destination.get(&datagram.dst).copied()

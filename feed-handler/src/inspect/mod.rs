@@ -1,20 +1,34 @@
-//! What is in a capture: the library side of `stats` and `decode`.
+//! What is in a capture: the library side of `stats` and `decode`, and of `book`, `bbo` and `trades`.
 //!
 //! Inspection reads [`Datagram`](feed_common::capture::Datagram)s in file order, tells the protocol of each stream by
 //! its bytes ([`Streams`]), and either prints every message as it comes ([`decode`]) or merges lines and counts
 //! ([`stats`]). It shares the wire structs with the live pipeline, not its sequencing: here nothing is delivered, so
 //! nothing has to be held, and reordering has no limit.
+//!
+//! Books need messages in order: [`Merged`] takes a capture through the pipeline of a run, [`Kept`] keeps its books.
 
+mod bbo;
+mod book;
 pub mod decode;
 mod detect;
 mod intervals;
 mod itch50;
+mod kept;
 mod lines;
+mod merged;
 mod native;
+mod rows;
 pub mod stats;
+mod trades;
 
+pub use bbo::BboRows;
+pub use book::{BookOptions, write_books};
 pub use detect::{DetectError, Streams};
+pub use kept::{Broken, Kept, Print, Watch};
 pub use lines::Lines;
+pub use merged::{Merged, Passed, TooManyChannels};
+pub use rows::RowFormat;
+pub use trades::{Breaks, Trades};
 
 use crate::protocol::DecodeError;
 use crate::sequence::SeqSpan;

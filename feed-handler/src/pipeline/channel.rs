@@ -6,6 +6,7 @@ use crate::publish::Outlet;
 use crate::sequence::{
     Admit, LineStats, Refused, SeqSpan, SequenceStats, Sequencer, Stash, Stashed,
 };
+use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing, Session};
 use feed_common::event::{Flags, Gap, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::{Probe, Stage};
@@ -94,6 +95,8 @@ pub struct Channel<P: Protocol> {
     session: Option<Session>,
     replaced: Option<Session>,
     day: SessionDay,
+    /// A new filter has not been applied to every known instrument yet.
+    reviewing: bool,
     cx: MsgCtx,
 }
 
@@ -122,6 +125,7 @@ impl<P: Protocol> Channel<P> {
             session: None,
             replaced: None,
             day: setup.day,
+            reviewing: false,
             cx: MsgCtx {
                 sequence: 0,
                 skip: 0,
@@ -427,6 +431,37 @@ impl<P: Protocol> Channel<P> {
         if let (SessionDay::FirstPacket(zone), true) = (self.day, seen.is_known()) {
             self.cx.midnight = zone.midnight(zone.date_of(seen));
         }
+    }
+
+    /// Takes a filter posted to place `number` and goes on with applying the last one to the instruments that are known:
+    /// a few at a time. True when there is more to do.
+    #[cold]
+    pub(super) fn resubscribe<H: Outlet, R: Probe>(
+        &mut self,
+        changes: &Changes,
+        number: usize,
+        core: &mut Core<H, R>,
+    ) -> bool {
+        let taken = changes.take(number, |filter| {
+            self.reviewing = true;
+            self.decoder.subscribe(filter)
+        });
+        if self.reviewing {
+            let cx = MsgCtx {
+                // As of the message that comes next.
+                sequence: self.sequencer.expected().unwrap_or(0),
+                timestamp: UnixNanos::UNKNOWN,
+                flags: Flags::END_OF_EVENT,
+                ..self.cx
+            };
+            self.reviewing = self.decoder.review(&cx, &mut core.outlet);
+        }
+        self.reviewing || !taken
+    }
+
+    /// Messages passed over because their instrument is not wanted.
+    pub fn filtered(&self) -> u64 {
+        self.decoder.filtered()
     }
 
     /// Name in facts.

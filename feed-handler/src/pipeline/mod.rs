@@ -12,10 +12,12 @@ pub use counters::Drops;
 
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
+use crate::subscribe::Changes;
 use channel::{Core, Sampler};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
 use feed_common::time::{TickScale, Ticks};
+use std::sync::Arc;
 
 /// What "now" means for reorder windows.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +38,9 @@ pub struct Lane<P: Protocol, H, R> {
     /// Receive calls that brought packets, and the time the last of them returned, which its packets share.
     receive_calls: u64,
     last_rx: Ticks,
+    /// New filters for the channels, where there can be any, and how many have been taken up.
+    changes: Option<Arc<Changes>>,
+    changed: u64,
     core: Core<H, R>,
 }
 
@@ -65,6 +70,8 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             packets: 0,
             receive_calls: 0,
             last_rx: Ticks(0),
+            changes: None,
+            changed: 0,
             core: Core {
                 outlet,
                 probe,
@@ -72,6 +79,41 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 messages: 0,
                 sampler: Sampler::one_in(sample_messages),
             },
+        }
+    }
+
+    /// Follows what is posted there: one filter a channel.
+    pub fn with_changes(mut self, changes: Arc<Changes>) -> Self {
+        self.changes = Some(changes);
+        self
+    }
+
+    /// Takes up new filters, a bounded piece of the work at a time. Called once a poll.
+    #[inline]
+    pub fn resubscribe(&mut self) {
+        if let Some(changes) = &self.changes
+            && changes.posted() != self.changed
+        {
+            self.take_changes();
+        }
+    }
+
+    #[cold]
+    fn take_changes(&mut self) {
+        let Some(changes) = &self.changes else {
+            return;
+        };
+        let posted = changes.posted();
+        let before = self.core.outlet.published();
+        let mut more = false;
+        for (number, channel) in self.channels.iter_mut().enumerate() {
+            more |= channel.resubscribe(changes, number, &mut self.core);
+        }
+        if !more {
+            self.changed = posted;
+        }
+        if self.core.outlet.published() != before {
+            self.core.outlet.flush();
         }
     }
 
@@ -190,6 +232,11 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     /// Where its events have gone, for what is done between batches.
     pub fn outlet_mut(&mut self) -> &mut H {
         &mut self.core.outlet
+    }
+
+    /// Where its events have gone, when it is done.
+    pub fn into_outlet(self) -> H {
+        self.core.outlet
     }
 
     /// What was not delivered, by cause.

@@ -3,16 +3,21 @@
 //! An instrument is found by its locate, an index good for one day. The directory messages at the start of the day
 //! announce it, but a process that joins late learns it from any message that also carries the symbol.
 //!
+//! A locate is known together with whether its instrument is wanted, so that messages of others are passed over right
+//! after their head. A locate that changes its symbol within a session, which is an oddity, is decided about anew from
+//! its directory message or its next message on.
+//!
 //! Not in events, but in `decode`: the directory's classifications, a participant's market maker mode, the time of a
 //! direct listing's near price.
 
 mod rare;
 
-use super::{Ahead, Decode, DecodeError, Instruments, Protocol};
+use super::{Ahead, Decode, DecodeError, Instruments, Protocol, REVIEWED_AT_ONCE};
+use crate::subscribe::{Filter, Standing};
 use crate::transport::{ItchFileFraming, MoldFraming};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, NO_INSTRUMENT,
-    NO_SYMBOL, Price, ReplaceOrder, Side, Trade,
+    NO_SYMBOL, Price, ReplaceOrder, Side, Trade, Trust,
 };
 use feed_common::time::UnixNanos;
 use feed_common::wire::itch50 as wire;
@@ -45,6 +50,12 @@ pub struct Itch50Decoder {
     /// By locate. The length is part of the type, so that a 16-bit index needs no check.
     locates: Box<[Located; LOCATES]>,
     instruments: Instruments,
+    filter: Box<Filter>,
+    /// Locates below this one have been said, some of them.
+    learnt: usize,
+    /// Locates that the filter has been asked about since it is there.
+    reviewed: usize,
+    filtered: u64,
     oddities: Oddities,
 }
 
@@ -56,12 +67,14 @@ const LOCATES: usize = 1 << 16;
 struct Located {
     symbol: [u8; 8],
     instrument: u32,
+    standing: Standing,
 }
 
 impl Located {
     const NOTHING: Located = Located {
         symbol: NO_SYMBOL,
         instrument: NO_INSTRUMENT,
+        standing: Standing::Unknown,
     };
 }
 
@@ -92,6 +105,10 @@ impl Itch50Decoder {
         Itch50Decoder {
             locates,
             instruments: Instruments::with_capacity(instruments),
+            filter: Box::default(),
+            learnt: 0,
+            reviewed: 0,
+            filtered: 0,
             oddities: Oddities::default(),
         }
     }
@@ -117,6 +134,117 @@ impl Decode for Itch50Decoder {
         };
         // Before the branch on the type, which no processor can foresee: what it waits for meanwhile is then on its way.
         let known = self.locates[usize::from(head.locate)];
+        if known.standing != Standing::Wanted {
+            return self.decode_aside(head, message, cx, out);
+        }
+        self.dispatch(head, known, message, cx, out)
+    }
+
+    /// All messages about orders have the number in the same place, and only a replacement has another behind it.
+    #[inline(always)]
+    fn ahead(&self, message: &[u8]) -> Option<Ahead> {
+        const ID: usize = 8;
+        let head = wire::Head::of(message)?;
+        let id = |at: usize| {
+            let bytes = message.get(at..)?.first_chunk::<ID>()?;
+            Some(u64::from_be_bytes(*bytes))
+        };
+        let replaces = head.kind == wire::OrderReplace::TYPE;
+        Some(Ahead {
+            instrument: self.locates[usize::from(head.locate)].instrument,
+            order_id: id(wire::Head::LEN)?,
+            new_id: id(wire::Head::LEN + usize::from(replaces) * ID)?,
+        })
+    }
+
+    fn oddities(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("message_long", self.oddities.long),
+            ("locate_unannounced", self.oddities.unannounced),
+            ("locate_reassigned", self.oddities.reassigned),
+            ("price_range", self.oddities.price_range),
+            ("instruments_full", self.instruments.refused()),
+        ]
+    }
+
+    fn restart(&mut self) {
+        self.locates.fill(Located::NOTHING);
+        self.learnt = 0;
+    }
+
+    fn subscribe(&mut self, filter: Box<Filter>) -> Box<Filter> {
+        self.reviewed = 0;
+        std::mem::replace(&mut self.filter, filter)
+    }
+
+    fn review<H: MarketHandler>(&mut self, cx: &MsgCtx, out: &mut H) -> bool {
+        let end = (self.reviewed + REVIEWED_AT_ONCE).min(self.learnt);
+        for place in &mut self.locates[self.reviewed.min(end)..end] {
+            let before = place.standing;
+            place.standing = before.again(&place.symbol, &self.filter);
+            if before.is_delivered() && !place.standing.is_delivered() {
+                let cx = MsgCtx {
+                    instrument: place.instrument,
+                    symbol: place.symbol,
+                    ..*cx
+                };
+                out.on_clear(&cx);
+            }
+        }
+        self.reviewed = end;
+        end < self.learnt
+    }
+
+    fn filtered(&self) -> u64 {
+        self.filtered
+    }
+}
+
+impl Itch50Decoder {
+    /// Decodes a message whose instrument is not simply wanted: not known yet, not wanted, or subscribed to late.
+    #[inline(never)]
+    fn decode_aside<H: MarketHandler>(
+        &mut self,
+        head: wire::Head,
+        message: &[u8],
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        let mut known = self.locates[usize::from(head.locate)];
+        let says = match known.standing {
+            Standing::Unknown => symbol_of(message),
+            _ if head.kind == wire::StockDirectory::TYPE => symbol_of(message),
+            _ => None,
+        };
+        if let Some(symbol) = says
+            && symbol != known.symbol
+        {
+            known = self.learn(head.locate, symbol);
+        }
+        match known.standing {
+            Standing::Unwanted => {
+                self.filtered += 1;
+                Ok(())
+            }
+            Standing::Late if cx.trust == Trust::VALID => {
+                cx.trust = Trust::RECOVERING;
+                let decoded = self.dispatch(head, known, message, cx, out);
+                cx.trust = Trust::VALID;
+                decoded
+            }
+            _ => self.dispatch(head, known, message, cx, out),
+        }
+    }
+
+    #[inline(always)]
+    fn dispatch<H: MarketHandler>(
+        &mut self,
+        head: wire::Head,
+        known: Located,
+        message: &[u8],
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
         fill(cx, known, head.timestamp);
         match head.kind {
             wire::AddOrder::TYPE => {
@@ -208,39 +336,6 @@ impl Decode for Itch50Decoder {
         Ok(())
     }
 
-    /// All messages about orders have the number in the same place, and only a replacement has another behind it.
-    #[inline(always)]
-    fn ahead(&self, message: &[u8]) -> Option<Ahead> {
-        const ID: usize = 8;
-        let head = wire::Head::of(message)?;
-        let id = |at: usize| {
-            let bytes = message.get(at..)?.first_chunk::<ID>()?;
-            Some(u64::from_be_bytes(*bytes))
-        };
-        let replaces = head.kind == wire::OrderReplace::TYPE;
-        Some(Ahead {
-            instrument: self.locates[usize::from(head.locate)].instrument,
-            order_id: id(wire::Head::LEN)?,
-            new_id: id(wire::Head::LEN + usize::from(replaces) * ID)?,
-        })
-    }
-
-    fn oddities(&self) -> Vec<(&'static str, u64)> {
-        vec![
-            ("message_long", self.oddities.long),
-            ("locate_unannounced", self.oddities.unannounced),
-            ("locate_reassigned", self.oddities.reassigned),
-            ("price_range", self.oddities.price_range),
-            ("instruments_full", self.instruments.refused()),
-        ]
-    }
-
-    fn restart(&mut self) {
-        self.locates.fill(Located::NOTHING);
-    }
-}
-
-impl Itch50Decoder {
     /// The struct over the front of `message`: the one length check of a message.
     #[inline(always)]
     fn lay<'a, T>(&mut self, message: &'a [u8]) -> Result<&'a T, DecodeError>
@@ -281,14 +376,24 @@ impl Itch50Decoder {
         let known = Located {
             symbol,
             instrument: self.instruments.intern(symbol),
+            standing: Standing::of(&symbol, &self.filter),
         };
         // Locate 0 says that the message is not about one instrument, so what it stood for is not to be kept.
         if locate != 0 {
             self.oddities.reassigned += u64::from(place.symbol != NO_SYMBOL);
             *place = known;
+            self.learnt = self.learnt.max(usize::from(locate) + 1);
         }
         known
     }
+}
+
+/// The symbol a message carries, if it does.
+#[cold]
+fn symbol_of(message: &[u8]) -> Option<[u8; 8]> {
+    let fields = wire::Message::parse(message).ok()?.fields();
+    let stock = fields.layout().iter().find(|f| f.name == "stock")?;
+    message.get(stock.offset..)?.first_chunk().copied()
 }
 
 /// Why there is no head.

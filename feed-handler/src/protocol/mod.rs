@@ -6,6 +6,7 @@ pub mod native;
 
 pub use instruments::Instruments;
 
+use crate::subscribe::Filter;
 use crate::transport::Framing;
 use feed_common::event::{MarketHandler, MsgCtx};
 
@@ -44,6 +45,9 @@ impl DecodeError {
     }
 }
 
+/// Instruments that [`Decode::review`] comes to at once: with as many rules as there can be it takes microseconds.
+const REVIEWED_AT_ONCE: usize = 256;
+
 /// What an event to come will look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ahead {
@@ -78,6 +82,18 @@ pub trait Decode {
 
     /// A new session has begun: instrument numbers of the wire mean nothing any more.
     fn restart(&mut self);
+
+    /// Decides by another filter from now on, and hands the one before back. Messages of unwanted instruments are passed
+    /// over; those about no instrument, or about one whose symbol has not been said, are delivered. Instruments that are
+    /// known already keep their standing until [`Decode::review`] comes to them.
+    fn subscribe(&mut self, filter: Box<Filter>) -> Box<Filter>;
+
+    /// Decides anew about a bounded number of known instruments after [`Decode::subscribe`], and tells `out` of those
+    /// that are not wanted any more, in the context of `cx`. True while there are more.
+    fn review<H: MarketHandler>(&mut self, cx: &MsgCtx, out: &mut H) -> bool;
+
+    /// Messages passed over because their instrument is not wanted.
+    fn filtered(&self) -> u64;
 }
 
 /// A framing and a decoder under one name.

@@ -372,6 +372,16 @@ impl<K: Publish> MarketHandler for Booked<K> {
         self.records.on_restart(cx);
     }
 
+    /// Best prices there were are gone, and are said to be.
+    fn on_clear(&mut self, cx: &MsgCtx) {
+        self.take(
+            cx,
+            true,
+            |books| books.clear(cx),
+            |records, mark| records.emit(cx, mark, Fields::of(Kind::CLEAR)),
+        );
+    }
+
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
         let (price, quantity) = (Price(m.price.get()), u64::from(m.quantity.get()));

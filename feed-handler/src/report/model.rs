@@ -26,6 +26,8 @@ pub struct RunReport {
     pub drops: Ordered<u64>,
     /// What was odd and delivered all the same, by name.
     pub oddities: Ordered<u64>,
+    /// Messages passed over because their instrument was not wanted.
+    pub filtered: u64,
     /// Records published.
     pub published: u64,
     /// Latency by stage name, in the order packets pass the stages.

@@ -8,11 +8,12 @@ use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, ProtocolName, Tim
 use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap};
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
-use crate::protocol::Protocol;
 use crate::protocol::itch50::{Itch50, Itch50Decoder, Itch50File};
 use crate::protocol::native::{Native, NativeDecoder};
+use crate::protocol::{Decode, Protocol};
 use crate::publish::{Booked, Outlet, Records};
 use crate::record::{Queue, Tee};
+use crate::subscribe::{Changes, Filter};
 use feed_common::capture::{CaptureFile, Cut, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
@@ -35,6 +36,9 @@ pub(super) struct LaneStart {
     pub(super) sample_messages: u32,
     pub(super) writer: Writer<Record>,
     pub(super) recorder: StageRecorder,
+    /// What its channels want at first, and where they hear of changes.
+    pub(super) wanted: Filter,
+    pub(super) changes: Arc<Changes>,
     /// Where to keep what live lines bring.
     pub(super) record: Option<Queue>,
     pub(super) hot: Hot,
@@ -90,7 +94,8 @@ where
     let first = start.setups.first().map_or(0, |setup| setup.number);
     let own = first..first + start.setups.len() as u16;
     let channels = start.setups.into_iter().map(|setup| {
-        let decoder = decoder(book.limits.instruments);
+        let mut decoder = decoder(book.limits.instruments);
+        decoder.subscribe(Box::new(start.wanted.clone()));
         (setup, P::Framing::default(), decoder)
     });
     let channels = channels.collect();
@@ -99,12 +104,14 @@ where
     let (plan, hot, record) = (start.plan, start.hot, start.record);
     match book.keep {
         BookKeep::None => {
-            let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder)
+                .with_changes(start.changes);
             start_threads(plan, lane, input, hot, record)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
-            let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder)
+                .with_changes(start.changes);
             start_threads(plan, lane, input, hot, record)
         }
     }

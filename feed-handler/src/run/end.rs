@@ -49,6 +49,8 @@ pub struct LaneEnd {
     pub packets: u64,
     /// Messages delivered, each once.
     pub messages: u64,
+    /// Messages among them that were passed over because their instrument was not wanted.
+    pub filtered: u64,
     /// Records published.
     pub published: u64,
     /// What was not delivered, by cause.
@@ -100,6 +102,7 @@ impl LaneEnd {
             channels: lane.channels().iter().map(channel).collect(),
             packets: lane.packets(),
             messages: lane.messages(),
+            filtered: lane.channels().iter().map(|c| c.filtered()).sum(),
             published: lane.outlet().published(),
             drops: lane.drops().by_cause().collect(),
             oddities,

@@ -3,6 +3,7 @@
 use super::assemble::{Hot, LaneRunning, LaneStart, start_lane};
 use super::clock::Pairing;
 use super::consumers::Consumer;
+use super::control::Control;
 use super::end::LaneEnd;
 use super::facts;
 use super::gauge::{Gauge, Reading};
@@ -11,6 +12,7 @@ use crate::config::{Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, SessionDay};
 use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest};
 use crate::record::{Queue, RecordEnd, Recorder};
+use crate::subscribe::{Changes, Filter, Subscription};
 use feed_common::capture::{Format, SectionDescription};
 use feed_common::event::Record;
 use feed_common::latency::recorder::{Collector, pair};
@@ -39,6 +41,9 @@ pub struct Handler {
     consumers: Vec<Consumer>,
     bridge: Option<JoinHandle<Vec<ConsumerStats>>>,
     measuring: Vec<JoinHandle<u64>>,
+    subscription: Arc<Subscription>,
+    /// Only of a live run: from a file, what is wanted is what the plan says.
+    control: Option<Control>,
     recorder: Option<Recorder>,
     pairing: Pairing,
     clock: Clock,
@@ -101,6 +106,13 @@ impl Handler {
         if plan.lock_memory {
             lock_memory()?;
         }
+        let changes = plan.lanes.iter().map(|l| Changes::new(l.channels.len()));
+        let wanted = Filter::of(plan.symbols.clone())?;
+        let subscription = Arc::new(Subscription::new(wanted, changes.collect()));
+        let control = match (&plan.control, input) {
+            (Some(path), Input::Live) => Some(Control::start(path, subscription.clone())?),
+            _ => None,
+        };
         let clock = Clock::new();
         let (pairing, fit) =
             Pairing::start(clock.clone()).map_err(|source| StartError::Thread {
@@ -117,6 +129,8 @@ impl Handler {
             consumers: Vec::new(),
             bridge: None,
             measuring: Vec::new(),
+            subscription,
+            control,
             recorder: None,
             pairing,
             clock: clock.clone(),
@@ -161,7 +175,8 @@ impl Handler {
         self.start_bridge(plan)?;
         let mut queues = self.start_recorder(plan, fit.clone())?.into_iter();
         let mut number = 0;
-        for (lane, writer) in plan.lanes.iter().zip(writers) {
+        let subscription = self.subscription.clone();
+        for ((lane, writer), changes) in plan.lanes.iter().zip(writers).zip(subscription.lanes()) {
             let setups = lane.channels.iter().map(|channel| {
                 number += 1;
                 ChannelSetup {
@@ -184,6 +199,8 @@ impl Handler {
                 sample_messages: plan.latency.sample_messages,
                 writer,
                 recorder: recorder.with_fit(fit.clone()),
+                wanted: subscription.filter(),
+                changes: changes.clone(),
                 record: queues.next(),
                 hot: Hot {
                     clock: self.clock.clone(),
@@ -277,6 +294,11 @@ impl Handler {
         &self.subscribers
     }
 
+    /// What is wanted, to be changed while it runs.
+    pub fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
     /// The clock all stamps of this run are read from.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -314,6 +336,7 @@ impl Handler {
     /// Stops what still runs, waits for it, and says what it came to.
     pub fn finish(mut self) -> Outcome {
         self.stop();
+        drop(self.control.take());
         let mut lanes: Vec<LaneEnd> = self.lanes.drain(..).map(join_lane).collect();
         // Lanes of one file each walk the whole of it: what is another lane's is foreign to nobody.
         let packets: Vec<u64> = lanes.iter().map(|l| l.packets).collect();

@@ -96,6 +96,7 @@ pub fn drive<P: Protocol, H: Outlet, S: PacketSource>(
         if let IdleTime::Follows(receiver) = idle {
             quiet = receiver.until();
         }
+        lane.resubscribe();
         match lane.step(source) {
             Ok(n) => {
                 if n == 0 && !matches!(idle, IdleTime::StandsStill) {

@@ -7,6 +7,7 @@
 mod assemble;
 mod clock;
 mod consumers;
+mod control;
 mod end;
 mod facts;
 mod gauge;
@@ -17,6 +18,7 @@ mod start;
 mod supervise;
 
 pub use consumers::Consumer;
+pub use control::{Control, ControlError, ask};
 pub use end::{ChannelEnd, LaneEnd, LineEnd};
 pub use gauge::{Gauge, Reading};
 pub use handler::{Handler, Outcome};

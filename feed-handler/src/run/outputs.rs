@@ -235,6 +235,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
     for (lane_plan, lane) in plan.lanes.iter().zip(&outcome.lanes) {
         report.packets += lane.packets;
         report.messages += lane.messages;
+        report.filtered += lane.filtered;
         report.published += lane.published;
         for (cause, &n) in &lane.drops {
             add(report, cause, n);

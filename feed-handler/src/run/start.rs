@@ -1,8 +1,10 @@
 //! What a run starts from, and why it may not start.
 
+use super::control::ControlError;
 use crate::book::BookError;
 use crate::net::SocketError;
 use crate::record::RecordError;
+use crate::subscribe::TooManyRules;
 use feed_common::capture::CaptureFile;
 use feed_common::latency::ResolutionError;
 use feed_common::ring::{RingError, SlotError};
@@ -25,6 +27,12 @@ pub enum StartError {
     /// A line could not be opened.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// There is no control socket.
+    #[error(transparent)]
+    Control(#[from] Box<ControlError>),
+    /// The plan names too many symbols.
+    #[error(transparent)]
+    Symbols(#[from] TooManyRules),
     /// What is received cannot be kept.
     #[error(transparent)]
     Record(#[from] RecordError),

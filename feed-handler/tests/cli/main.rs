@@ -3,7 +3,9 @@
 //! Every run of the program is held to three things besides what its test asks: it ends within a minute, it does not
 //! panic, and a status other than 0 comes with a reason.
 
+mod books;
 mod files;
+mod naive;
 mod output;
 mod packets;
 mod start;

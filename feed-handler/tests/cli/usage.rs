@@ -4,7 +4,9 @@ use crate::support::*;
 
 #[test]
 fn every_help_has_an_example() {
-    for command in ["demo", "run", "check", "stats", "decode"] {
+    for command in [
+        "demo", "run", "check", "stats", "decode", "book", "bbo", "trades",
+    ] {
         let ended = feed_handler(&[command, "--help"]);
         let example = format!("feed-handler {command} ");
         assert!(
@@ -47,6 +49,13 @@ fn wrong_usage_is_status_2() {
         ),
         (&["run"], "--config"),
         (&["run", "-c", "x.toml", "--duration", "10"], "--duration"),
+        (&["ctl", "list"], "--config"),
+        (&["ctl", "--socket", "x", "subscribe"], "<GLOB>"),
+        (
+            &["ctl", "--socket", "x", "subscribe", "A B"],
+            "symbol pattern",
+        ),
+        (&["ctl", "--socket", "x", "frobnicate"], "frobnicate"),
         (&["demo", "--messages", "0"], "--messages"),
         (
             &["demo", "--messages", "18446744073709551615"],
@@ -127,4 +136,23 @@ fn configurations_are_refused_with_their_place() {
         by_check.is(2, said);
         assert_eq!(by_check.err, by_run.is(2, said).err);
     }
+}
+
+#[test]
+fn a_run_that_cannot_be_told_is_named() {
+    let scratch = Scratch::new();
+    let text = configuration("itch50", "239.1.1.1:5000", "");
+    let mute = scratch.file("mute.toml", &text);
+    feed_handler(&["ctl", "-c", &mute, "list"]).is(2, "mute.toml: it has no `socket`");
+    let socket = scratch.path("feed.sock");
+    let text = format!("[control]\nsocket = \"{socket}\"\n{text}");
+    let config = scratch.file("feed.toml", text);
+    for more in [&["list"][..], &["subscribe", "A*"], &["unsubscribe", "*"]] {
+        let ended = feed_handler(&[&["ctl", "-c", &config], more].concat());
+        ended.is(1, &socket).is(1, "nothing listens there");
+    }
+    // Something that is no socket is not touched.
+    std::fs::write(&socket, "precious").unwrap();
+    feed_handler(&["run", "-c", &config]).is(1, "is no socket");
+    assert_eq!(std::fs::read_to_string(&socket).unwrap(), "precious");
 }

@@ -221,6 +221,8 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
             ..BookPlan::default()
         },
         publish_slots: defaults::PUBLISH_SLOTS,
+        symbols: Vec::new(),
+        control: None,
         consumers: Vec::new(),
         latency: Default::default(),
         output_dir: None,

@@ -8,9 +8,11 @@ use super::error::place;
 use super::file::{self, File};
 use super::plan::*;
 use crate::book::BookLimits;
+use crate::subscribe::{Filter, Glob};
 use feed_common::time::{DateError, ZoneError};
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
 use toml::Spanned;
 
 mod channels;
@@ -57,6 +59,8 @@ impl Resolver<'_> {
                 PUBLISH_SLOTS,
                 64..=PUBLISH_SLOTS_MAX,
             ),
+            symbols: self.symbols(&file.subscribe.symbols),
+            control: self.socket(&file.control.socket),
             consumers: self.consumers(&file.consumers, &file.lanes),
             latency: LatencyPlan {
                 sample_messages: self.within("sample_messages", sample, 0..=1_000_000_000) as u32,
@@ -80,6 +84,33 @@ impl Resolver<'_> {
             parsed.map_err(|e: ZoneError| self.wrong(text, e)).ok()
         });
         SessionPlan { date, zone }
+    }
+
+    fn symbols(&mut self, symbols: &[Spanned<String>]) -> Vec<Glob> {
+        let mut globs = Vec::new();
+        for text in symbols {
+            match text.get_ref().parse::<Glob>() {
+                Ok(glob) => globs.push(glob),
+                Err(e) => self.wrong(text, e),
+            }
+            if let Err(e) = Filter::of(globs.clone()) {
+                self.wrong(text, e);
+                break;
+            }
+        }
+        globs
+    }
+
+    fn socket(&mut self, socket: &Option<Spanned<PathBuf>>) -> Option<PathBuf> {
+        let path = socket.as_ref()?;
+        let length = path.get_ref().as_os_str().len();
+        if !(1..=SOCKET_PATH_BYTES_MAX).contains(&length) {
+            self.wrong(
+                path,
+                format!("socket: expected a path of 1 to {SOCKET_PATH_BYTES_MAX} bytes"),
+            );
+        }
+        Some(path.get_ref().clone())
     }
 
     fn book(&mut self, book: &file::Book) -> BookPlan {

@@ -1,0 +1,35 @@
+use super::selection::Selection;
+use feed_common::program::{Failure, warn};
+use feed_handler::inspect::{BboRows, Kept};
+use std::io::{self, BufWriter};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  feed-handler bbo day.pcap --symbol MSFT\n  feed-handler bbo day.pcap --format csv > \
+                  bbo.csv\n\nA row per change of price or quantity, judged at the end of each event (for ITCH, of each \
+                  message). Timestamps are nanoseconds since the Unix epoch; an empty side has no price and no quantity."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let selection = &arguments.selection;
+    let file = selection.input.open()?;
+    let capture = selection.merged(&file)?;
+    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let rows = BboRows::new(out, selection.format.into());
+    let kept = Kept::new(capture.channels(), rows).map_err(Failure::running)?;
+    let (mut kept, passed) = capture.run(kept, |kept| kept.watch().has_failed());
+    selection.check_protocol(&passed)?;
+    let faults = kept.faults();
+    let written = kept.finish(|rows, books| rows.finish(books, faults));
+    if written.is_ok() && kept.watch().is_undated() {
+        warn(format_args!(
+            "{}: no date: timestamps are nanoseconds since midnight; --date gives one",
+            selection.input.file.display()
+        ));
+    }
+    selection.judge(written, &kept, &passed, &[])
+}

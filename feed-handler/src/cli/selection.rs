@@ -1,0 +1,138 @@
+//! What `book`, `bbo` and `trades` share: a capture through the pipeline, which symbols of it, and what was wrong.
+
+use super::input::{Input, listed};
+use super::stats::{check_lines, lines};
+use clap::ValueEnum;
+use feed_common::capture::CaptureFile;
+use feed_common::program::{Failure, printed, warn};
+use feed_common::time::CivilDate;
+use feed_handler::inspect::{Kept, Lines, Merged, Passed, RowFormat, Watch};
+use feed_handler::report::units::plural;
+use feed_handler::subscribe::{Filter, Glob};
+use std::io;
+
+#[derive(clap::Args)]
+pub struct Selection {
+    #[command(flatten)]
+    pub input: Input,
+    /// Only these symbols: `*` stands for any characters, `?` for one; may be repeated
+    #[arg(long = "symbol", value_name = "GLOB")]
+    symbols: Vec<Glob>,
+    /// Which streams are lines of one channel: `auto` tells by their bytes, `separate` keeps them apart, or list the
+    /// groups of each channel: `G:P,G:P;G:P,G:P`
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = lines)]
+    lines: Lines,
+    /// The session's date, where exchange times have none: that of the first packet when left out
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    date: Option<CivilDate>,
+    /// How to print them
+    #[arg(long, default_value = "table")]
+    pub format: Rows,
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    Table,
+    Csv,
+    Json,
+}
+
+impl From<Rows> for RowFormat {
+    fn from(rows: Rows) -> RowFormat {
+        match rows {
+            Rows::Table => RowFormat::Table,
+            Rows::Csv => RowFormat::Csv,
+            Rows::Json => RowFormat::Json,
+        }
+    }
+}
+
+impl Selection {
+    /// Tells the streams of the capture and pairs its lines.
+    pub fn merged<'f>(&self, file: &'f CaptureFile) -> Result<Merged<'f>, Failure> {
+        let streams = self.input.streams(file)?;
+        if let Lines::Given(channels) = &self.lines {
+            check_lines(channels, file, &self.input)?;
+        }
+        let path = self.input.file.display();
+        if streams.unrecognised() > 0 {
+            let streams = plural(streams.unrecognised() as u64, "stream");
+            warn(format_args!(
+                "{path}: {streams} of no known protocol left out"
+            ));
+        }
+        let wanted = Filter::of(self.symbols.clone());
+        let wanted = wanted.map_err(|e| Failure::usage(format_args!("--symbol: {e}")))?;
+        Merged::new(file, &streams, &self.lines, self.date)
+            .map(|merged| merged.wanting(wanted))
+            .map_err(|e| Failure::usage(format_args!("{path}: {e}")))
+    }
+
+    /// Before anything is printed: a capture without a packet of the protocol that was named is the wrong one.
+    pub fn check_protocol(&self, passed: &Passed<'_>) -> Result<(), Failure> {
+        match self.input.protocol_name() {
+            Some(name) if passed.frames == 0 => Err(Failure::usage(format_args!(
+                "{}: no packet of {name} in it",
+                self.input.file.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// When the facts have been printed, or could not be: what they lack, and what was wrong with what they are made
+    /// of. `others` are further causes, by name.
+    pub fn judge<T: Watch>(
+        &self,
+        written: io::Result<()>,
+        kept: &Kept<T>,
+        passed: &Passed<'_>,
+        others: &[(&str, u64)],
+    ) -> Result<(), Failure> {
+        if let Err(e) = written {
+            return printed(Err(e)); // whoever left early did not read the rest of the file either
+        }
+        let path = self.input.file.display();
+        let skipped = passed.datagrams.skipped().iter();
+        if let Some(skipped) = listed(skipped.map(|(reason, n)| (reason.name(), n))) {
+            warn(format_args!("{path}: frames without a datagram: {skipped}"));
+        }
+        if passed.lost > 0 {
+            warn(format_args!(
+                "{path}: {} missing in {}: what follows from them is not known",
+                plural(passed.lost, "message"),
+                plural(passed.gaps, "gap")
+            ));
+        }
+        let dropped = |wanted: bool| {
+            let drops = passed.drops.iter().map(|(&name, &n)| (name, n));
+            listed(drops.filter(|&(name, _)| PLACES.contains(&name) == wanted))
+        };
+        if let Some(dropped) = dropped(true) {
+            warn(format_args!("{path}: packets left out: {dropped}"));
+        }
+        let others = others.iter().copied();
+        let unnumbered = ("orders_without_number", kept.unnumbered());
+        let faults = kept.faults().into_iter().chain([unnumbered]).chain(others);
+        let faults = listed(faults);
+        let malformed = dropped(false);
+        if !self.input.strict {
+            if let Some(malformed) = &malformed {
+                warn(format_args!("{path}: malformed: {malformed}"));
+            }
+            if let Some(faults) = &faults {
+                warn(format_args!("{path}: faults: {faults}"));
+            }
+        }
+        self.input.judge(malformed, &passed.datagrams)?;
+        match faults {
+            Some(faults) if self.input.strict => {
+                Err(Failure::running(format_args!("{path}: faults: {faults}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Causes that are no damage: there was no room for a packet, or its session was over.
+const PLACES: [&str; 2] = ["old_session", "stash_full"];

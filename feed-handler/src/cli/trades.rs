@@ -1,0 +1,36 @@
+use super::selection::Selection;
+use feed_common::program::Failure;
+use feed_handler::inspect::{Breaks, Kept, Trades};
+use std::io::{self, BufWriter};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  feed-handler trades day.pcap --symbol 'A*'\n  feed-handler trades day.pcap --format \
+                  csv\n\nPrints only: executions, trades of hidden orders, crosses with shares, and of executions at \
+                  another price the printable ones. Breaks take their print away; the last price stays."
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let selection = &arguments.selection;
+    let file = selection.input.open()?;
+    let capture = selection.merged(&file)?;
+    // What is broken comes after what it breaks: only those prints are remembered.
+    let (breaks, passed) = capture.run(Breaks::new(capture.channels()), |_| false);
+    selection.check_protocol(&passed)?;
+    let trades = Trades::new(breaks);
+    let kept = Kept::new(capture.channels(), trades).map_err(Failure::running)?;
+    let (kept, passed) = capture.run(kept, |_| false);
+    let trades = kept.watch();
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let others = [
+        ("unknown_trade", trades.unknown_breaks()),
+        ("breaks_full", trades.breaks_over()),
+    ];
+    let faults = kept.faults().into_iter().chain(others);
+    let written = trades.write(selection.format.into(), faults, &mut out);
+    selection.judge(written, &kept, &passed, &others)
+}

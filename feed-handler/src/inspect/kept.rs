@@ -1,0 +1,251 @@
+//! Events into books: what `book`, `bbo` and `trades` have in common.
+
+use crate::book::{BookError, BookLimits, Books, Change, Fault, Level, Quote};
+use crate::config::BookPlan;
+use crate::publish::Outlet;
+use feed_common::event::{
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, Kind, MarketData, MarketHandler,
+    MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Status, Trade, TradeBreak,
+};
+
+/// Orders, and levels, that each of many channels has room for at least.
+const LEAST_ROOM: usize = 1 << 14;
+
+/// Watches the books of a capture. Every event defaults to nothing.
+#[allow(unused_variables)]
+pub trait Watch {
+    /// An event has been applied.
+    #[inline]
+    fn changed(&mut self, books: &Books, cx: &MsgCtx, change: Change) {}
+
+    /// Something has traded that counts.
+    #[inline]
+    fn printed(&mut self, cx: &MsgCtx, print: Print) {}
+
+    /// A print is void.
+    fn broken(&mut self, cx: &MsgCtx, broken: Broken) {}
+
+    /// A new session: the channel's books are empty.
+    fn restarted(&mut self, cx: &MsgCtx) {}
+}
+
+/// Nobody watches: the books are all that is wanted.
+impl Watch for () {}
+
+/// A trade that counts in volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Print {
+    /// The exchange's number for it; `None` where the feed gives none.
+    pub match_id: Option<u64>,
+    /// What traded.
+    pub quantity: u64,
+    /// At what price; null where that was the price of an order that is not in the book.
+    pub price: Price,
+}
+
+/// What a trade break voids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The print of this number.
+    Match(u64),
+    /// A print of so much; the feed gives no numbers.
+    Quantity(u64),
+}
+
+/// The books of every channel, and who watches them.
+#[derive(Debug)]
+pub struct Kept<T> {
+    books: Box<[Books]>,
+    watch: T,
+    events: u64,
+    unnumbered: u64,
+}
+
+impl<T: Watch> Kept<T> {
+    /// Empty books for so many channels. Together they have the room that a run would give one by default: memory must
+    /// not follow from how many channels a capture claims to have.
+    pub fn new(channels: usize, watch: T) -> Result<Kept<T>, BookError> {
+        let whole = BookPlan::default().limits;
+        let share = |room: usize| (room / channels.max(1)).max(LEAST_ROOM);
+        let limits = BookLimits {
+            orders: share(whole.orders),
+            levels: share(whole.levels),
+            instruments: whole.instruments,
+        };
+        let books: Result<_, _> = (0..channels).map(|_| Books::new(&limits)).collect();
+        Ok(Kept {
+            books: books?,
+            watch,
+            events: 0,
+            unnumbered: 0,
+        })
+    }
+
+    /// The books, by channel.
+    pub fn books(&self) -> &[Books] {
+        &self.books
+    }
+
+    /// Who watches.
+    pub fn watch(&self) -> &T {
+        &self.watch
+    }
+
+    /// Lets who watches come to an end, with the books as they are then.
+    pub fn finish<R>(&mut self, end: impl FnOnce(&mut T, &[Books]) -> R) -> R {
+        end(&mut self.watch, &self.books)
+    }
+
+    /// What could not be, over all channels: every kind by name, also those that never happened.
+    pub fn faults(&self) -> Vec<(&'static str, u64)> {
+        let sum = |fault| {
+            self.books
+                .iter()
+                .map(|books| books.faults().of(fault))
+                .sum()
+        };
+        Fault::ALL.map(|fault| (fault.name(), sum(fault))).into()
+    }
+
+    /// Records of single orders in a protocol whose records carry no order numbers: they are in no book.
+    pub fn unnumbered(&self) -> u64 {
+        self.unnumbered
+    }
+
+    #[inline]
+    fn apply(&mut self, cx: &MsgCtx, event: impl FnOnce(&mut Books) -> Change) {
+        self.events += 1;
+        if let Some(books) = self.books.get_mut(usize::from(cx.channel)) {
+            let change = event(books);
+            self.watch.changed(books, cx, change);
+        }
+    }
+
+    fn print(&mut self, cx: &MsgCtx, print: Print) {
+        if print.quantity > 0 && cx.instrument != NO_INSTRUMENT {
+            self.watch.printed(cx, print);
+        }
+    }
+}
+
+impl<T: Watch> Outlet for Kept<T> {
+    fn published(&self) -> u64 {
+        self.events
+    }
+}
+
+impl<T: Watch> MarketHandler for Kept<T> {
+    #[inline]
+    fn on_add(&mut self, cx: &MsgCtx, m: AddOrder) {
+        self.apply(cx, |books| books.add(cx, &m));
+    }
+
+    #[inline]
+    fn on_execute(&mut self, cx: &MsgCtx, m: ExecuteOrder) {
+        if m.printable {
+            let order = || {
+                let books = self.books.get(usize::from(cx.channel))?;
+                books.order(cx.instrument, m.order_id)
+            };
+            let price = match m.price.is_some() {
+                true => m.price,
+                // Before it is applied: it may be the last of its order.
+                false => order().map_or(Price::NULL, |o| o.price),
+            };
+            let print = Print {
+                match_id: Some(m.match_id),
+                quantity: m.quantity,
+                price,
+            };
+            self.print(cx, print);
+        }
+        self.apply(cx, |books| books.execute(cx, &m));
+    }
+
+    #[inline]
+    fn on_cancel(&mut self, cx: &MsgCtx, m: CancelOrder) {
+        self.apply(cx, |books| books.cancel(cx, &m));
+    }
+
+    #[inline]
+    fn on_delete(&mut self, cx: &MsgCtx, m: DeleteOrder) {
+        self.apply(cx, |books| books.delete(cx, &m));
+    }
+
+    #[inline]
+    fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {
+        self.apply(cx, |books| books.replace(cx, &m));
+    }
+
+    fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
+        if m.flags.has(Flags::CROSS)
+            && let Some(books) = self.books.get_mut(usize::from(cx.channel))
+        {
+            books.cross(cx);
+        }
+        let print = Print {
+            match_id: Some(m.match_id),
+            quantity: m.quantity,
+            price: m.price,
+        };
+        self.print(cx, print);
+    }
+
+    fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {
+        self.watch.broken(cx, Broken::Match(m.match_id));
+    }
+
+    fn on_status(&mut self, cx: &MsgCtx, m: Status) {
+        if let Some(books) = self.books.get_mut(usize::from(cx.channel)) {
+            books.status(cx, &m);
+        }
+    }
+
+    fn on_restart(&mut self, cx: &MsgCtx) {
+        self.events += 1;
+        if let Some(books) = self.books.get_mut(usize::from(cx.channel)) {
+            books.restart();
+            self.watch.restarted(cx);
+        }
+    }
+
+    fn on_clear(&mut self, cx: &MsgCtx) {
+        self.apply(cx, |books| books.clear(cx));
+    }
+
+    /// Native records say totals, best prices and trades; of single orders they lack the number.
+    fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
+        let (price, quantity) = (Price(m.price.get()), u64::from(m.quantity.get()));
+        let quote = Quote { price, quantity };
+        match Kind(m.kind) {
+            Kind::LEVEL => {
+                let level = Level {
+                    price,
+                    quantity,
+                    orders: None,
+                };
+                self.apply(cx, |books| books.level(cx, Side(m.side), level));
+            }
+            Kind::BID => self.apply(cx, |books| books.quote(cx, Side::BUY, quote)),
+            Kind::OFFER => self.apply(cx, |books| books.quote(cx, Side::SELL, quote)),
+            Kind::CLEAR if cx.instrument == NO_INSTRUMENT => self.on_restart(cx),
+            Kind::CLEAR => self.apply(cx, |books| books.clear(cx)),
+            Kind::TRADE | Kind::EXECUTE if !cx.flags.has(Flags::NON_PRINTABLE) => {
+                let print = Print {
+                    match_id: None,
+                    quantity,
+                    price,
+                };
+                self.print(cx, print);
+            }
+            Kind::TRADE_BREAK => self.watch.broken(cx, Broken::Quantity(quantity)),
+            Kind::ADD
+            | Kind::MODIFY
+            | Kind::DELETE
+            | Kind::CANCEL
+            | Kind::REPLACE_OLD
+            | Kind::REPLACE_NEW => self.unnumbered += 1,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! A capture through the pipeline of a run: its streams merged into channels, and their events handed to an outlet.
+//!
+//! A file holds everything there is to come, so a hole waits for as long as the stash has room; only what must be given
+//! up then, and at the end, is lost.
+
+use super::lines::{Channels, Lines};
+use super::{Dissect, Streams};
+use crate::config::defaults::CHANNELS_PER_CAPTURE_MAX;
+use crate::pipeline::{Channel, ChannelSetup, Lane, LaneTime, SessionDay};
+use crate::protocol::itch50::{Itch50, Itch50File};
+use crate::protocol::native::Native;
+use crate::protocol::{Decode, Protocol};
+use crate::publish::Outlet;
+use crate::subscribe::Filter;
+use feed_common::capture::{CaptureFile, Datagrams};
+use feed_common::latency::NoProbe;
+use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
+use feed_common::time::{CivilDate, Zone};
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+
+/// Packets of a channel that can wait for one before them: as many as a second of a busy feed has.
+const STASH_PACKETS: usize = 1 << 14;
+
+/// Longest packet that can wait: what a network of jumbo frames carries.
+const STASH_PACKET_BYTES: usize = 9216;
+
+/// A capture whose streams are known, to be gone through any number of times.
+pub struct Merged<'f> {
+    file: &'f CaptureFile,
+    groups: Vec<Group>,
+    channels: usize,
+    date: Option<CivilDate>,
+    wanted: Filter,
+}
+
+/// The channels of one protocol.
+struct Group {
+    speaks: Speaks,
+    channels: BTreeMap<usize, Vec<Option<SocketAddr>>>,
+}
+
+/// What streams are decoded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Speaks {
+    Native,
+    Itch50,
+    Itch50File,
+}
+
+/// There are more channels in a capture than are followed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} channels in one capture; at most {CHANNELS_PER_CAPTURE_MAX} are followed at once")]
+pub struct TooManyChannels(usize);
+
+/// What going through a capture came to, besides what the outlet made of it.
+#[derive(Debug)]
+pub struct Passed<'f> {
+    /// Frames of the channels' protocols.
+    pub frames: u64,
+    /// Messages delivered, each once.
+    pub messages: u64,
+    /// Holes given up, after merging.
+    pub gaps: u64,
+    /// Messages in them.
+    pub lost: u64,
+    /// New sessions after the first.
+    pub restarts: u64,
+    /// What was not delivered, by cause.
+    pub drops: BTreeMap<&'static str, u64>,
+    /// What was odd and delivered all the same, by name.
+    pub oddities: BTreeMap<&'static str, u64>,
+    /// The file as far as it was read: what had no datagram, and where it is cut.
+    pub datagrams: Datagrams<'f>,
+}
+
+impl<'f> Merged<'f> {
+    /// Pairs the streams of a capture into channels. `date` is that of exchange times that have none.
+    pub fn new(
+        file: &'f CaptureFile,
+        streams: &Streams,
+        lines: &Lines,
+        date: Option<CivilDate>,
+    ) -> Result<Merged<'f>, TooManyChannels> {
+        let channels = Channels::new(Datagrams::new(file), streams, lines);
+        if channels.count() > CHANNELS_PER_CAPTURE_MAX {
+            return Err(TooManyChannels(channels.count()));
+        }
+        let mut groups: BTreeMap<Speaks, BTreeMap<usize, Vec<_>>> = BTreeMap::new();
+        for (destination, channel) in channels.streams() {
+            if let Some(speaks) = streams.at(destination).and_then(|p| of(p, destination)) {
+                let group = groups.entry(speaks).or_default();
+                group.entry(channel).or_default().push(destination);
+            }
+        }
+        let groups = groups.into_iter().map(|(speaks, mut channels)| {
+            channels.values_mut().for_each(|lines| lines.sort());
+            Group { speaks, channels }
+        });
+        Ok(Merged {
+            file,
+            groups: groups.collect(),
+            channels: channels.count(),
+            date,
+            wanted: Filter::default(),
+        })
+    }
+
+    /// Messages of other symbols are passed over.
+    pub fn wanting(mut self, wanted: Filter) -> Merged<'f> {
+        self.wanted = wanted;
+        self
+    }
+
+    /// Channels, numbered from 0 in the order in which they appear; events carry the number.
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Hands every event to `outlet`, protocol by protocol and within one in the order of the file, until `enough` says
+    /// so.
+    pub fn run<H: Outlet>(&self, outlet: H, enough: impl Fn(&H) -> bool) -> (H, Passed<'f>) {
+        let mut passed = Passed {
+            frames: 0,
+            messages: 0,
+            gaps: 0,
+            lost: 0,
+            restarts: 0,
+            drops: BTreeMap::new(),
+            oddities: BTreeMap::new(),
+            datagrams: Datagrams::new(self.file),
+        };
+        let mut outlet = outlet;
+        for group in &self.groups {
+            let run = match group.speaks {
+                Speaks::Native => pass::<Native, H>,
+                Speaks::Itch50 => pass::<Itch50, H>,
+                Speaks::Itch50File => pass::<Itch50File, H>,
+            };
+            passed.datagrams = Datagrams::new(self.file);
+            outlet = run(self, group, outlet, &enough, &mut passed);
+        }
+        if self.groups.is_empty() {
+            while passed.datagrams.next().is_some() {}
+        }
+        (outlet, passed)
+    }
+
+    fn setup(&self, group: &Group, channel: usize, lines: &[Option<SocketAddr>]) -> ChannelSetup {
+        let zone = match group.speaks {
+            Speaks::Native => Zone::Utc,
+            Speaks::Itch50 | Speaks::Itch50File => Zone::UsEastern,
+        };
+        ChannelSetup {
+            name: String::new(),
+            number: channel as u16,
+            lines: lines.len(),
+            window_nanos: u64::MAX,
+            stash_slots: match group.speaks {
+                Speaks::Itch50File => 1, // its numbers are counted, so none is ever missing
+                _ => STASH_PACKETS,
+            },
+            stash_slot_bytes: STASH_PACKET_BYTES,
+            day: match self.date {
+                Some(date) => SessionDay::Midnight(zone.midnight(date)),
+                None => SessionDay::FirstPacket(zone),
+            },
+        }
+    }
+}
+
+fn of(protocol: &dyn Dissect, destination: Option<SocketAddr>) -> Option<Speaks> {
+    match (protocol.name(), destination) {
+        ("native", _) => Some(Speaks::Native),
+        ("itch50", Some(_)) => Some(Speaks::Itch50),
+        ("itch50", None) => Some(Speaks::Itch50File),
+        _ => None,
+    }
+}
+
+/// Goes through the file once for the channels of one protocol.
+fn pass<'f, P: Protocol, H: Outlet>(
+    capture: &Merged<'f>,
+    group: &Group,
+    outlet: H,
+    enough: &dyn Fn(&H) -> bool,
+    passed: &mut Passed<'f>,
+) -> H
+where
+    P::Framing: Default,
+    P::Decoder: Default,
+{
+    let setups = group.channels.iter().map(|(&number, lines)| {
+        let setup = capture.setup(group, number, lines);
+        let mut decoder = P::Decoder::default();
+        decoder.subscribe(Box::new(capture.wanted.clone()));
+        (setup, P::Framing::default(), decoder)
+    });
+    let mut lane: Lane<P, H, NoProbe> =
+        Lane::new(setups.collect(), LaneTime::Captured, 0, outlet, NoProbe);
+    let lines = group.channels.values().flatten().copied().zip(0..);
+    let mut source = Source {
+        datagrams: &mut passed.datagrams,
+        lines: lines.collect(),
+    };
+    while !enough(lane.outlet()) && lane.step(&mut source).is_ok() {}
+    lane.finish();
+    passed.messages += lane.messages();
+    add(&mut passed.drops, lane.drops().by_cause());
+    for channel in lane.channels() {
+        passed.channel(channel);
+    }
+    lane.into_outlet()
+}
+
+impl Passed<'_> {
+    fn channel<P: Protocol>(&mut self, channel: &Channel<P>) {
+        self.frames += channel.lines().iter().map(|l| l.packets).sum::<u64>();
+        let sequence = channel.sequence();
+        self.gaps += sequence.gaps;
+        // The sum over channels of hostile numbers could leave the range.
+        self.lost = self.lost.saturating_add(sequence.lost);
+        self.restarts += sequence.restarts;
+        add(&mut self.oddities, channel.oddities());
+    }
+}
+
+fn add(
+    to: &mut BTreeMap<&'static str, u64>,
+    counts: impl IntoIterator<Item = (&'static str, u64)>,
+) {
+    for (name, n) in counts {
+        if n > 0 {
+            *to.entry(name).or_default() += n;
+        }
+    }
+}
+
+/// The datagrams of a file as packets of the lane that has their streams; those of others are passed over.
+struct Source<'s, 'f> {
+    datagrams: &'s mut Datagrams<'f>,
+    lines: HashMap<Option<SocketAddr>, u16>,
+}
+
+/// One packet, or none where the datagram is another lane's.
+struct One<'a> {
+    meta: Option<RxMeta>,
+    bytes: &'a [u8],
+}
+
+impl PacketSource for Source<'_, '_> {
+    type Batch<'a>
+        = One<'a>
+    where
+        Self: 'a;
+
+    fn poll(&mut self) -> Result<One<'_>, RxError> {
+        let datagram = self.datagrams.next().ok_or(RxError::End)?;
+        let line = self.lines.get(&datagram.dst);
+        let meta = line.map(|&line| RxMeta {
+            kernel: datagram.time,
+            len: datagram.payload.len() as u32,
+            line,
+            ..RxMeta::default()
+        });
+        let bytes = datagram.payload;
+        Ok(One { meta, bytes })
+    }
+}
+
+impl PacketBatch for One<'_> {
+    fn len(&self) -> usize {
+        self.meta.is_some().into()
+    }
+
+    fn get(&self, i: usize) -> Packet<'_> {
+        let Some(meta) = &self.meta else {
+            panic!("packet {i} of none");
+        };
+        let bytes = self.bytes;
+        Packet { meta, bytes }
+    }
+}
