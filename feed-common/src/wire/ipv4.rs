@@ -97,8 +97,8 @@ pub(super) fn contents(packet: &[u8]) -> Result<Contents<'_>, Skip> {
         0 => usize::MAX,
         total => total as usize,
     };
-    if ip.version() != 4 || header_length < size_of::<Ipv4Header>() || total_length < header_length
-    {
+    // Version 4 and five to fifteen words in one comparison.
+    if !(0x45..=0x4F).contains(&ip.version_ihl) || total_length < header_length {
         return Err(Skip::BadIpv4);
     }
     if ip.protocol != PROTOCOL_UDP {

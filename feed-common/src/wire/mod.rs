@@ -15,3 +15,6 @@ pub mod message;
 pub mod moldudp64;
 pub mod native;
 pub mod udp;
+
+#[cfg(test)]
+mod oracle_tests;

@@ -46,11 +46,13 @@ pub(crate) fn datagram(
     segment: &[u8],
     promised: usize,
 ) -> Result<UdpDatagram<'_>, Skip> {
-    // The sender's own contradiction before the capture's shortage: it is the same on every tap.
-    if promised < size_of::<UdpHeader>() {
-        return Err(Skip::BadUdp);
-    }
-    let (udp, data) = UdpHeader::ref_from_prefix(segment).map_err(|_| Skip::ShortHeaders)?;
+    let Ok((udp, data)) = UdpHeader::ref_from_prefix(segment) else {
+        // The sender's own contradiction before the capture's shortage: it is the same on every tap.
+        return Err(match promised < size_of::<UdpHeader>() {
+            true => Skip::BadUdp,
+            false => Skip::ShortHeaders,
+        });
+    };
     let length = udp.length.get() as usize;
     if length < size_of::<UdpHeader>() || length > promised {
         return Err(Skip::BadUdp);
