@@ -143,6 +143,8 @@ struct Walk {
     fragments: Fragments,
     /// The last payload that was put together.
     assembled: Vec<u8>,
+    /// Its datagram, until it is handed out. A call that gave it back would keep the others out of registers.
+    joined: Option<Located>,
 }
 
 impl<'f> Datagrams<'f> {
@@ -155,7 +157,7 @@ impl<'f> Datagrams<'f> {
     }
 
     /// The next datagram; those that the capture cut are counted as [`Skip::Truncated`].
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::should_implement_trait)] // an iterator's items outlive its next step
     pub fn next(&mut self) -> Option<Datagram<'_>> {
         let found = self.locate()?;
@@ -163,7 +165,7 @@ impl<'f> Datagrams<'f> {
     }
 
     /// The next datagram by its place, which holds until the next is asked for.
-    #[inline]
+    #[inline(always)]
     pub fn locate(&mut self) -> Option<Located> {
         loop {
             match self.advance(CHUNK_BYTES) {
@@ -193,7 +195,7 @@ impl<'f> Datagrams<'f> {
 
     /// One step through the file, for those who take several datagrams at once; a run of a BinaryFILE has as many records
     /// as fit `run` bytes, and at least one. A datagram that the capture cut is handed out and says so.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self, run: usize) -> Advance {
         let Records { window, cursor } = &mut self.records;
         match cursor.step(window, run) {
@@ -304,7 +306,7 @@ impl Lend for Datagrams<'_> {
 }
 
 impl Walk {
-    #[inline]
+    #[inline(always)]
     fn frame(&mut self, window: &[u8], frame: &FrameAt) -> Advance {
         self.frames += 1;
         let bytes = &window[frame.bytes.clone()];
@@ -314,7 +316,12 @@ impl Walk {
                 let place = Place::in_window(place_in(window, udp.payload));
                 Advance::Datagram(located(frame, &udp, place))
             }
-            Ok(Contents::Fragment(fragment)) => self.fragment(frame, &fragment),
+            Ok(Contents::Fragment(fragment)) => {
+                self.fragment(frame, &fragment);
+                self.joined
+                    .take()
+                    .map_or(Advance::Passed, Advance::Assembled)
+            }
             Err(reason) => {
                 self.skipped.count(reason);
                 Advance::Passed
@@ -323,9 +330,10 @@ impl Walk {
     }
 
     #[cold]
-    fn fragment(&mut self, frame: &FrameAt, fragment: &Fragment<'_>) -> Advance {
+    #[inline(never)]
+    fn fragment(&mut self, frame: &FrameAt, fragment: &Fragment<'_>) {
         let Some(udp) = self.fragments.add(fragment, frame.time) else {
-            return Advance::Passed;
+            return;
         };
         self.assembled.clear();
         self.assembled.extend_from_slice(udp.payload);
@@ -333,7 +341,7 @@ impl Walk {
             start: ASSEMBLED,
             len: udp.payload.len(),
         };
-        Advance::Assembled(located(frame, &udp, place))
+        self.joined = Some(located(frame, &udp, place));
     }
 }
 

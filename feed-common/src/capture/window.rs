@@ -1,4 +1,7 @@
 //! What a parser sees of a file: all of it, where it is mapped or in memory; of a stream, a block at a time.
+//!
+//! A file that is in the system's cache took 1.7 times as long in blocks as through a mapping (`benches --bin capture`), so
+//! regular files stay mapped.
 
 use std::time::Duration;
 

@@ -191,7 +191,7 @@ fn other_frames_are_counted_by_reason() {
         (&2.into(), &1.into())
     );
     let text = feed_handler(&["stats", &only_other]).out;
-    assert!(text.contains("skipped: not IP"), "{text}");
+    assert!(text.contains("skipped: not IP "), "{text}");
     feed_handler(&["decode", &only_other, "--strict"]).is(0, "not_ip 1");
 
     // A frame whose capture was cut is damage.
