@@ -19,6 +19,7 @@ pub mod oracle;
 mod orders;
 mod phase;
 mod read;
+mod steps;
 mod view;
 
 pub use books::{BookError, Books};
