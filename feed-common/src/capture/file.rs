@@ -141,9 +141,8 @@ impl CaptureFile {
         Records::new(self.parser.clone(), window)
     }
 
-    /// Its records through windows of `block` bytes, though all of it is there.
-    #[cfg(test)]
-    pub(super) fn records_in_blocks(&self, block: usize) -> Records<'_> {
+    /// Its records through windows of `block` bytes, though all of it is there: to compare the two.
+    pub fn records_in_blocks(&self, block: usize) -> Records<'_> {
         let Bytes::Whole(bytes) = &self.bytes else {
             return self.records();
         };

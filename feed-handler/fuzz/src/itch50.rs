@@ -37,6 +37,7 @@ fn decode(blocks: Blocks<'_>) {
         let mut cx = context(sequence);
         assert_eq!(decoder.decode(message, &mut cx, &mut keeper), recorded);
     }
+    keeper.finish();
 }
 
 /// What a decoder is told about a message.

@@ -5,10 +5,12 @@
 //! in every run of the tests. Beyond "it does not panic": reading twice gives the same, totals add up, what is handed
 //! out lies where it is said to lie, and whatever an encoder of ours made is read back as it was.
 
+mod blocks;
 mod book;
 mod capture;
 mod choices;
 mod config;
+mod file_source;
 mod fragments;
 mod frames;
 mod hlog;
@@ -17,8 +19,11 @@ mod itch50;
 mod itchfile;
 mod lane;
 mod native;
+mod pcapng;
 mod prices;
 mod seeds;
+mod streams;
+mod subscribe;
 
 pub use seeds::Seeds;
 
@@ -35,7 +40,9 @@ pub struct Target {
 /// All of them.
 pub static TARGETS: &[Target] = &[
     target("pcap", capture::frames, seeds::captures),
+    target("pcapng", pcapng::pcapng, seeds::pcapngs),
     target("binaryfile", capture::binaryfile, seeds::binaryfiles),
+    target("streams", streams::streams, seeds::streams),
     target("frames", frames::frames, seeds::frames),
     target("fragments", fragments::fragments, seeds::noise),
     target(
@@ -52,8 +59,11 @@ pub static TARGETS: &[Target] = &[
     target("lane_itch50", lane::itch50, seeds::lanes_itch50),
     target("lane_native", lane::native, seeds::lanes_native),
     target("inspect", inspect::inspect, seeds::captures),
+    target("file_source", file_source::file_source, seeds::captures),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
+    target("ctl", subscribe::ctl, seeds::requests),
+    target("globs", subscribe::globs, seeds::globs),
 ];
 
 const fn target(name: &'static str, check: fn(&[u8]), seeds: fn(&mut Seeds)) -> Target {

@@ -1,8 +1,12 @@
 //! What targets begin with: files and packets our encoders make, and real ones where `FEED_CORPUS` names a folder.
 
+use super::blocks::Blocks;
 use super::hlog::line;
 use feed_common::capture::pcap::{ByteOrder, Flavour, TimeUnit};
-use feed_common::capture::{BinaryFileWriter, CaptureFile, Datagrams, PcapWriter, Record};
+use feed_common::capture::{
+    BinaryFileWriter, CaptureFile, Datagrams, InterfaceDescription, InterfaceStatistics,
+    PacketNote, PcapWriter, PcapngWriter, Record, SectionDescription,
+};
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
@@ -131,9 +135,99 @@ pub fn captures(seeds: &mut Seeds) {
     }
     seeds.push(other.finish().expect("memory"));
     seeds.push(binaryfile(30));
+    seeds.push(pcapng(&native));
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(&native).expect("memory");
     seeds.push(packed.finish().expect("memory"));
+    seeds.push(zstd::encode_all(&native[..], 1).expect("memory"));
+}
+
+/// pcapng files: ours, real ones, and all kinds of blocks in both byte orders.
+pub fn pcapngs(seeds: &mut Seeds) {
+    let real = seeds.corpus.clone();
+    let real = real.into_iter().filter(|f| f.starts_with(b"\n\r\r\n"));
+    real.for_each(|file| seeds.push(file));
+    for protocol in [Protocol::Native(Layout::Mixed), Protocol::Itch50] {
+        seeds.push(pcapng(&session(protocol, 4)));
+    }
+    let mut both = Vec::new();
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        let mut blocks = Blocks::new(order);
+        blocks.interface(1, 3, 9, &[9]);
+        blocks.interface(101, 0, 14, &[0, 0, 0, 0, 0, 0, 0, 100]);
+        blocks.interface(113, 0, 9, &[0x81]);
+        // An enhanced, an obsolete and a simple packet, a custom block, and statistics.
+        blocks.words(6, &[1, 0, 3, 3, 4], b"one");
+        blocks.words(2, &[0, 0, 2_000, 4, 4], b"four");
+        blocks.words(3, &[9], b"abc");
+        blocks.words(0x0BAD, &[32_473], b"anything");
+        blocks.words(5, &[2, 0, 7], &[]);
+        both.extend_from_slice(&blocks.bytes);
+        seeds.push(blocks.bytes);
+    }
+    seeds.push(both);
+}
+
+/// The frames of a capture from two interfaces in turn, with comments, losses and statistics.
+fn pcapng(capture: &[u8]) -> Vec<u8> {
+    let section = SectionDescription {
+        hardware: "hardware",
+        os: "os",
+        application: "feed",
+        comment: "a comment",
+    };
+    let mut out = PcapngWriter::new(Vec::new(), &section).expect("memory");
+    for (name, description) in [("a", "the one"), ("b", "")] {
+        let interface = InterfaceDescription {
+            link_type: 1,
+            name,
+            description,
+        };
+        out.interface(&interface).expect("memory");
+    }
+    for ((time, frame), n) in frames_of(capture).into_iter().zip(0..) {
+        let note = PacketNote {
+            interface: n % 2,
+            time,
+            orig_len: frame.len(),
+            lost_before: u64::from(n % 3),
+            comment: if n % 4 == 0 { "odd" } else { "" },
+        };
+        out.packet(&note, &frame).expect("it was captured");
+    }
+    let counts = InterfaceStatistics {
+        start: UnixNanos(1),
+        end: UnixNanos(2),
+        received: 3,
+        ..InterfaceStatistics::default()
+    };
+    for interface in 0..2 {
+        out.statistics(interface, &counts).expect("described");
+    }
+    out.finish().expect("memory")
+}
+
+/// Files of every format, each behind how it is to be packed, read and damaged.
+pub fn streams(seeds: &mut Seeds) {
+    let native = session(Protocol::Native(Layout::Mixed), 4);
+    for file in [pcapng(&native), native.clone(), binaryfile(8)] {
+        for how in [0, 0x3C, 1, 0x69] {
+            seeds.push([&[how, 9, 0, 90], &file[..]].concat());
+        }
+    }
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&native).expect("memory");
+    let gzip = gzip.finish().expect("memory");
+    let zstd = zstd::encode_all(&native[..], 3).expect("memory");
+    for packed in [gzip, zstd] {
+        seeds.push([&[2, 1, 0, 0], &packed[..]].concat());
+    }
+    let real = seeds.corpus.clone();
+    let real = real.into_iter().filter(|file| {
+        let file = CaptureFile::from_memory("seed", file.clone());
+        file.is_ok_and(|file| file.compression().is_some())
+    });
+    real.for_each(|file| seeds.push([&[2, 9, 0, 0], &file[..]].concat()));
 }
 
 /// BinaryFILEs.
@@ -311,4 +405,25 @@ pub fn configs(seeds: &mut Seeds) {
     seeds
         .push("[[channel]]\nname='c'\nprotocol='itch50'\nlines=[{name='A',group='127.0.0.1:5'}]\n");
     seeds.push("[session]\nzone='utc'\n");
+}
+
+/// Requests, one a line.
+pub fn requests(seeds: &mut Seeds) {
+    seeds.push("subscribe A* MSFT\nunsubscribe AA?L\nlist\nunsubscribe *\nsubscribe B Z*T\nlist\n");
+    seeds.push("subscribe\nlist A\nunsubscribe A B\nquit\n");
+    let many: Vec<_> = (0..70).map(|i| format!("\"\\{i}")).collect();
+    seeds.push(format!("subscribe {}\nunsubscribe A*", many.join(" ")));
+}
+
+/// Patterns, each with a symbol.
+pub fn globs(seeds: &mut Seeds) {
+    for seed in [
+        "A*P?\0AAPL    ",
+        "*A*B*\0XAYB",
+        "??\0AB",
+        "MSFT\0MSFT",
+        "***\0",
+    ] {
+        seeds.push(seed);
+    }
 }

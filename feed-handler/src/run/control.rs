@@ -19,7 +19,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Longest request, and longest answer: every rule of a filter, written out, fits.
-const LINE_BYTES_MAX: usize = 8192;
+pub const LINE_BYTES_MAX: usize = 8192;
 
 /// Connections that wait while one is served; the system refuses more.
 const BACKLOG: i32 = 8;
@@ -193,14 +193,19 @@ fn serve(listener: &UnixListener, subscription: &Subscription, stop: &AtomicBool
 fn answer(mut stream: UnixStream, subscription: &Subscription) -> io::Result<()> {
     stream.set_nonblocking(false)?;
     let facts = match line(&mut stream, PATIENCE) {
-        Ok(request) => match act(&request, subscription) {
-            Ok(filter) => facts(&filter),
-            Err(reason) => json!({ "error": reason }),
-        },
+        Ok(request) => reply(&request, subscription),
         Err(e) => json!({ "error": format!("no request: {e}") }),
     };
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{facts}\n").as_bytes())
+}
+
+/// Does what a request, one line without its end, says; the answer, which fits a line of [`LINE_BYTES_MAX`].
+pub fn reply(request: &str, subscription: &Subscription) -> Value {
+    match act(request, subscription) {
+        Ok(filter) => facts(&filter),
+        Err(reason) => json!({ "error": reason }),
+    }
 }
 
 /// Does what a request says, and says what is wanted then.

@@ -18,7 +18,7 @@ mod start;
 mod supervise;
 
 pub use consumers::Consumer;
-pub use control::{Control, ControlError, ask};
+pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, reply};
 pub use end::{ChannelEnd, LaneEnd, LineEnd};
 pub use gauge::{Gauge, Reading};
 pub use handler::{Handler, Outcome};
