@@ -9,16 +9,16 @@ use std::path::PathBuf;
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "Examples:\n  feed-handler ctl -c feed.toml subscribe 'A*' MSFT\n  feed-handler ctl --socket \
-                  runs/feed.sock list\n\nThe last pattern that matches a symbol decides. What is subscribed to late has \
+    after_help = "Examples:\n  feed-handler ctl -c feed.toml subscribe 'A*' MSFT\n  feed-handler ctl list --socket \
+                  runs/feed.sock\n\nThe last pattern that matches a symbol decides. What is subscribed to late has \
                   missed what came before: its records say so until the session begins anew."
 )]
 pub struct Arguments {
     /// The socket of the run: its configuration's `control.socket`
-    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    #[arg(long, value_name = "PATH", global = true, conflicts_with = "config")]
     socket: Option<PathBuf>,
     /// The configuration of the run
-    #[arg(short, long, value_name = "FILE", required_unless_present = "socket")]
+    #[arg(short, long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// How to print what is wanted then
     #[arg(long, default_value = "text", global = true)]
