@@ -37,9 +37,9 @@ pub fn line(inside: &[u8]) -> String {
 
 /// Every histogram that is read is written, and read again as the same.
 fn read(text: &str) {
-    let mut reader = LogReader::new(text);
+    let reader = LogReader::new(text);
     let (mut lines, mut read) = (0, 0);
-    while let Some(interval) = reader.next() {
+    for interval in reader {
         lines += 1;
         let Ok(interval) = interval else { continue };
         read += 1;
