@@ -3,6 +3,9 @@
 //! A capture of small frames, one MoldUDP64 message each, is made in memory and written to temporary files. Every row is
 //! the best of several passes over the same bytes; rows on memory are warm, rows on a file open and map (or read, or
 //! unpack) it anew in each pass. Rates are those of the capture, not of what it is compressed to.
+//!
+//! Then come made sessions with many messages a packet, on one line and on two, for what `stats` costs as a whole, as a
+//! multiple of pcap-parser's walk over the same frames in the same run; with the argument `stats` only these.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -17,18 +20,62 @@ use feed_common::packet::{PacketBatch, PacketSource, RxError};
 use feed_common::time::{Clock, UnixNanos};
 use feed_common::wire::frame::UdpFlow;
 use feed_common::wire::moldudp64::PacketBuilder;
+use feed_handler::inspect::Lines;
 use feed_handler::inspect::stats::stats;
-use feed_handler::inspect::{Lines, Streams};
 use feed_handler::net::file::{CaptureSource, LineMap};
+use feed_replay::output::PcapSink;
+use feed_replay::synth::{Protocol, Spec, generate};
 use pcap_parser::traits::PcapReaderIterator;
 use pcap_parser::{LegacyPcapReader, PcapBlockOwned, PcapError};
 
 const PACKETS: u64 = 2_000_000;
 const MESSAGES: u64 = 10_000_000;
+const SESSION_MESSAGES: u64 = 4_000_000;
 const PASSES: u32 = 15;
 const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 0, 1), 30_001);
+const OTHER_GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 0, 1, 1), 30_001);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if std::env::args().nth(1).is_none_or(|only| only != "stats") {
+        small_frames()?;
+    }
+    sessions("one line", &[GROUP])?;
+    sessions("two lines", &[GROUP, OTHER_GROUP])
+}
+
+/// What `stats` does with a made session, beside a walk over its frames.
+fn sessions(name: &str, lines: &[SocketAddrV4]) -> Result<(), Box<dyn std::error::Error>> {
+    let mut sink = PcapSink::lines(Vec::new(), lines)?;
+    let spec = Spec::new(Protocol::Itch50, SESSION_MESSAGES, 7);
+    let packets = generate(&spec, &mut sink)?.packets * lines.len() as u64;
+    let pcap = TemporaryFile::new("session.pcap", sink.finish()?)?;
+    println!("{packets} packets of a session on {name}");
+    let mapped = pcap.open();
+    let best = report(
+        packets,
+        pcap.bytes.len(),
+        &mut [
+            ("mapped: datagrams", &mut || datagrams(&mapped)),
+            ("mapped: stats", &mut || count_packets(&mapped)),
+            ("memory: pcap-parser", &mut || parser(&pcap.bytes[..])),
+            ("file: stats", &mut || count_packets(&pcap.open())),
+            ("file: pcap-parser", &mut || {
+                parser(File::open(&pcap.path).expect("just written"))
+            }),
+        ],
+    );
+    let [_, stats, parser, opened, opened_parser] = best[..] else {
+        unreachable!("a figure for every row");
+    };
+    println!(
+        "stats / pcap-parser: {:.2} warm, {:.2} from the file",
+        stats / parser,
+        opened / opened_parser
+    );
+    Ok(())
+}
+
+fn small_frames() -> Result<(), Box<dyn std::error::Error>> {
     let pcap = TemporaryFile::new("pcap", make_pcap()?)?;
     let itch = TemporaryFile::new("itch", make_binaryfile()?)?;
     let gzip = TemporaryFile::new("pcap.gz", gzip(&pcap.bytes)?)?;
@@ -48,7 +95,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ("memory: pcap-parser", &mut || parser(&pcap.bytes[..])),
             ("mapped: frames", &mut || frames(&mapped)),
             ("mapped: datagrams", &mut || datagrams(&mapped)),
-            ("mapped: stats", &mut || count_messages(&mapped)),
+            ("mapped: stats", &mut || count_packets(&mapped)),
             ("file: datagrams", &mut || datagrams(&pcap.open())),
             ("file: packet source", &mut || packets(&pcap.open())),
             ("file: pcap-parser", &mut || from_disk()),
@@ -75,9 +122,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// A row's name and its work, which says how many things it saw.
 type Row<'a> = (&'a str, &'a mut dyn FnMut() -> u64);
 
-/// Prints what one of `things` took in each row's best pass. The rows take turns, so that a disturbance of the machine
+/// Prints what one of `things` took in each row's best pass, and gives the passes' nanoseconds. The rows take turns, so that a disturbance of the machine
 /// does not fall on one of them alone.
-fn report(things: u64, bytes: usize, rows: &mut [Row<'_>]) {
+fn report(things: u64, bytes: usize, rows: &mut [Row<'_>]) -> Vec<f64> {
     let mut best = vec![f64::INFINITY; rows.len()];
     for _ in 0..PASSES {
         for ((name, work), best) in rows.iter_mut().zip(&mut best) {
@@ -86,10 +133,11 @@ fn report(things: u64, bytes: usize, rows: &mut [Row<'_>]) {
             *best = best.min(start.elapsed().as_nanos() as f64);
         }
     }
-    for ((name, _), best) in rows.iter().zip(best) {
+    for ((name, _), best) in rows.iter().zip(&best) {
         let (each, rate) = (best / things as f64, bytes as f64 / best);
         println!("{name:24} {each:7.2} ns each {rate:7.1} GB/s");
     }
+    best
 }
 
 fn frames(file: &CaptureFile) -> u64 {
@@ -117,11 +165,9 @@ fn datagrams(file: &CaptureFile) -> u64 {
 }
 
 /// All that the `stats` command does with a file it has opened.
-fn count_messages(file: &CaptureFile) -> u64 {
-    let streams = Streams::detect(Datagrams::new(file)).expect("a protocol");
-    stats(|| Datagrams::new(file), &streams, &Lines::Found)
-        .0
-        .messages
+fn count_packets(file: &CaptureFile) -> u64 {
+    let counted = stats(|| Datagrams::new(file), None, &Lines::Found);
+    counted.expect("a protocol").0.packets
 }
 
 /// Looks at both ends of a payload, which is the least a consumer does.

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::time::Duration;
 
 use super::cut::Cut;
@@ -12,11 +11,11 @@ use super::file::CaptureFile;
 use super::fragments::{FragmentCounters, Fragments};
 use super::interfaces::LinkSeen;
 use super::parsed::FrameAt;
-use super::records::{Records, Stepped, place_in};
+use super::records::{Records, Stepped};
 use super::skipped::Skipped;
 use super::window::Window;
 use crate::time::UnixNanos;
-use crate::wire::frame::{Contents, Fragment, Skip, UdpDatagram, contents};
+use crate::wire::frame::{Contents, Fragment, Skip, UdpDatagram, contents, plain_datagram};
 
 /// Bytes of a BinaryFILE that are handed out at once: small enough to be in the second cache when they are decoded.
 pub const CHUNK_BYTES: usize = 64 << 10;
@@ -52,7 +51,7 @@ impl Lend for &[Datagram<'_>] {
 }
 
 /// A datagram by its place, so that several can be had at once: see [`Datagrams::advance`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Located {
     /// As in [`Datagram`].
     pub number: u64,
@@ -143,8 +142,17 @@ struct Walk {
     fragments: Fragments,
     /// The last payload that was put together.
     assembled: Vec<u8>,
-    /// Its datagram, until it is handed out. A call that gave it back would keep the others out of registers.
-    joined: Option<Located>,
+    /// What the last step found that was not plain. A call that gave it back would keep the plain ones out of registers.
+    found: Located,
+}
+
+/// What [`Datagrams::step`] came to: an [`Advance`] without its datagram.
+enum Step {
+    Datagram,
+    Assembled,
+    Passed,
+    Short,
+    End,
 }
 
 impl<'f> Datagrams<'f> {
@@ -197,29 +205,60 @@ impl<'f> Datagrams<'f> {
     /// as fit `run` bytes, and at least one. A datagram that the capture cut is handed out and says so.
     #[inline(always)]
     pub fn advance(&mut self, run: usize) -> Advance {
+        if let Some(found) = self.plain() {
+            return Advance::Datagram(found);
+        }
+        match self.step(run) {
+            Step::Datagram => Advance::Datagram(self.walk.found),
+            Step::Assembled => Advance::Assembled(self.walk.found),
+            Step::Passed => Advance::Passed,
+            Step::Short => Advance::Short,
+            Step::End => Advance::End,
+        }
+    }
+
+    /// The datagram of the next frame, if that is a plain one in a pcap file; else nothing has happened.
+    #[inline(always)]
+    fn plain(&mut self) -> Option<Located> {
         let Records { window, cursor } = &mut self.records;
-        match cursor.step(window, run) {
-            Stepped::Frame(frame) => self.walk.frame(window.bytes(), &frame),
+        let bytes = window.bytes();
+        let frame = cursor.whole_frame(bytes)?;
+        let udp = plain_datagram(&bytes[frame.bytes.clone()], frame.link)?;
+        cursor.take(&frame);
+        self.walk.count(&frame);
+        Some(located(&frame, &udp, Place::of(udp.payload, bytes)))
+    }
+
+    /// One step of any kind; its datagram is in [`Walk::found`].
+    #[inline(never)]
+    fn step(&mut self, run: usize) -> Step {
+        let Records { window, cursor } = &mut self.records;
+        match &cursor.step(window, run) {
+            Stepped::Frame(frame) => self.walk.frame(window.bytes(), frame),
             Stepped::Run(run) => {
                 self.walk.frames += 1;
-                Advance::Datagram(Located {
+                self.walk.found = Located {
                     number: run.first_record,
                     time: UnixNanos::UNKNOWN,
                     dst: None,
                     src: None,
                     missing: 0,
                     records: run.records,
-                    place: Place::in_window(run.bytes),
-                })
+                    place: Place {
+                        start: run.bytes.start,
+                        len: run.bytes.len(),
+                    },
+                };
+                Step::Datagram
             }
             Stepped::Unusable(reason) => {
                 self.walk.frames += 1;
-                self.walk.skipped.count(reason);
-                Advance::Passed
+                self.walk.skipped.count(*reason);
+                Step::Passed
             }
-            Stepped::Passed => Advance::Passed,
-            Stepped::Short => Advance::Short,
-            Stepped::End => Advance::End,
+            Stepped::Passed => Step::Passed,
+            Stepped::Short => Step::Short,
+            Stepped::End => Step::End,
         }
     }
 
@@ -307,33 +346,31 @@ impl Lend for Datagrams<'_> {
 
 impl Walk {
     #[inline(always)]
-    fn frame(&mut self, window: &[u8], frame: &FrameAt) -> Advance {
+    fn count(&mut self, frame: &FrameAt) {
         self.frames += 1;
-        let bytes = &window[frame.bytes.clone()];
-        self.cut_frames += u64::from((bytes.len() as u64) < u64::from(frame.orig_len));
-        match contents(bytes, frame.link) {
+        self.cut_frames += u64::from((frame.bytes.len() as u64) < u64::from(frame.orig_len));
+    }
+
+    #[inline]
+    fn frame(&mut self, window: &[u8], frame: &FrameAt) -> Step {
+        self.count(frame);
+        match contents(&window[frame.bytes.clone()], frame.link) {
             Ok(Contents::Datagram(udp)) => {
-                let place = Place::in_window(place_in(window, udp.payload));
-                Advance::Datagram(located(frame, &udp, place))
+                self.found = located(frame, &udp, Place::of(udp.payload, window));
+                Step::Datagram
             }
-            Ok(Contents::Fragment(fragment)) => {
-                self.fragment(frame, &fragment);
-                self.joined
-                    .take()
-                    .map_or(Advance::Passed, Advance::Assembled)
-            }
+            Ok(Contents::Fragment(fragment)) => self.fragment(frame, &fragment),
             Err(reason) => {
                 self.skipped.count(reason);
-                Advance::Passed
+                Step::Passed
             }
         }
     }
 
     #[cold]
-    #[inline(never)]
-    fn fragment(&mut self, frame: &FrameAt, fragment: &Fragment<'_>) {
+    fn fragment(&mut self, frame: &FrameAt, fragment: &Fragment<'_>) -> Step {
         let Some(udp) = self.fragments.add(fragment, frame.time) else {
-            return;
+            return Step::Passed;
         };
         self.assembled.clear();
         self.assembled.extend_from_slice(udp.payload);
@@ -341,11 +378,12 @@ impl Walk {
             start: ASSEMBLED,
             len: udp.payload.len(),
         };
-        self.joined = Some(located(frame, &udp, place));
+        self.found = located(frame, &udp, place);
+        Step::Assembled
     }
 }
 
-#[inline]
+#[inline(always)]
 fn located(frame: &FrameAt, udp: &UdpDatagram<'_>, place: Place) -> Located {
     Located {
         number: frame.number,
@@ -359,11 +397,12 @@ fn located(frame: &FrameAt, udp: &UdpDatagram<'_>, place: Place) -> Located {
 }
 
 impl Place {
-    #[inline]
-    fn in_window(range: Range<usize>) -> Place {
+    /// Of a payload that lies in `window`.
+    #[inline(always)]
+    fn of(payload: &[u8], window: &[u8]) -> Place {
         Place {
-            start: range.start,
-            len: range.len(),
+            start: payload.as_ptr().addr() - window.as_ptr().addr(),
+            len: payload.len(),
         }
     }
 }

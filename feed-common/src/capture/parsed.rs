@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::cut::CutReason;
 use super::pcap::FRAME_MAX;
+use super::records::Frame;
 use crate::time::UnixNanos;
 use crate::wire::frame::{LinkType, Skip};
 
@@ -40,6 +41,20 @@ pub(super) struct FrameAt {
     pub orig_len: u32,
     pub link: LinkType,
     pub bytes: Range<usize>,
+}
+
+impl FrameAt {
+    /// The frame itself.
+    #[inline]
+    pub fn within(self, window: &[u8]) -> Frame<'_> {
+        Frame {
+            number: self.number,
+            time: self.time,
+            orig_len: self.orig_len,
+            link: self.link,
+            bytes: &window[self.bytes],
+        }
+    }
 }
 
 /// Whole records by their place in the window.

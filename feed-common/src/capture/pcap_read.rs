@@ -73,33 +73,58 @@ impl PcapParser {
     /// The next frame.
     #[inline]
     pub(super) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Parsed {
-        let rest = &bytes[*at..];
-        let Some((header, body)) = rest.split_first_chunk::<RECORD_HEADER>() else {
-            return Parsed::Short;
-        };
+        match self.whole_frame(bytes, *at) {
+            Some(frame) => {
+                self.take(&frame, at);
+                Parsed::Frame(frame)
+            }
+            None => self.obstacle(&bytes[*at..]),
+        }
+    }
+
+    /// The next frame, if the window has all of it. [`PcapParser::take`] goes on behind it.
+    #[inline(always)]
+    pub(super) fn whole_frame(&self, bytes: &[u8], at: usize) -> Option<FrameAt> {
+        let (header, body) = bytes.get(at..)?.split_first_chunk::<RECORD_HEADER>()?;
         let Flavour { order, unit } = self.header.flavour;
         let (words, _) = header.as_chunks::<4>();
-        let held = order.read_u32(words[2]);
-        if held as usize > FRAME_MAX {
-            return Parsed::Damaged(CutReason::RecordTooLong(held));
+        let held = order.read_u32(words[2]) as usize;
+        if held > FRAME_MAX {
+            return None;
         }
-        let Some((frame, rest)) = body.split_at_checked(held as usize) else {
-            return Parsed::Short;
-        };
+        let (_, rest) = body.split_at_checked(held)?;
         prefetch_two_lines(rest);
-        let start = *at + RECORD_HEADER;
-        *at = start + frame.len();
-        self.frames += 1;
+        let start = at + RECORD_HEADER;
         let seconds = u64::from(order.read_u32(words[0]));
         // A fraction of a second or more carries by itself; the greatest sum is 4.3e18 + 4.3e12, below 2^63.
         let fraction = u64::from(order.read_u32(words[1])) * u64::from(unit.nanos());
-        Parsed::Frame(FrameAt {
-            number: self.frames,
+        Some(FrameAt {
+            number: self.frames + 1,
             time: UnixNanos(seconds * 1_000_000_000 + fraction),
             orig_len: order.read_u32(words[3]),
             link: self.header.link,
-            bytes: start..*at,
+            bytes: start..start + held,
         })
+    }
+
+    /// Steps over a frame that was found.
+    #[inline(always)]
+    pub(super) fn take(&mut self, frame: &FrameAt, at: &mut usize) {
+        self.frames = frame.number;
+        *at = frame.bytes.end;
+    }
+
+    /// Why there is no whole frame at the start of `rest`.
+    #[cold]
+    fn obstacle(&self, rest: &[u8]) -> Parsed {
+        let Some(header) = rest.first_chunk::<RECORD_HEADER>() else {
+            return Parsed::Short;
+        };
+        let (words, _) = header.as_chunks::<4>();
+        match self.header.flavour.order.read_u32(words[2]) {
+            held if held as usize > FRAME_MAX => Parsed::Damaged(CutReason::RecordTooLong(held)),
+            _ => Parsed::Short,
+        }
     }
 }
 

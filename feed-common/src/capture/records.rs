@@ -1,6 +1,5 @@
 //! The records of a capture in file order: frames, or runs of messages of a file without frames.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use super::binaryfile::BinaryFileParser;
@@ -110,16 +109,13 @@ impl<'f> Records<'f> {
     /// The next record; a run has as many messages as fit `run` bytes, and at least one.
     pub fn next(&mut self, run: usize) -> Option<Record<'_>> {
         loop {
+            if let Some(frame) = self.cursor.whole_frame(self.window.bytes()) {
+                self.cursor.take(&frame);
+                return Some(Record::Frame(frame.within(self.window.bytes())));
+            }
             match self.cursor.step(&self.window, run) {
                 Stepped::Frame(frame) => {
-                    let bytes = &self.window.bytes()[frame.bytes];
-                    return Some(Record::Frame(Frame {
-                        number: frame.number,
-                        time: frame.time,
-                        orig_len: frame.orig_len,
-                        link: frame.link,
-                        bytes,
-                    }));
+                    return Some(Record::Frame(frame.within(self.window.bytes())));
                 }
                 Stepped::Unusable(reason) => return Some(Record::Unusable(reason)),
                 Stepped::Run(run) => {
@@ -203,8 +199,25 @@ impl<'f> Records<'f> {
 }
 
 impl Cursor {
+    /// The next frame of a pcap file, if the window has all of it: what nearly every step comes to there, in line so that
+    /// the frame stays in registers. [`Cursor::take`] goes on behind it.
+    #[inline(always)]
+    pub(super) fn whole_frame(&self, window: &[u8]) -> Option<FrameAt> {
+        match &self.parser {
+            Parser::Pcap(parser) => parser.whole_frame(window, self.at),
+            _ => None,
+        }
+    }
+
+    /// Steps over what [`Cursor::whole_frame`] found.
+    #[inline(always)]
+    pub(super) fn take(&mut self, frame: &FrameAt) {
+        if let Parser::Pcap(parser) = &mut self.parser {
+            parser.take(frame, &mut self.at);
+        }
+    }
+
     /// The next step in the window; `run` bounds a run of messages.
-    #[inline]
     pub(super) fn step(&mut self, window: &Window<'_>, run: usize) -> Stepped {
         if self.end.is_some() {
             return Stepped::End;
@@ -253,10 +266,4 @@ impl Cursor {
         };
         self.end = Some(reason.or(own).map(|reason| Cut { offset, reason }));
     }
-}
-
-/// The place of `part`, which lies in `whole`.
-pub(super) fn place_in(whole: &[u8], part: &[u8]) -> Range<usize> {
-    let start = part.as_ptr().addr() - whole.as_ptr().addr();
-    start..start + part.len()
 }

@@ -125,13 +125,28 @@ pub enum Contents<'a> {
 /// The plain case, IPv4 right behind an Ethernet header, is in line; everything else costs a call.
 #[inline]
 pub fn contents(frame: &[u8], link: LinkType) -> Result<Contents<'_>, Skip> {
-    if link == LinkType::Ethernet
-        && let Ok((ethernet, packet)) = EthernetHeader::ref_from_prefix(frame)
-        && ethernet.ethertype.get() == ETHERTYPE_IPV4
-    {
-        return ipv4::contents(packet);
+    match plain_packet(frame, link) {
+        Some(packet) => ipv4::contents(packet),
+        None => contents_behind(frame, link),
     }
-    contents_behind(frame, link)
+}
+
+/// The datagram of a frame of the plain case, all of it held; for any other frame `None`, whatever is in it. This is a
+/// part of [`contents`] that has nothing to call, so that what it gives stays in registers.
+#[inline(always)]
+pub(crate) fn plain_datagram(frame: &[u8], link: LinkType) -> Option<UdpDatagram<'_>> {
+    let datagram = ipv4::datagram(plain_packet(frame, link)?)?;
+    (datagram.missing == 0).then_some(datagram)
+}
+
+/// The packet right behind an Ethernet header that announces IPv4.
+#[inline(always)]
+fn plain_packet(frame: &[u8], link: LinkType) -> Option<&[u8]> {
+    if link != LinkType::Ethernet {
+        return None;
+    }
+    let (ethernet, packet) = EthernetHeader::ref_from_prefix(frame).ok()?;
+    (ethernet.ethertype.get() == ETHERTYPE_IPV4).then_some(packet)
 }
 
 #[inline(never)]

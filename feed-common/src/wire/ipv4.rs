@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::frame::{Contents, Fragment, Skip};
+use super::frame::{Contents, Fragment, Skip, UdpDatagram};
 use super::udp;
 
 /// Protocol number of UDP.
@@ -90,6 +90,29 @@ impl Ipv4Header {
 /// What is in an IPv4 packet that is followed by anything.
 #[inline]
 pub(super) fn contents(packet: &[u8]) -> Result<Contents<'_>, Skip> {
+    let (ip, segment, promised) = udp_segment(packet)?;
+    if ip.is_fragment() {
+        return fragment(ip, segment, promised);
+    }
+    let (src, dst) = (IpAddr::from(ip.src), IpAddr::from(ip.dst));
+    udp::datagram(src, dst, segment, promised).map(Contents::Datagram)
+}
+
+/// The datagram in an IPv4 packet, where that is what is in it.
+#[inline(always)]
+pub(super) fn datagram(packet: &[u8]) -> Option<UdpDatagram<'_>> {
+    let (ip, segment, promised) = udp_segment(packet).ok()?;
+    if ip.is_fragment() {
+        return None;
+    }
+    let (src, dst) = (IpAddr::from(ip.src), IpAddr::from(ip.dst));
+    udp::datagram(src, dst, segment, promised).ok()
+}
+
+/// The header of an IPv4 packet with UDP in it, what the capture has behind the header, and how many bytes the header
+/// promises there: `usize::MAX` where it does not say.
+#[inline(always)]
+fn udp_segment(packet: &[u8]) -> Result<(&Ipv4Header, &[u8], usize), Skip> {
     let (ip, _) = Ipv4Header::ref_from_prefix(packet).map_err(|_| Skip::ShortHeaders)?;
     let header_length = ip.header_length();
     // Offload leaves 0 as the total length; then the frame's end is all that is known.
@@ -106,12 +129,7 @@ pub(super) fn contents(packet: &[u8]) -> Result<Contents<'_>, Skip> {
     }
     let held = &packet[..total_length.min(packet.len())];
     let segment = held.get(header_length..).ok_or(Skip::ShortHeaders)?;
-    let promised = total_length - header_length;
-    if ip.is_fragment() {
-        return fragment(ip, segment, promised);
-    }
-    let (src, dst) = (IpAddr::from(ip.src), IpAddr::from(ip.dst));
-    udp::datagram(src, dst, segment, promised).map(Contents::Datagram)
+    Ok((ip, segment, total_length - header_length))
 }
 
 #[cold]

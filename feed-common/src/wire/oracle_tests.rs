@@ -7,7 +7,7 @@ use etherparse::{
     IpNumber, Ipv6ExtensionSlice, LinkExtSlice, NetSlice, SlicedPacket, TransportSlice,
 };
 
-use super::frame::{Contents, Fragment, LinkType, Skip, UdpDatagram, contents};
+use super::frame::{Contents, Fragment, LinkType, Skip, UdpDatagram, contents, plain_datagram};
 
 const MACS: [u8; 12] = [1, 0, 0x5E, 1, 2, 3, 2, 0, 0xC0, 0xA8, 0, 1];
 
@@ -145,8 +145,19 @@ fn theirs(frame: &[u8], link: LinkType) -> Option<Theirs<'_>> {
     }
 }
 
+/// The way for plain frames gives what the way for all of them gives, and leaves out none that is plain.
+fn plain_agrees(frame: &[u8], link: LinkType, what: &str) {
+    let plain = link == LinkType::Ethernet && frame.get(12..14) == Some(&[0x08, 0x00]);
+    let whole = match contents(frame, link) {
+        Ok(Contents::Datagram(d)) if plain && d.missing == 0 => Some(d),
+        _ => None,
+    };
+    assert_eq!(plain_datagram(frame, link), whole, "{what}");
+}
+
 /// Returns whether the two could be compared.
 fn agrees(frame: &[u8], link: LinkType, what: &str) -> bool {
+    plain_agrees(frame, link, what);
     let ours = contents(frame, link);
     if let Ok(Contents::Datagram(UdpDatagram { payload: bytes, .. }))
     | Ok(Contents::Fragment(Fragment { bytes, .. })) = ours
@@ -208,6 +219,7 @@ fn every_cut_is_short_or_truncated() {
     for (link, frame) in shapes() {
         let whole = frame.len() - 4;
         for cut in 0..whole {
+            plain_agrees(&frame[..cut], link, "cut");
             match contents(&frame[..cut], link) {
                 Ok(Contents::Datagram(d)) => assert_eq!(d.missing as usize, whole - cut),
                 Err(Skip::ShortHeaders | Skip::Truncated) => {}

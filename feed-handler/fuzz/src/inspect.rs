@@ -10,8 +10,16 @@ pub fn inspect(data: &[u8]) {
     let Ok(file) = CaptureFile::from_memory("fuzz", data.to_vec()) else {
         return;
     };
-    if let Ok(streams) = Streams::detect(Datagrams::new(&file)) {
-        look(&file, &streams);
+    let streams = Streams::detect(Datagrams::new(&file));
+    let told = stats(|| Datagrams::new(&file), None, &Lines::Found).map(|(counted, _)| counted);
+    match streams {
+        Ok(streams) => {
+            // Streams that are told while they are counted, and before.
+            let known = stats(|| Datagrams::new(&file), Some(&streams), &Lines::Found);
+            assert_eq!(told, known.map(|(counted, _)| counted));
+            look(&file, &streams);
+        }
+        Err(e) => assert_eq!(told, Err(e)),
     }
     for protocol in PROTOCOLS {
         look(&file, &Streams::given(protocol));
@@ -20,8 +28,9 @@ pub fn inspect(data: &[u8]) {
 
 fn look(file: &CaptureFile, streams: &Streams) {
     for lines in [Lines::Found, Lines::Separate] {
-        let (counted, datagrams) = stats(|| Datagrams::new(file), streams, &lines);
-        let (again, _) = stats(|| Datagrams::new(file), streams, &lines);
+        let count = || stats(|| Datagrams::new(file), Some(streams), &lines);
+        let (counted, datagrams) = count().expect("streams are given");
+        let (again, _) = count().expect("streams are given");
         assert_eq!(counted, again);
         assert!(counted.packets <= datagrams.frames());
         assert!(counted.by_type.values().sum::<u64>() <= counted.messages);

@@ -3,7 +3,7 @@
 use feed_common::capture::{CaptureFile, Datagrams, Format, Skipped};
 use feed_common::program::{Failure, judge_cut, open_capture, warn};
 use feed_common::wire::frame::Skip;
-use feed_handler::inspect::{self, Dissect, Streams};
+use feed_handler::inspect::{self, DetectError, Dissect, Streams};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -30,19 +30,28 @@ impl Input {
 
     /// Each stream's protocol. A capture with nothing in it has none, and that is no failure.
     pub fn streams(&self, file: &CaptureFile) -> Result<Streams, Failure> {
-        let failure = |e: &dyn std::fmt::Display| {
-            Failure::usage(format_args!("{}: {e}", self.file.display()))
-        };
+        match self.given(file)? {
+            Some(given) => Ok(given),
+            None => Streams::detect(Datagrams::new(file)).map_err(|e| self.undetected(&e)),
+        }
+    }
+
+    /// The protocol of all streams, where the user named it.
+    pub fn given(&self, file: &CaptureFile) -> Result<Option<Streams>, Failure> {
         match self.protocol {
             Some(named) if file.format() == Format::BinaryFile && named.name() != "itch50" => {
-                let name = named.name();
-                Err(failure(&format_args!(
-                    "an ITCH BinaryFILE is itch50 and not {name}"
+                let (path, name) = (self.file.display(), named.name());
+                Err(Failure::usage(format_args!(
+                    "{path}: an ITCH BinaryFILE is itch50 and not {name}"
                 )))
             }
-            Some(protocol) => Ok(Streams::given(protocol)),
-            None => Streams::detect(Datagrams::new(file)).map_err(|e| failure(&e)),
+            named => Ok(named.map(Streams::given)),
         }
+    }
+
+    /// Of a file whose bytes do not tell the protocol.
+    pub fn undetected(&self, e: &DetectError) -> Failure {
+        Failure::usage(format_args!("{}: {e}", self.file.display()))
     }
 
     /// After the facts are printed: what was `malformed` in the datagrams, broken frames, and a cut, which is a warning.

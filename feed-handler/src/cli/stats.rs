@@ -1,7 +1,7 @@
 use super::OutputFormat;
 use super::input::{Input, listed};
-use feed_common::capture::{CaptureFile, Cut, Datagrams, Format, Skipped};
-use feed_common::program::{Failure, print, print_line};
+use feed_common::capture::{CaptureFile, Cut, Datagram, Datagrams, Format, Lend, Skipped};
+use feed_common::program::{Failure, Progress, print, print_line};
 use feed_handler::inspect::Lines;
 use feed_handler::inspect::stats::{Stats, stats};
 use feed_handler::report::units::count;
@@ -62,11 +62,16 @@ impl From<Cut> for CutFact {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = arguments.input.open()?;
-    let streams = arguments.input.streams(&file)?;
+    let given = arguments.input.given(&file)?;
     if let Lines::Given(channels) = &arguments.lines {
         check_lines(channels, &file, &arguments.input)?;
     }
-    let (stats, datagrams) = stats(|| Datagrams::new(&file), &streams, &arguments.lines);
+    let pass = || Watched {
+        progress: Progress::of_bytes(file.length()),
+        datagrams: Datagrams::new(&file),
+    };
+    let (stats, Watched { datagrams, .. }) = stats(pass, given.as_ref(), &arguments.lines)
+        .map_err(|e| arguments.input.undetected(&e))?;
     let errors = listed(stats.errors.iter().map(|(&name, &n)| (name, n)));
     let skipped = datagrams.skipped().iter().filter(|&(_, n)| n > 0);
     let faults = datagrams.faults();
@@ -88,6 +93,20 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         OutputFormat::Json => print_line(serde_json::to_string(&facts).map_err(Failure::running)?)?,
     }
     arguments.input.judge(errors, &datagrams)
+}
+
+/// Datagrams that somebody waits for.
+struct Watched<'f> {
+    progress: Progress,
+    datagrams: Datagrams<'f>,
+}
+
+impl Lend for Watched<'_> {
+    #[inline]
+    fn lend(&mut self) -> Option<Datagram<'_>> {
+        self.progress.step(|| self.datagrams.position());
+        self.datagrams.next()
+    }
 }
 
 /// Refuses lines that the capture has not.

@@ -1,5 +1,6 @@
 //! Which protocol each stream of a capture speaks, told by its bytes.
 
+use super::appearance::Appearance;
 use super::itch50::Itch50File;
 use super::{Dissect, Fit, PROTOCOLS};
 use feed_common::capture::{Datagram, Lend};
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 const PATIENCE: u32 = 64;
 
 /// The protocol of every recognised stream of a capture. A stream is a destination; a BinaryFILE is one without.
+#[derive(Clone, Default)]
 pub struct Streams {
     by_destination: HashMap<Option<SocketAddr>, &'static dyn Dissect>,
     /// What streams that are not in the map speak.
@@ -30,7 +32,7 @@ pub enum DetectError {
 
 /// What is known of a stream so far.
 #[derive(Clone, Copy)]
-enum Verdict {
+pub(super) enum Verdict {
     /// Nothing fits yet.
     Nothing {
         looked_at: u32,
@@ -43,18 +45,18 @@ enum Verdict {
 impl Streams {
     /// Looks at the datagrams of a whole capture. One without datagrams has no streams, and that is no error.
     pub fn detect(mut datagrams: impl Lend) -> Result<Streams, DetectError> {
-        let mut verdicts = HashMap::new();
+        let (mut appearance, mut verdicts) = (Appearance::default(), Vec::new());
         while let Some(datagram) = datagrams.lend() {
-            let verdict = verdicts
-                .entry(datagram.dst)
-                .or_insert(Verdict::Nothing { looked_at: 0 });
+            let stream = appearance.number(datagram.dst);
+            if stream == verdicts.len() {
+                verdicts.push(Verdict::default());
+            }
+            verdicts[stream].look(&datagram);
             if datagram.dst.is_none() {
-                *verdict = Verdict::Decided(&Itch50File);
                 break; // a BinaryFILE is of one kind throughout
             }
-            look(verdict, datagram.payload);
         }
-        Streams::conclude(&verdicts)
+        Streams::conclude(appearance.order(), &verdicts)
     }
 
     /// Takes the user's word: every stream speaks `protocol`.
@@ -86,73 +88,94 @@ impl Streams {
         }
     }
 
+    /// The protocol of all streams, where they have one and the same.
+    pub(super) fn agreed(&self) -> Option<&'static dyn Dissect> {
+        let mut protocols = self.by_destination.values();
+        let &first = protocols.next()?;
+        protocols.all(|p| p.name() == first.name()).then_some(first)
+    }
+
     /// Streams that are left out.
     pub fn unrecognised(&self) -> usize {
         self.unrecognised
     }
 
-    fn conclude(verdicts: &HashMap<Option<SocketAddr>, Verdict>) -> Result<Streams, DetectError> {
+    /// From the verdicts on all streams, in the same order.
+    pub(super) fn conclude(
+        streams: &[Option<SocketAddr>],
+        verdicts: &[Verdict],
+    ) -> Result<Streams, DetectError> {
         let names = || PROTOCOLS.map(Dissect::name).to_vec();
-        let decided = |v: &Verdict| match v {
-            Verdict::Decided(protocol) => Some(*protocol),
-            _ => None,
-        };
         if verdicts.is_empty() {
-            return Ok(Streams {
-                by_destination: HashMap::new(),
-                otherwise: None,
-                unrecognised: 0,
-            });
+            return Ok(Streams::default());
         }
-        let Some(first) = verdicts.values().find_map(decided) else {
-            let possible = verdicts.values().any(|v| matches!(v, Verdict::Possible));
+        let both = || streams.iter().zip(verdicts);
+        let mut found = Streams {
+            by_destination: both()
+                .filter_map(|(&dst, verdict)| Some((dst, verdict.protocol()?)))
+                .collect(),
+            otherwise: None,
+            unrecognised: 0,
+        };
+        if found.by_destination.is_empty() {
+            let possible = verdicts.iter().any(|v| matches!(v, Verdict::Possible));
             return Err(match possible {
                 true => DetectError::Undecided(names()),
                 false => DetectError::Unrecognised(names()),
             });
-        };
+        }
         // A line that was silent but for heartbeats speaks what all the others speak.
-        let agreed = verdicts
-            .values()
-            .filter_map(decided)
-            .all(|p| p.name() == first.name());
-        let by_destination: HashMap<_, _> = verdicts
-            .iter()
-            .filter_map(|(&dst, verdict)| match verdict {
-                Verdict::Decided(protocol) => Some((dst, *protocol)),
-                Verdict::Possible if agreed => Some((dst, first)),
-                _ => None,
-            })
-            .collect();
-        Ok(Streams {
-            unrecognised: verdicts.len() - by_destination.len(),
-            by_destination,
-            otherwise: None,
-        })
+        if let Some(agreed) = found.agreed() {
+            let silent = both().filter(|(_, verdict)| matches!(verdict, Verdict::Possible));
+            found
+                .by_destination
+                .extend(silent.map(|(&dst, _)| (dst, agreed)));
+        }
+        found.unrecognised = verdicts.len() - found.by_destination.len();
+        Ok(found)
     }
 }
 
-/// Lets a datagram change the verdict on its stream.
-fn look(verdict: &mut Verdict, payload: &[u8]) {
-    let looked_at = match verdict {
-        Verdict::Decided(_) => return,
-        Verdict::Nothing { looked_at } if *looked_at >= PATIENCE => return,
-        Verdict::Nothing { looked_at } => *looked_at,
-        Verdict::Possible => 0,
-    };
-    let fits = PROTOCOLS.map(|p| (p, p.fit(payload)));
-    let mut sure = fits.iter().filter(|(_, fit)| *fit == Fit::Yes);
-    *verdict = match (sure.next(), sure.next()) {
-        (Some(&(protocol, _)), None) => Verdict::Decided(protocol),
-        (Some(_), Some(_)) => Verdict::Possible,
-        (None, _) if fits.iter().any(|(_, fit)| *fit == Fit::Possible) => Verdict::Possible,
-        (None, _) => match verdict {
-            Verdict::Possible => Verdict::Possible,
-            _ => Verdict::Nothing {
-                looked_at: looked_at + 1,
+impl Default for Verdict {
+    fn default() -> Verdict {
+        Verdict::Nothing { looked_at: 0 }
+    }
+}
+
+impl Verdict {
+    fn protocol(self) -> Option<&'static dyn Dissect> {
+        match self {
+            Verdict::Decided(protocol) => Some(protocol),
+            _ => None,
+        }
+    }
+
+    /// Lets a datagram change the verdict on its stream.
+    pub(super) fn look(&mut self, datagram: &Datagram<'_>) {
+        if datagram.dst.is_none() {
+            *self = Verdict::Decided(&Itch50File);
+            return;
+        }
+        let looked_at = match self {
+            Verdict::Decided(_) => return,
+            Verdict::Nothing { looked_at } if *looked_at >= PATIENCE => return,
+            Verdict::Nothing { looked_at } => *looked_at,
+            Verdict::Possible => 0,
+        };
+        let fits = PROTOCOLS.map(|p| (p, p.fit(datagram.payload)));
+        let mut sure = fits.iter().filter(|(_, fit)| *fit == Fit::Yes);
+        *self = match (sure.next(), sure.next()) {
+            (Some(&(protocol, _)), None) => Verdict::Decided(protocol),
+            (Some(_), Some(_)) => Verdict::Possible,
+            (None, _) if fits.iter().any(|(_, fit)| *fit == Fit::Possible) => Verdict::Possible,
+            (None, _) => match self {
+                Verdict::Possible => Verdict::Possible,
+                _ => Verdict::Nothing {
+                    looked_at: looked_at + 1,
+                },
             },
-        },
-    };
+        };
+    }
 }
 
 #[cfg(test)]

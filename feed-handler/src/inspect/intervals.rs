@@ -9,8 +9,10 @@ use std::ops::Range;
 /// Memory is one entry per hole, so in order it is constant.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Arrived {
-    /// Disjoint, not touching: start -> end.
+    /// Disjoint, not touching: start -> end. All but the last.
     intervals: BTreeMap<u64, u64>,
+    /// The one of the greatest numbers, which grows while all is in order.
+    last: Option<(u64, u64)>,
     /// First number seen, and one more than the greatest seen or announced; `None` before the first.
     bounds: Option<(u64, u64)>,
 }
@@ -26,17 +28,20 @@ impl Arrived {
         if first == end {
             return;
         }
-        // In order: the newest interval grows.
-        match self.intervals.last_entry() {
-            Some(mut last) if *last.get() == first => {
-                last.insert(end);
+        match &mut self.last {
+            // In order.
+            Some((_, last)) if *last == first => {
+                *last = end;
                 new.push(first..end);
             }
+            // What another line brought before.
+            Some((start, last)) if (*start..=*last).contains(&first) && end <= *last => {}
             _ => self.merge(first, end, new),
         }
     }
 
     fn merge(&mut self, first: u64, end: u64, new: &mut Vec<Range<u64>>) {
+        self.intervals.extend(self.last.take());
         let before = self.intervals.range(..first).next_back();
         let touched: Vec<(u64, u64)> = before
             .filter(|&(_, &e)| e >= first)
@@ -58,6 +63,12 @@ impl Arrived {
             new.push(from..end);
         }
         self.intervals.insert(merged_start, merged_end);
+        self.last = self.intervals.pop_last();
+    }
+
+    fn all(&self) -> impl Iterator<Item = (u64, u64)> {
+        let others = self.intervals.iter().map(|(&s, &e)| (s, e));
+        others.chain(self.last)
     }
 
     /// Holes between the first number seen and the last known: how many, and the numbers in them.
@@ -72,7 +83,7 @@ impl Arrived {
                 missing += to - from;
             }
         };
-        for (&s, &e) in &self.intervals {
+        for (s, e) in self.all() {
             hole(at, s);
             at = at.max(e);
         }
@@ -109,7 +120,7 @@ mod tests {
         assert_eq!(a.holes(), (1, 5), "but shows what was lost before it");
         assert_eq!(add(&mut a, 3, 2), [3, 4], "before the first seen is new");
         assert_eq!(a.holes(), (1, 5), "but what lies between was never awaited");
-        assert_eq!(a.intervals.len(), 2);
+        assert_eq!(a.all().count(), 2);
     }
 
     #[test]
@@ -141,7 +152,7 @@ mod tests {
             let missing: Vec<u64> = (start..end).filter(|n| !model.contains(n)).collect();
             let holes = missing.iter().filter(|&&n| n == start || model.contains(&(n - 1))).count();
             prop_assert_eq!(a.holes(), (holes as u64, missing.len() as u64));
-            let touching = a.intervals.iter().zip(a.intervals.keys().skip(1)).any(|((_, e), s)| e >= s);
+            let touching = a.all().zip(a.all().skip(1)).any(|((_, e), (s, _))| e >= s);
             prop_assert!(!touching);
         }
     }

@@ -1,6 +1,6 @@
 //! ITCH 5.0 taken apart: in MoldUDP64, and in the chunks of a BinaryFILE.
 
-use super::{Dissect, Fit, Message, View};
+use super::{Dissect, Fit, Message, Tally, View};
 use crate::protocol::DecodeError;
 use crate::sequence::SeqSpan;
 use crate::transport::{FILE_SESSION, FrameError, FrameKind, Framing, MoldFraming};
@@ -36,8 +36,11 @@ impl Dissect for Itch50 {
     }
 
     fn messages(&self, frame: &View<'_>, each: &mut dyn FnMut(&dyn Message) -> bool) {
-        let blocks = frame.bytes.get(size_of::<Header>()..).unwrap_or_default();
-        each_block(blocks, each);
+        each_block(blocks(frame), each);
+    }
+
+    fn tally(&self, frame: &View<'_>, tally: &mut Tally) {
+        tally_blocks(blocks(frame), tally);
     }
 
     fn type_key(&self, code: u32) -> String {
@@ -84,6 +87,10 @@ impl Dissect for Itch50File {
         each_block(frame.bytes, each);
     }
 
+    fn tally(&self, frame: &View<'_>, tally: &mut Tally) {
+        tally_blocks(frame.bytes, tally);
+    }
+
     fn type_key(&self, code: u32) -> String {
         type_key(code)
     }
@@ -108,10 +115,37 @@ fn known(blocks: Blocks<'_>) -> Fit {
     if any { Fit::Yes } else { Fit::Possible }
 }
 
+/// The blocks of a MoldUDP64 packet.
+fn blocks<'a>(frame: &View<'a>) -> &'a [u8] {
+    frame.bytes.get(size_of::<Header>()..).unwrap_or_default()
+}
+
 fn each_block(blocks: &[u8], each: &mut dyn FnMut(&dyn Message) -> bool) {
     for bytes in Blocks::new(blocks) {
         if !each(&Itch(bytes)) {
             return;
+        }
+    }
+}
+
+/// The length of each type; 0, which no message with a type has, for those that are unknown.
+const LENGTHS: [usize; 256] = {
+    let mut lengths = [0; 256];
+    let mut kind = 0;
+    while kind < lengths.len() {
+        if let Some(length) = length_of(kind as u8) {
+            lengths[kind] = length;
+        }
+        kind += 1;
+    }
+    lengths
+};
+
+fn tally_blocks(blocks: &[u8], tally: &mut Tally) {
+    for bytes in Blocks::new(blocks) {
+        match bytes.first() {
+            Some(&kind) if bytes.len() == LENGTHS[usize::from(kind)] => tally.good(kind),
+            _ => tally.message(&Itch(bytes)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which streams of a capture are lines of one channel.
 
-use super::{Dissect, Streams};
+use super::appearance::Appearance;
+use super::{Dissect, Streams, View};
 use crate::transport::{FrameKind, Session};
 use feed_common::capture::{Datagram, Lend};
 use std::collections::HashMap;
@@ -20,8 +21,14 @@ pub enum Lines {
     Given(Vec<Vec<SocketAddr>>),
 }
 
-/// Packets of a stream that are compared: lines that are lines agree long before this many.
+/// Packets of a stream that are compared at most: lines that are lines agree long before this many.
 const COMPARED: u32 = 1 << 20;
+
+/// Packets of a stream of which each is compared, before it is one in [`SPARSE`].
+const DENSE: u32 = 1 << 13;
+
+/// One sequence number in so many is enough to notice a line that joins or departs late. A power of two.
+const SPARSE: u64 = 16;
 
 /// Streams that one packet is compared in: more lines than any feed has.
 const COMPARED_STREAMS: usize = 32;
@@ -44,36 +51,47 @@ impl Channels {
                 count: 1,
             };
         }
-        let mut order = Vec::new();
-        let mut index = HashMap::new();
+        let mut appearance = Appearance::default();
         let mut evidence = Evidence::default();
         while let Some(d) = datagrams.lend() {
             let Some(protocol) = streams.of(&d) else {
                 continue;
             };
-            let stream = *index.entry(d.dst).or_insert_with(|| {
-                order.push(d.dst);
-                order.len() - 1
-            });
-            if *lines == Lines::Found {
-                evidence.take(stream, protocol, &d);
+            let stream = appearance.number(d.dst);
+            if *lines == Lines::Found
+                && let Ok(frame) = protocol.open(d.payload, d.number)
+            {
+                evidence.take(stream, protocol, &frame, d.payload);
             }
         }
+        Channels::grouped(&appearance, streams, lines, evidence)
+    }
+
+    /// The channels of all that has appeared and is recognised; `evidence` has the packets that [`Lines::Found`] needs.
+    pub(super) fn grouped(
+        appearance: &Appearance,
+        streams: &Streams,
+        lines: &Lines,
+        evidence: Evidence,
+    ) -> Channels {
+        let order = appearance.order();
         let mut groups = Groups::new(order.len());
         match lines {
             Lines::Separate => {}
             Lines::Given(lists) => {
                 for list in lists {
-                    let mut members = list.iter().filter_map(|&dst| index.get(&Some(dst)));
-                    if let Some(&first) = members.next() {
-                        members.for_each(|&other| groups.join(first, other));
+                    let mut members = list.iter().filter_map(|&dst| appearance.find(Some(dst)));
+                    if let Some(first) = members.next() {
+                        members.for_each(|other| groups.join(first, other));
                     }
                 }
             }
             Lines::Found => evidence.join(&mut groups),
         }
         let mut channels = HashMap::new();
-        let by_destination = order.iter().enumerate().map(|(i, &dst)| {
+        let recognised = order.iter().enumerate();
+        let recognised = recognised.filter(|&(_, &dst)| streams.at(dst).is_some());
+        let by_destination = recognised.map(|(i, &dst)| {
             let next = channels.len();
             (dst, *channels.entry(groups.root(i)).or_insert(next))
         });
@@ -97,13 +115,18 @@ impl Channels {
 
     /// The channel of a datagram of a recognised stream.
     pub(super) fn of(&self, datagram: &Datagram<'_>) -> Option<usize> {
-        self.by_destination.get(&datagram.dst).copied()
+        self.at(datagram.dst)
+    }
+
+    /// The channel of a recognised stream.
+    pub(super) fn at(&self, destination: Option<SocketAddr>) -> Option<usize> {
+        self.by_destination.get(&destination).copied()
     }
 }
 
 /// The packets of all streams, to be compared where they share session and sequence number.
 #[derive(Default)]
-struct Evidence {
+pub(super) struct Evidence {
     sessions: HashMap<(&'static str, Session), u32>,
     packets: Vec<Packet>,
     taken: Vec<u32>,
@@ -117,32 +140,45 @@ struct Packet {
 }
 
 impl Evidence {
-    fn take(&mut self, stream: usize, protocol: &'static dyn Dissect, d: &Datagram<'_>) {
-        if self.taken.len() <= stream {
-            self.taken.resize(stream + 1, 0);
+    /// Takes the packet that begins with `frame`.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        stream: usize,
+        protocol: &'static dyn Dissect,
+        frame: &View<'_>,
+        payload: &[u8],
+    ) {
+        let taken = self.taken.get(stream).copied().unwrap_or(0);
+        let chosen = taken < DENSE || (taken < COMPARED && is_sparse(frame.span.first));
+        if chosen && frame.kind == FrameKind::Data {
+            self.keep(stream, protocol, frame, payload);
         }
-        if self.taken[stream] >= COMPARED {
-            return;
-        }
-        let Ok(frame) = protocol.open(d.payload, d.number) else {
-            return;
-        };
-        if frame.kind != FrameKind::Data {
-            return;
-        }
+    }
+
+    fn keep(
+        &mut self,
+        stream: usize,
+        protocol: &'static dyn Dissect,
+        frame: &View<'_>,
+        payload: &[u8],
+    ) {
         let next = self.sessions.len() as u32;
         let session = *self
             .sessions
             .entry((protocol.name(), frame.session))
             .or_insert(next);
         let mut hasher = DefaultHasher::new();
-        d.payload.hash(&mut hasher);
+        payload.hash(&mut hasher);
         self.packets.push(Packet {
             session,
             stream: stream as u32,
             sequence: frame.span.first,
             hash: hasher.finish(),
         });
+        if self.taken.len() <= stream {
+            self.taken.resize(stream + 1, 0);
+        }
         self.taken[stream] += 1;
     }
 
@@ -173,6 +209,13 @@ impl Evidence {
             }
         }
     }
+}
+
+/// Whether a sequence number is one of the few that are compared, the same ones in every stream. Packets are a step of
+/// several numbers apart, so that the choice must not go by the low bits.
+#[inline]
+fn is_sparse(sequence: u64) -> bool {
+    sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SPARSE.ilog2()) == 0
 }
 
 /// Disjoint groups of streams; the root is the smallest index.

@@ -7,6 +7,7 @@
 //!
 //! Books need messages in order: [`Merged`] takes a capture through the pipeline of a run, [`Kept`] keeps its books.
 
+mod appearance;
 mod bbo;
 mod book;
 pub mod decode;
@@ -17,8 +18,10 @@ mod kept;
 mod lines;
 mod merged;
 mod native;
+mod routes;
 mod rows;
 pub mod stats;
+mod tally;
 mod trades;
 
 pub use bbo::BboRows;
@@ -28,6 +31,7 @@ pub use kept::{Broken, Kept, Print, Watch};
 pub use lines::Lines;
 pub use merged::{Merged, Passed, TooManyChannels};
 pub use rows::RowFormat;
+pub use tally::Tally;
 pub use trades::{Breaks, Trades};
 
 use crate::protocol::DecodeError;
@@ -57,6 +61,14 @@ pub trait Dissect: Sync {
 
     /// Calls `each` with every message of an opened frame, in order, until it returns false.
     fn messages(&self, frame: &View<'_>, each: &mut dyn FnMut(&dyn Message) -> bool);
+
+    /// Counts every message of an opened frame: what [`Tally::message`] makes of each, by the protocol's fastest way.
+    fn tally(&self, frame: &View<'_>, tally: &mut Tally) {
+        self.messages(frame, &mut |message| {
+            tally.message(message);
+            true
+        });
+    }
 
     /// How a type code is written as the `type` of facts.
     fn type_key(&self, code: u32) -> String;

@@ -2,8 +2,8 @@
 
 use super::intervals::Arrived;
 use super::lines::{Channels, Lines};
-use super::{Dissect, Streams, View};
-use crate::protocol::DecodeError;
+use super::routes::{Route, Routes};
+use super::{DetectError, Dissect, Streams, Tally, View};
 use crate::transport::{FrameKind, Session};
 use feed_common::capture::{Datagram, Lend};
 use serde::Serialize;
@@ -43,73 +43,109 @@ pub struct Stats {
     pub type_names: BTreeMap<String, &'static str>,
 }
 
-/// Counts a capture. `pass` begins one reading of it: the first pairs lines, the second counts, and is handed back when
-/// it has come to its end.
-pub fn stats<D: Lend>(pass: impl Fn() -> D, streams: &Streams, lines: &Lines) -> (Stats, D) {
-    let channels = Channels::new(pass(), streams, lines);
-    let mut counter = Counter {
-        sessions: (0..channels.count()).map(|_| HashMap::new()).collect(),
-        ..Counter::default()
+/// Counts a capture. `pass` begins one reading of it; the one that counted is handed back when it has come to its end.
+/// Streams that are not `given` are told by their bytes. One reading and a look at its beginning suffice, unless what
+/// streams are and which are lines of one channel shows late.
+pub fn stats<D: Lend>(
+    pass: impl Fn() -> D,
+    given: Option<&Streams>,
+    lines: &Lines,
+) -> Result<(Stats, D), DetectError> {
+    let mut routes = Routes::guess(&pass, given, lines);
+    let (mut counter, mut datagrams) = Counter::count(pass(), &mut routes);
+    let streams = match given {
+        Some(streams) => streams.clone(),
+        None => routes.streams()?,
     };
-    let mut datagrams = pass();
-    while let Some(datagram) = datagrams.lend() {
-        if let (Some(protocol), Some(channel)) = (streams.of(&datagram), channels.of(&datagram)) {
-            counter.datagram(protocol, channel, &datagram);
+    let unrecognised = streams.unrecognised();
+    let channels = match routes.confirmed(&streams, lines) {
+        Some(channels) => channels.count(),
+        None => {
+            let channels = Channels::new(pass(), &streams, lines);
+            let count = channels.count();
+            routes = Routes::certain(streams, channels);
+            (counter, datagrams) = Counter::count(pass(), &mut routes);
+            count
         }
-    }
-    let mut stats = counter.finish();
-    stats.channels = channels.count() as u64;
-    stats.unrecognised_streams = streams.unrecognised() as u64;
-    (stats, datagrams)
+    };
+    let mut stats = counter.finish(routes.protocols());
+    stats.channels = channels as u64;
+    stats.unrecognised_streams = unrecognised as u64;
+    Ok((stats, datagrams))
 }
 
-#[derive(Default)]
 struct Counter {
     stats: Stats,
-    /// Per channel, what came of each session: lines need not change sessions at the same moment.
-    sessions: Vec<HashMap<Session, Arrived>>,
-    /// By protocol and type code.
-    types: Vec<(&'static str, Types)>,
+    /// Per channel.
+    sessions: Vec<Sessions>,
+    /// In the order of [`Routes::protocols`].
+    tallies: Vec<Tally>,
     /// What the frame at hand brings; kept for its memory.
     new: Vec<Range<u64>>,
 }
 
-/// Counts by type code: codes of one byte, which most protocols have, by index.
-struct Types {
-    protocol: &'static dyn Dissect,
-    small: [u64; 256],
-    large: HashMap<u32, u64>,
+/// What came of each session of a channel: lines need not change sessions at the same moment.
+#[derive(Default)]
+struct Sessions {
+    numbers: HashMap<Session, usize>,
+    arrived: Vec<Arrived>,
+    /// The one that the last frame was of.
+    last: Option<(Session, usize)>,
 }
 
 impl Counter {
-    fn datagram(&mut self, protocol: &'static dyn Dissect, channel: usize, d: &Datagram<'_>) {
+    fn count<D: Lend>(mut datagrams: D, routes: &mut Routes) -> (Counter, D) {
+        let mut counter = Counter {
+            stats: Stats::default(),
+            sessions: Vec::new(),
+            tallies: Vec::new(),
+            new: Vec::new(),
+        };
+        while let Some(datagram) = datagrams.lend() {
+            if let Some(route) = routes.of(&datagram) {
+                counter.datagram(routes, &route, &datagram);
+            }
+        }
+        (counter, datagrams)
+    }
+
+    fn datagram(&mut self, routes: &mut Routes, route: &Route, d: &Datagram<'_>) {
         self.stats.packets += u64::from(d.dst.is_some());
+        if self.sessions.len() <= route.channel {
+            self.sessions
+                .resize_with(route.channel + 1, Sessions::default);
+        }
+        if self.tallies.len() <= route.slot {
+            self.tallies.resize_with(route.slot + 1, Tally::default);
+        }
         let (mut had_data, mut had_new) = (false, false);
-        let mut new = std::mem::take(&mut self.new);
         let mut rest = d.payload;
         // Every frame has a header, so the rest gets shorter.
         loop {
-            let frame = match protocol.open(rest, d.number) {
+            let frame = match route.protocol.open(rest, d.number) {
                 Ok(frame) => frame,
                 Err(e) => {
                     *self.stats.errors.entry(e.name()).or_default() += 1;
                     break;
                 }
             };
+            if rest.len() == d.payload.len() {
+                routes.compare(route, &frame, d.payload);
+            }
             if frame.kind == FrameKind::Unsequenced {
-                new.clear();
-                new.push(frame.span.first..frame.span.end());
+                self.new.clear();
+                self.new.push(frame.span.first..frame.span.end());
                 self.stats.unsequenced += frame.span.count;
             } else {
-                let arrived = self.sessions[channel].entry(frame.session).or_default();
-                arrived.add(frame.span, &mut new);
+                let arrived = self.sessions[route.channel].of(&frame.session);
+                arrived.add(frame.span, &mut self.new);
             }
             if frame.span.count == 0 {
                 self.stats.heartbeats += 1;
             } else {
                 had_data = true;
-                had_new |= !new.is_empty();
-                self.messages(protocol, &frame, &new);
+                had_new |= !self.new.is_empty();
+                self.messages(route, &frame);
             }
             rest = frame.rest;
             if rest.is_empty() {
@@ -117,92 +153,79 @@ impl Counter {
             }
         }
         self.stats.duplicates += u64::from(had_data && !had_new);
-        self.new = new;
     }
 
-    /// Counts the messages of a frame whose numbers are in `new`, sorted and disjoint.
-    fn messages(&mut self, protocol: &'static dyn Dissect, frame: &View<'_>, new: &[Range<u64>]) {
-        let at = match self.types.iter().position(|t| t.0 == protocol.name()) {
-            Some(at) => at,
-            None => {
-                self.types.push((protocol.name(), Types::new(protocol)));
-                self.types.len() - 1
+    /// Counts the messages of a frame whose numbers are new.
+    fn messages(&mut self, route: &Route, frame: &View<'_>) {
+        let tally = &mut self.tallies[route.slot];
+        match &self.new[..] {
+            [] => {}
+            [all] if (all.start, all.end) == (frame.span.first, frame.span.end()) => {
+                route.protocol.tally(frame, tally);
             }
-        };
-        let (types, stats) = (&mut self.types[at].1, &mut self.stats);
-        let (mut parts, mut number) = (new, frame.span.first);
-        protocol.messages(frame, &mut |message| {
-            while let [part, rest @ ..] = parts
-                && part.end <= number
-            {
-                parts = rest;
-            }
-            let Some(part) = parts.first() else {
-                return false;
-            };
-            if part.contains(&number) {
-                stats.messages += 1;
-                let error = message.error();
-                if let Some(e) = error {
-                    *stats.errors.entry(e.name()).or_default() += 1;
-                }
-                if message.is_long() {
-                    *stats.oddities.entry("message_long").or_default() += 1;
-                }
-                if error != Some(DecodeError::Empty) {
-                    types.count(message.code());
-                }
-            }
-            number += 1;
-            true
-        });
+            parts => tally_parts(route.protocol, frame, parts, tally),
+        }
     }
 
-    fn finish(mut self) -> Stats {
+    fn finish(mut self, protocols: &[&dyn Dissect]) -> Stats {
         for sessions in &self.sessions {
-            self.stats.restarts += (sessions.len() as u64).saturating_sub(1);
-            for arrived in sessions.values() {
+            self.stats.restarts += (sessions.arrived.len() as u64).saturating_sub(1);
+            for arrived in &sessions.arrived {
                 let (gaps, lost) = arrived.holes();
                 self.stats.gaps += gaps;
                 // The sum over sessions of hostile numbers could leave the range.
                 self.stats.lost = self.stats.lost.saturating_add(lost);
             }
         }
-        for (_, types) in &self.types {
-            types.add_to(&mut self.stats);
+        for (protocol, tally) in protocols.iter().zip(&self.tallies) {
+            tally.add_to(&mut self.stats, *protocol);
         }
         self.stats
     }
 }
 
-impl Types {
-    fn new(protocol: &'static dyn Dissect) -> Types {
-        Types {
-            protocol,
-            small: [0; 256],
-            large: HashMap::new(),
-        }
-    }
-
+impl Sessions {
     #[inline]
-    fn count(&mut self, code: u32) {
-        match self.small.get_mut(code as usize) {
-            Some(n) => *n += 1,
-            None => *self.large.entry(code).or_default() += 1,
-        }
-    }
-
-    fn add_to(&self, stats: &mut Stats) {
-        let small = (0..).zip(&self.small);
-        let large = self.large.iter().map(|(&code, n)| (code, n));
-        for (code, &n) in small.chain(large).filter(|(_, n)| **n > 0) {
-            let key = self.protocol.type_key(code);
-            if let Some(name) = self.protocol.type_name(code) {
-                stats.type_names.insert(key.clone(), name);
+    fn of(&mut self, session: &Session) -> &mut Arrived {
+        let number = match &self.last {
+            Some((last, number)) if last == session => *number,
+            _ => {
+                let next = self.arrived.len();
+                let number = *self.numbers.entry(*session).or_insert(next);
+                if number == next {
+                    self.arrived.push(Arrived::default());
+                }
+                self.last = Some((*session, number));
+                number
             }
-            *stats.by_type.entry(key).or_default() += n;
-        }
+        };
+        &mut self.arrived[number]
     }
+}
+
+/// Counts the messages of a frame whose numbers are in `parts`, sorted and disjoint.
+fn tally_parts(
+    protocol: &dyn Dissect,
+    frame: &View<'_>,
+    mut parts: &[Range<u64>],
+    tally: &mut Tally,
+) {
+    let mut number = frame.span.first;
+    protocol.messages(frame, &mut |message| {
+        while let [part, rest @ ..] = parts
+            && part.end <= number
+        {
+            parts = rest;
+        }
+        let Some(part) = parts.first() else {
+            return false;
+        };
+        if part.contains(&number) {
+            tally.message(message);
+        }
+        number += 1;
+        true
+    });
 }
 
 #[cfg(test)]
