@@ -113,16 +113,16 @@ impl PacketSource for CaptureSource<'_> {
     fn poll(&mut self) -> Result<CaptureBatch<'_>, RxError> {
         let mut n = 0;
         for _ in 0..FRAMES_PER_POLL {
-            let step = self.walk.step(self.chunk_bytes);
-            if let Step::Packet(taken) | Step::Last(taken) = &step {
-                self.metas[n] = taken.meta(taken.found.place.len());
-                self.places[n] = taken.found.place;
-                n += 1;
-            }
-            match step {
-                Step::Packet(_) if n < self.want => {}
+            match self.walk.step(self.chunk_bytes) {
+                Step::Packet(taken) => {
+                    self.metas[n] = taken.meta(taken.found.place.len());
+                    self.places[n] = taken.found.place;
+                    n += 1;
+                    if taken.last || n == self.want {
+                        break;
+                    }
+                }
                 Step::Passed => {}
-                Step::Packet(_) | Step::Last(_) => break,
                 // The packets at hand lie in the window that would go.
                 Step::Short if n > 0 => break,
                 Step::Short if self.walk.datagrams.more(Some(WAIT)) => {}
@@ -207,7 +207,7 @@ impl RxBackend for CaptureBackend<'_> {
         let mut n = 0;
         for _ in 0..FRAMES_PER_POLL {
             match self.walk.step(capacity) {
-                Step::Packet(taken) | Step::Last(taken) => {
+                Step::Packet(taken) => {
                     let bytes = self.walk.datagrams.payloads().at(taken.found.place);
                     let slot = slots.slot(n);
                     let len = bytes.len().min(slot.payload.len());
@@ -249,8 +249,6 @@ struct Walk<'f> {
 /// What one step came to.
 enum Step {
     Packet(Taken),
-    /// A packet whose place does not outlive the next step.
-    Last(Taken),
     /// Counted, nothing to hand out.
     Passed,
     /// Asking for more ends the places of what was handed out.
@@ -262,6 +260,8 @@ enum Step {
 struct Taken {
     found: Located,
     line: u16,
+    /// Its place does not outlive the next step.
+    last: bool,
 }
 
 impl Taken {
@@ -293,29 +293,29 @@ impl<'f> Walk<'f> {
     }
 
     /// One step; `chunk` bounds a run of a BinaryFILE.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, chunk: usize) -> Step {
         match self.datagrams.advance(chunk) {
-            Advance::Datagram(found) => self.take(found).map_or(Step::Passed, Step::Packet),
-            Advance::Assembled(found) => self.take(found).map_or(Step::Passed, Step::Last),
+            Advance::Datagram(found) => self.take(found, false),
+            Advance::Assembled(found) => self.take(found, true),
             Advance::Passed => Step::Passed,
             Advance::Short => Step::Short,
             Advance::End => Step::End,
         }
     }
 
-    #[inline]
-    fn take(&mut self, found: Located) -> Option<Taken> {
+    #[inline(always)]
+    fn take(&mut self, found: Located, last: bool) -> Step {
         let line = match found.dst {
             Some(dst) => self.lines.line(dst.ip(), dst.port()),
             None => Some(0),
         };
         let Some(line) = line else {
             self.foreign += 1;
-            return None;
+            return Step::Passed;
         };
         self.packets += 1;
-        Some(Taken { found, line })
+        Step::Packet(Taken { found, line, last })
     }
 
     fn counters(&self) -> FileCounters {
