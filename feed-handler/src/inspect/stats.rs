@@ -122,7 +122,9 @@ impl Counter {
         let mut rest = d.payload;
         // Every frame has a header, so the rest gets shorter.
         loop {
-            let frame = match route.protocol.open(rest, d.number) {
+            // Used where it lies: moving it reads in one piece what was just written in several, and waits for that.
+            let opened = route.protocol.open(rest, d.number);
+            let frame = match &opened {
                 Ok(frame) => frame,
                 Err(e) => {
                     *self.stats.errors.entry(e.name()).or_default() += 1;
@@ -130,7 +132,7 @@ impl Counter {
                 }
             };
             if rest.len() == d.payload.len() {
-                routes.compare(route, &frame, d.payload);
+                routes.compare(route, frame, d.payload);
             }
             if frame.kind == FrameKind::Unsequenced {
                 self.new.clear();
@@ -145,7 +147,7 @@ impl Counter {
             } else {
                 had_data = true;
                 had_new |= !self.new.is_empty();
-                self.messages(route, &frame);
+                self.messages(route, frame);
             }
             rest = frame.rest;
             if rest.is_empty() {

@@ -293,6 +293,59 @@ proptest! {
     }
 
     #[test]
+    fn a_plain_loop_counts_what_a_visitor_sees(
+        messages in prop::collection::vec((any::<u8>(), 0usize..60, 0usize..3), 0..20),
+    ) {
+        let mut b = PacketBuilder::new(*A, 1, 1400);
+        for (byte, len, like) in messages {
+            let message = [DELETE.to_vec(), vec![byte; len], vec![b'D'; len]];
+            prop_assert!(b.push(&message[like]));
+        }
+        let protocol = crate::inspect::protocol("itch50").unwrap();
+        let frame = protocol.open(b.payload(), 1).unwrap();
+        let (mut fast, mut slow) = (Tally::default(), Tally::default());
+        protocol.tally(&frame, &mut fast);
+        tally_parts(protocol, &frame, &[frame.span.first..frame.span.end()], &mut slow);
+        prop_assert_eq!(fast, slow);
+    }
+
+    #[test]
+    fn what_is_told_on_the_way_is_what_a_reading_before_tells(
+        traffic in prop::collection::vec((1u16..5, 0u8..5, 1u64..12, 1usize..3), 1..60),
+        late in prop::bool::weighted(0.1),
+    ) {
+        // What comes late comes after the look at the beginning.
+        let before = if late { 5_000 } else { 1 };
+        let mut packets = vec![(9, packet(B, 1, 1)); before];
+        packets.extend(traffic.into_iter().map(|(port, kind, first, count)| match kind {
+            0 => (port, packet(A, first, 0)),
+            1 => (port, b"noise".to_vec()),
+            _ => (port, packet(A, first, count)),
+        }));
+        let datagrams: Vec<_> = packets
+            .iter()
+            .map(|(port, payload)| Datagram {
+                number: 1,
+                time: UnixNanos::UNKNOWN,
+                dst: Some(at(*port)),
+                src: None,
+                payload,
+            })
+            .collect();
+        for lines in [Lines::Found, Lines::Separate, Lines::Given(vec![vec![at(1), at(2)]])] {
+            let streams = Streams::detect(&datagrams[..]).unwrap();
+            let channels = Channels::new(&datagrams[..], &streams, &lines);
+            let (count, unrecognised) = (channels.count(), streams.unrecognised());
+            let mut routes = Routes::certain(streams, channels);
+            let (counter, _) = Counter::count(&datagrams[..], &mut routes);
+            let mut want = counter.finish(routes.protocols());
+            (want.channels, want.unrecognised_streams) = (count as u64, unrecognised as u64);
+            let (got, _) = stats(|| &datagrams[..], None, &lines).unwrap();
+            prop_assert_eq!(got, want);
+        }
+    }
+
+    #[test]
     fn random_bytes_never_panic(
         payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..150), 1..10),
         heads in prop::collection::vec(0usize..4, 10),
