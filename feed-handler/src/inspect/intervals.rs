@@ -40,6 +40,23 @@ impl Arrived {
         }
     }
 
+    /// The number that comes next while all is in order: nothing from it on is known, and nothing was announced.
+    #[inline]
+    pub(super) fn next(&self) -> Option<u64> {
+        let (_, end) = self.last?;
+        let (_, known) = self.bounds?;
+        (end == known).then_some(end)
+    }
+
+    /// Takes in `count` numbers from [`Arrived::next`] on.
+    #[inline]
+    pub(super) fn extend(&mut self, count: u64) {
+        if let (Some((_, end)), Some((_, known))) = (&mut self.last, &mut self.bounds) {
+            *end += count;
+            *known = *end;
+        }
+    }
+
     fn merge(&mut self, first: u64, end: u64, new: &mut Vec<Range<u64>>) {
         self.intervals.extend(self.last.take());
         let before = self.intervals.range(..first).next_back();

@@ -3,10 +3,11 @@
 use super::{Dissect, Fit, Message, Tally, View};
 use crate::protocol::DecodeError;
 use crate::sequence::SeqSpan;
-use crate::transport::{FILE_SESSION, FrameError, FrameKind, Framing, MoldFraming};
+use crate::transport::{FILE_SESSION, FrameError, FrameKind, Framing, MoldFraming, Session};
 use feed_common::wire::itch50::{Message as Wire, ParseError, length_of, name};
 use feed_common::wire::message::Value;
 use feed_common::wire::moldudp64::{self, Blocks, Header};
+use zerocopy::FromBytes;
 
 /// In MoldUDP64.
 pub(super) struct Itch50;
@@ -41,6 +42,33 @@ impl Dissect for Itch50 {
 
     fn tally(&self, frame: &View<'_>, tally: &mut Tally) {
         tally_blocks(blocks(frame), tally);
+    }
+
+    fn tally_next(
+        &self,
+        datagram: &[u8],
+        session: &Session,
+        next: u64,
+        tally: &mut Tally,
+    ) -> Option<u64> {
+        let (header, body) = Header::ref_from_prefix(datagram).ok()?;
+        let count = header.blocks();
+        let follows = header.sequence.get() == next && header.session == *session;
+        // Number 0 is of packets that have none, and numbers end with the range.
+        if !follows || next == 0 || count == 0 || next.checked_add(count.into()).is_none() {
+            return None;
+        }
+        let mut blocks = Blocks::new(body);
+        for done in 0..count {
+            match good(blocks.next()) {
+                Some(kind) => tally.good(kind),
+                None => return take_back(body, done, tally),
+            }
+        }
+        match blocks.rest() {
+            [] => Some(count.into()),
+            _ => take_back(body, count, tally),
+        }
     }
 
     fn type_key(&self, code: u32) -> String {
@@ -143,11 +171,28 @@ const LENGTHS: [usize; 256] = {
 
 fn tally_blocks(blocks: &[u8], tally: &mut Tally) {
     for bytes in Blocks::new(blocks) {
-        match bytes.first() {
-            Some(&kind) if bytes.len() == LENGTHS[usize::from(kind)] => tally.good(kind),
-            _ => tally.message(&Itch(bytes)),
+        match good(Some(bytes)) {
+            Some(kind) => tally.good(kind),
+            None => tally.message(&Itch(bytes)),
         }
     }
+}
+
+/// The type of a message that is as long as its type.
+#[inline]
+fn good(message: Option<&[u8]>) -> Option<u8> {
+    let message = message?;
+    let &kind = message.first()?;
+    (message.len() == LENGTHS[usize::from(kind)]).then_some(kind)
+}
+
+/// Undoes the counting of the first `count` messages, all of them good.
+#[cold]
+fn take_back(blocks: &[u8], count: u16, tally: &mut Tally) -> Option<u64> {
+    let counted = Blocks::new(blocks).take(count.into());
+    let kinds = counted.filter_map(|message| message.first());
+    kinds.for_each(|&kind| tally.take_back(kind));
+    None
 }
 
 /// The type's character; a byte that has none in hexadecimal.

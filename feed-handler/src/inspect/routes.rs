@@ -93,6 +93,12 @@ impl Routes {
         self.routes[stream]
     }
 
+    /// Whether packets are compared at all.
+    #[inline]
+    pub(super) fn compares(&self) -> bool {
+        self.evidence.is_some()
+    }
+
     /// Lets the packet of a frame say which streams carry the same.
     #[inline]
     pub(super) fn compare(&mut self, route: &Route, frame: &View<'_>, payload: &[u8]) {

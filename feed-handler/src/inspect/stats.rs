@@ -118,6 +118,9 @@ impl Counter {
         if self.tallies.len() <= route.slot {
             self.tallies.resize_with(route.slot + 1, Tally::default);
         }
+        if !routes.compares() && self.next_in_order(route, d.payload) {
+            return;
+        }
         let (mut had_data, mut had_new) = (false, false);
         let mut rest = d.payload;
         // Every frame has a header, so the rest gets shorter.
@@ -155,6 +158,25 @@ impl Counter {
             }
         }
         self.stats.duplicates += u64::from(had_data && !had_new);
+    }
+
+    /// Counts a datagram that goes on where the one before it ended, as nearly all do, in one walk over its messages.
+    #[inline]
+    fn next_in_order(&mut self, route: &Route, datagram: &[u8]) -> bool {
+        let tally = &mut self.tallies[route.slot];
+        let sessions = &mut self.sessions[route.channel];
+        let Some((session, number)) = &sessions.last else {
+            return false;
+        };
+        let arrived = &mut sessions.arrived[*number];
+        let Some(next) = arrived.next() else {
+            return false;
+        };
+        match route.protocol.tally_next(datagram, session, next, tally) {
+            Some(count) => arrived.extend(count),
+            None => return false,
+        }
+        true
     }
 
     /// Counts the messages of a frame whose numbers are new.

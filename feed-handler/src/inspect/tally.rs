@@ -38,6 +38,11 @@ impl Tally {
         self.small[usize::from(kind)] += 1;
     }
 
+    /// Takes back what [`Tally::good`] has counted.
+    pub fn take_back(&mut self, kind: u8) {
+        self.small[usize::from(kind)] -= 1;
+    }
+
     /// Counts any message.
     pub fn message(&mut self, message: &dyn Message) {
         let error = message.error();

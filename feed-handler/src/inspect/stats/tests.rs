@@ -305,8 +305,40 @@ proptest! {
         let frame = protocol.open(b.payload(), 1).unwrap();
         let (mut fast, mut slow) = (Tally::default(), Tally::default());
         protocol.tally(&frame, &mut fast);
-        tally_parts(protocol, &frame, &[frame.span.first..frame.span.end()], &mut slow);
+        let whole = frame.span.first..frame.span.end();
+        tally_parts(protocol, &frame, std::slice::from_ref(&whole), &mut slow);
         prop_assert_eq!(fast, slow);
+    }
+
+    #[test]
+    fn opening_and_counting_at_once_is_opening_and_then_counting_or_nothing(
+        kinds in prop::collection::vec(0usize..8, 0..9),
+        first in prop_oneof![Just(0u64), Just(1), Just(7), Just(u64::MAX - 3)],
+        session in prop::sample::select(vec![A, B]),
+        cut in prop_oneof![8 => Just(0usize), 1 => 1usize..30],
+        more in prop_oneof![8 => Just(0usize), 1 => 1usize..30],
+    ) {
+        let mut b = PacketBuilder::new(*session, first, 1400);
+        for kind in &kinds {
+            // One in eight is longer than its type.
+            prop_assert!(b.push(&[b'D'; 20][..19 + usize::from(*kind == 0)]));
+        }
+        let mut bytes = b.payload().to_vec();
+        bytes.truncate(bytes.len() - cut.min(bytes.len()));
+        bytes.resize(bytes.len() + more, 0);
+        let protocol = crate::inspect::protocol("itch50").unwrap();
+        let (mut once, mut twice) = (Tally::default(), Tally::default());
+        let counted = protocol.tally_next(&bytes, A, 7, &mut once);
+        let all_good = kinds.iter().all(|&kind| kind > 0) && !kinds.is_empty();
+        let expected = match protocol.open(&bytes, 1) {
+            Ok(frame) if all_good && first == 7 && session == A => {
+                protocol.tally(&frame, &mut twice);
+                Some(frame.span.count)
+            }
+            _ => None,
+        };
+        prop_assert_eq!(counted, expected);
+        prop_assert_eq!(once, twice);
     }
 
     #[test]
