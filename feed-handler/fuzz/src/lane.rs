@@ -8,12 +8,14 @@ use feed_common::time::{Ticks, UnixNanos};
 use feed_common::wire::itch50::OrderDelete;
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
-use feed_handler::protocol::Protocol;
-use feed_handler::protocol::itch50::{Itch50, Itch50Decoder};
+use feed_handler::protocol::itch50::Itch50Decoder;
 use feed_handler::protocol::native::{Native, NativeDecoder};
+use feed_handler::protocol::{Decode, DecodeError, Protocol};
 use feed_handler::publish::Outlet;
+use feed_handler::subscribe::Filter;
 use feed_handler::transport::MoldFraming;
 use feed_handler::transport::native::NativeFraming;
+use std::cell::RefCell;
 use zerocopy::IntoBytes;
 
 const WINDOW: u64 = 64;
@@ -22,7 +24,7 @@ const WINDOW: u64 = 64;
 /// message once and in order, and every one that is missing in a gap.
 pub fn lane(data: &[u8]) {
     let mut choices = Choices(data);
-    let mut lane = new::<Itch50>(MoldFraming, Itch50Decoder::new(4));
+    let mut lane = new::<Itch50>(MoldFraming, Kept::take());
     let mut now = 1;
     while let Some(what) = choices.byte() {
         let (first, more) = (choices.small(), choices.small());
@@ -64,7 +66,7 @@ pub fn lane(data: &[u8]) {
 
 /// Any packets: two bytes before each say the line and the length.
 pub fn itch50(data: &[u8]) {
-    any(new::<Itch50>(MoldFraming, Itch50Decoder::new(4)), data);
+    any(new::<Itch50>(MoldFraming, Kept::take()), data);
 }
 
 /// As [`itch50`].
@@ -202,5 +204,76 @@ impl PacketBatch for Batch<'_> {
     fn get(&self, _: usize) -> Packet<'_> {
         let (meta, bytes) = self.0.as_ref().expect("one packet");
         Packet { meta, bytes }
+    }
+}
+
+/// ITCH with a decoder that is kept from input to input.
+struct Itch50;
+
+impl Protocol for Itch50 {
+    const NAME: &'static str = "itch50";
+    type Framing = MoldFraming;
+    type Decoder = Kept;
+}
+
+/// Its table of 65,536 locates takes longer to make than most inputs to run. None while it is being dropped.
+struct Kept(Option<Itch50Decoder>);
+
+thread_local! {
+    static KEPT: RefCell<Option<Itch50Decoder>> = const { RefCell::new(None) };
+}
+
+impl Kept {
+    fn take() -> Kept {
+        let kept = KEPT.take();
+        Kept(Some(kept.unwrap_or_else(|| Itch50Decoder::new(4))))
+    }
+
+    fn decoder(&mut self) -> &mut Itch50Decoder {
+        self.0.as_mut().expect("nobody has dropped it")
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(mut decoder) = self.0.take() {
+            decoder.restart();
+            decoder.subscribe(Box::default());
+            KEPT.set(Some(decoder));
+        }
+    }
+}
+
+impl Decode for Kept {
+    fn decode<H: MarketHandler>(
+        &mut self,
+        message: &[u8],
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        self.decoder().decode(message, cx, out)
+    }
+
+    fn oddities(&self) -> Vec<(&'static str, u64)> {
+        self.0
+            .iter()
+            .flat_map(|decoder| decoder.oddities())
+            .collect()
+    }
+
+    fn restart(&mut self) {
+        self.decoder().restart();
+    }
+
+    fn subscribe(&mut self, filter: Box<Filter>) -> Box<Filter> {
+        self.decoder().subscribe(filter)
+    }
+
+    fn review<H: MarketHandler>(&mut self, cx: &MsgCtx, out: &mut H) -> bool {
+        self.decoder().review(cx, out)
+    }
+
+    fn filtered(&self) -> u64 {
+        self.0.iter().map(Decode::filtered).sum()
     }
 }

@@ -511,6 +511,20 @@ fn instruments_are_learnt_late_and_forgotten_with_the_session() {
 }
 
 #[test]
+fn every_locate_is_forgotten_with_the_session() {
+    let mut d = Itch50Decoder::new(4);
+    for locates in [[65_535, 1], [2, 40_000], [3, 3]] {
+        for locate in locates {
+            let mut add = made!(AddOrder { stock: AAPL });
+            add.stock_locate = locate.into();
+            decode(&mut d, add.as_bytes());
+        }
+        d.restart();
+        assert!(d.locates.iter().all(|place| *place == Located::NOTHING));
+    }
+}
+
+#[test]
 fn symbols_beyond_the_table_are_delivered_without_a_number() {
     let mut d = Itch50Decoder::new(1);
     for (stock, want) in [(AAPL, 0), (*b"MSFT    ", NO_INSTRUMENT)] {
