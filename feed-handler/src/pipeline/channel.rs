@@ -541,7 +541,7 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
 
 /// Messages whose books are asked for at once: enough that the memory's answers overlap, few enough that they are still
 /// there when their message's turn comes.
-const GROUP: usize = 16;
+const GROUP: usize = 8;
 
 /// Has the outlet ask for what the next messages will look up, first for all of them and then for what that leads to.
 #[inline(always)]
