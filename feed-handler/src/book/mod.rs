@@ -5,8 +5,8 @@
 //! whatever is kept. It is checked: what cannot be is counted by kind ([`Fault`]), changes nothing or is clamped, and
 //! takes the instrument's trust away.
 //!
-//! Finding an order is one access to memory ([`orders`]), and so is its level ([`levels`]); the levels of a side are in
-//! order with the best at the tail of an array ([`ladder`]). No call allocates, waits or enters the kernel.
+//! Finding an order is one access to memory (`orders`), and so is its level (`levels`); the levels of a side are in
+//! order with the best at the tail of an array (`ladder`). No call allocates, waits or enters the kernel.
 //!
 //! [`oracle`] is the same book written as plainly as possible, over maps: what the other one is compared with.
 
