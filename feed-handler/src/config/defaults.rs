@@ -18,7 +18,7 @@ pub const PUBLISH_SLOTS: usize = 65_536;
 pub const CONSUMER_QUEUE: usize = 8192;
 /// One message in so many is timed on its own; 0 for none, as every sample costs two clock readings.
 pub const SAMPLE_MESSAGES: u32 = 0;
-/// Live orders of a channel's books. On one US equities exchange they peak in the low millions.
+/// Live orders of a channel's books: meant for a full day of one US equities exchange, and not measured on one.
 pub const BOOK_ORDERS: usize = 1 << 22;
 /// Price levels of a channel's books. Every level has an order, and most have several.
 pub const BOOK_LEVELS: usize = 1 << 21;

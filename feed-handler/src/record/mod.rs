@@ -18,5 +18,6 @@ mod walk;
 mod write;
 
 pub use queue::Queue;
-pub use recorder::{RecordEnd, RecordError, Recorder, Sockets};
+pub use recorder::{RecordEnd, RecordError, Recorder};
 pub use tee::Tee;
+pub use write::Sockets;

@@ -2,9 +2,8 @@
 
 use super::frames::{Frames, RecordFormat};
 use super::queue::{LONGER, Queue, QueueGauge, queue};
-use super::write::{Intake, Progress, Writing};
+use super::write::{Intake, Progress, Sockets, Writing};
 use crate::config::{LanePlan, RecordPlan, defaults};
-use crate::net::LineCounters;
 use feed_common::capture::SectionDescription;
 use feed_common::ring::{SlotConfig, SlotError};
 use feed_common::time::FitReader;
@@ -25,9 +24,6 @@ const STALLED: Duration = Duration::from_secs(2);
 
 /// Packets taken out of a queue at once.
 const BATCH: usize = 64;
-
-/// The counters of every lane's lines.
-pub type Sockets = Vec<Arc<[LineCounters]>>;
 
 /// Why a recording did not start.
 #[derive(Debug, thiserror::Error)]

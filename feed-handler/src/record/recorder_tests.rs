@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{ChannelPlan, LinePlan, ProtocolName};
 use crate::net::LineAddress;
+use crate::net::LineCounters;
 use crate::record::walk::{Walk, walk};
 use feed_common::capture::{CaptureFile, Datagrams};
 use feed_common::packet::{Packet, PacketBatch, RxMeta};

@@ -2,14 +2,18 @@
 
 use super::frames::{Frames, Lost};
 use super::queue::QueueGauge;
-use super::recorder::Sockets;
+use crate::net::LineCounters;
 use feed_common::packet::{PacketBatch, PacketSource, RxError};
 use feed_common::ring::Consumer;
 use feed_common::time::FitReader;
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+
+/// The counters of every lane's lines.
+pub type Sockets = Vec<Arc<[LineCounters]>>;
 
 /// What has been received reaches the file after this long at most, unless the file is slow.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
