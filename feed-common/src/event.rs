@@ -91,7 +91,9 @@ kinds! {
     REPLACE_OLD = 6, "replace-old";
     /// Second half of a replacement: the order that comes, behind the queue.
     REPLACE_NEW = 7, "replace-new";
-    /// A price level is now `quantity` (0: gone); `order_id` is the level number where the feed has one.
+    /// A price level is now `quantity` (0: gone). In `order_id`, from the lowest bits up: the level number where the
+    /// feed has one (8 bits), the [`SlotAction`] (8 bits), and one more than the number of its orders where the feed
+    /// says that (32 bits).
     LEVEL = 8, "level";
     /// All orders and levels of the instrument are void; without an instrument, those of the whole channel.
     CLEAR = 9, "clear";
@@ -139,6 +141,8 @@ impl Flags {
     pub const HIDDEN: Flags = Flags(1 << 5);
     /// The trade is the bulk print of a cross (auction).
     pub const CROSS: Flags = Flags(1 << 6);
+    /// A price level that the exchange derives from the books of other instruments (implied), apart from the real ones.
+    pub const IMPLIED: Flags = Flags(1 << 7);
 
     /// Both sets.
     #[inline]
@@ -273,8 +277,12 @@ pub struct MsgCtx {
     pub skip: u32,
     /// Channel number within the configuration.
     pub channel: u16,
+    /// Which of the independent numberings of the channel the message is of; 0 where there is one.
+    pub unit: u8,
     /// When the packet was received.
     pub rx: Ticks,
+    /// When its sender says it sent it, or unknown.
+    pub sent: UnixNanos,
     /// Trust to publish with.
     pub trust: Trust,
     /// Midnight of the session day in the exchange's zone, for exchange times that have no date;
@@ -289,6 +297,26 @@ pub struct MsgCtx {
     pub symbol: [u8; 8],
     /// Flags common to the message's records, [`Flags::END_OF_EVENT`] included when this event is its last.
     pub flags: Flags,
+}
+
+impl Default for MsgCtx {
+    /// The first message of the first channel, about nothing.
+    fn default() -> MsgCtx {
+        MsgCtx {
+            sequence: 0,
+            skip: 0,
+            channel: 0,
+            unit: 0,
+            rx: Ticks(0),
+            sent: UnixNanos::UNKNOWN,
+            trust: Trust::VALID,
+            midnight: UnixNanos::UNKNOWN,
+            timestamp: UnixNanos::UNKNOWN,
+            instrument: NO_INSTRUMENT,
+            symbol: NO_SYMBOL,
+            flags: Flags::NONE,
+        }
+    }
 }
 
 /// A new visible order.
@@ -342,6 +370,88 @@ pub struct ReplaceOrder {
     pub quantity: u64,
 }
 
+/// An order changed in place and keeps its priority, at its old price or at another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ModifyOrder {
+    pub order_id: u64,
+    pub price: Price,
+    /// What it has now; 0 when it has left.
+    pub quantity: u64,
+}
+
+/// An order of a feed that says each order's place among those of its price: entered, or changed to be so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RankedOrder {
+    pub order_id: u64,
+    pub side: Side,
+    pub price: Price,
+    pub quantity: u64,
+    /// Orders of a price trade in the order of these numbers, the smallest first.
+    pub rank: u64,
+    /// Whether the feed says that it enters; else that it changes.
+    pub enters: bool,
+}
+
+/// The total at a price, of a feed that keys its levels by price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct LevelUpdate {
+    pub side: Side,
+    pub price: Price,
+    /// Of all orders at the price; 0 when there are none left.
+    pub quantity: u64,
+    /// How many orders; `None` where the feed does not say.
+    pub orders: Option<u32>,
+}
+
+/// What happens to a level of a feed that numbers its levels from 1, the best. The values are those of CME MDP 3.0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum SlotAction {
+    /// It is new here; those from here on move down, and what leaves the depth is gone.
+    New = 0,
+    /// It has another quantity, at the same price.
+    Change = 1,
+    /// It is gone; those behind it move up.
+    Delete = 2,
+    /// It and all better ones are gone.
+    DeleteThru = 3,
+    /// It and all worse ones are gone.
+    DeleteFrom = 4,
+    /// It has another price and quantity, and nothing moves.
+    Overlay = 5,
+}
+
+/// A level of a feed that numbers its levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct SlotUpdate {
+    /// Of the implied book, which is apart from the real one.
+    pub implied: bool,
+    pub side: Side,
+    pub action: SlotAction,
+    /// From 1, the best, as on the wire.
+    pub level: u8,
+    /// Null where the feed says none.
+    pub price: Price,
+    /// 0 where the feed says none.
+    pub quantity: u64,
+    /// How many orders; `None` where the feed does not say.
+    pub orders: Option<u32>,
+}
+
+/// The best prices of a feed that says no more; a price is null and its quantity 0 where a side is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct QuoteUpdate {
+    pub bid: Price,
+    pub bid_quantity: u64,
+    pub ask: Price,
+    pub ask_quantity: u64,
+}
+
 /// A print without a visible order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -382,6 +492,9 @@ pub struct Status {
     pub detail: [u8; 4],
     /// A price the state comes with, or null.
     pub price: Price,
+    /// Whether orders match as they come from now on, so that the book cannot be crossed, where the message says that on
+    /// its own; `None` where it does not, or where it takes other messages too.
+    pub continuous: Option<bool>,
 }
 
 /// Which state a [`Status`] is about.
@@ -400,13 +513,89 @@ impl StatusKind {
     pub const QUOTING_PERIOD: StatusKind = StatusKind(7);
     pub const RETAIL_INTEREST: StatusKind = StatusKind(8);
     pub const DIRECT_LISTING: StatusKind = StatusKind(9);
+    /// An auction of the instrument has been completed.
+    pub const AUCTION: StatusKind = StatusKind(10);
+    /// The state of a group of instruments, of which none is named.
+    pub const GROUP: StatusKind = StatusKind(11);
 }
 
-/// An instrument is announced; its name is in the context.
+/// An instrument is announced. Its symbol is in the context, or where that is too short for it, in `name`. In a record
+/// `quantity` is the round lot, `price` the tick; a name longer than 8 bytes follows in extension records, 16 bytes in
+/// each: `order_id`, then `price`, little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Directory {
+    /// 0 where the feed does not say.
     pub round_lot: u32,
+    /// The least step between prices; null where the feed does not say.
+    pub tick: Price,
+    /// What a price of the feed is multiplied by to be shown, in units of 1e-9; null where the feed does not say.
+    pub display_factor: Price,
+    /// Levels of the real and of the implied book, where the feed numbers its levels and says how many; else 0.
+    pub depths: [u8; 2],
+    /// The whole name.
+    pub name: Name,
+}
+
+impl Directory {
+    /// Says the name and nothing else.
+    pub const fn of(name: Name) -> Directory {
+        Directory {
+            round_lot: 0,
+            tick: Price::NULL,
+            display_factor: Price::NULL,
+            depths: [0; 2],
+            name,
+        }
+    }
+}
+
+/// The name of an instrument, without padding.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// Zeros behind the name.
+    bytes: [u8; Name::MAX],
+    len: u8,
+}
+
+impl Name {
+    /// The longest name: longer than that of any venue.
+    pub const MAX: usize = 23;
+
+    /// No name.
+    pub const NONE: Name = Name {
+        bytes: [0; Name::MAX],
+        len: 0,
+    };
+
+    /// A name as on the wire: blanks and zeros at its end are padding, and what is beyond [`Name::MAX`] is cut off.
+    pub fn new(text: &[u8]) -> Name {
+        let text = crate::wire::message::trimmed(text);
+        let len = text.len().min(Name::MAX);
+        let mut name = Name::NONE;
+        name.bytes[..len].copy_from_slice(&text[..len]);
+        name.len = len as u8;
+        name
+    }
+
+    /// Its bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len).min(Name::MAX)]
+    }
+
+    /// As a symbol of 8 bytes, if it is not longer than that.
+    pub fn symbol(&self) -> Option<[u8; 8]> {
+        let mut symbol = NO_SYMBOL;
+        symbol
+            .get_mut(..self.as_bytes().len())?
+            .copy_from_slice(self.as_bytes());
+        Some(symbol)
+    }
+}
+
+impl std::fmt::Debug for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", String::from_utf8_lossy(self.as_bytes()))
+    }
 }
 
 /// A figure beside the book. In a record `order_id` is `what`.
@@ -437,6 +626,25 @@ impl StatisticKind {
     pub const LISTING_MAXIMUM: StatisticKind = StatisticKind(10);
     pub const LISTING_LOWER: StatisticKind = StatisticKind(11);
     pub const LISTING_UPPER: StatisticKind = StatisticKind(12);
+    pub const OFFICIAL_OPEN: StatisticKind = StatisticKind(13);
+    pub const OFFICIAL_CLOSE: StatisticKind = StatisticKind(14);
+    pub const SETTLEMENT: StatisticKind = StatisticKind(15);
+    pub const OPEN: StatisticKind = StatisticKind(16);
+    pub const HIGH: StatisticKind = StatisticKind(17);
+    pub const LOW: StatisticKind = StatisticKind(18);
+    pub const CLOSE: StatisticKind = StatisticKind(19);
+    pub const VWAP: StatisticKind = StatisticKind(20);
+    pub const VOLUME: StatisticKind = StatisticKind(21);
+    pub const CLEARED_VOLUME: StatisticKind = StatisticKind(22);
+    pub const OPEN_INTEREST: StatisticKind = StatisticKind(23);
+    pub const HIGH_BID: StatisticKind = StatisticKind(24);
+    pub const LOW_OFFER: StatisticKind = StatisticKind(25);
+    pub const LIMIT_UPPER: StatisticKind = StatisticKind(26);
+    pub const LIMIT_LOWER: StatisticKind = StatisticKind(27);
+    pub const PRICE_BAND: StatisticKind = StatisticKind(28);
+    pub const FIXING: StatisticKind = StatisticKind(29);
+    pub const AUCTION_CLEARING: StatisticKind = StatisticKind(30);
+    pub const PREVIOUS_CLOSE: StatisticKind = StatisticKind(31);
 }
 
 /// Messages that are missing and will not come: `count` from the context's sequence on.
@@ -464,6 +672,21 @@ pub trait MarketHandler {
     /// An order was replaced.
     #[inline]
     fn on_replace(&mut self, cx: &MsgCtx, m: ReplaceOrder) {}
+    /// An order changed in place.
+    #[inline]
+    fn on_modify(&mut self, cx: &MsgCtx, m: ModifyOrder) {}
+    /// An order entered or changed, at a place in its queue that the feed says.
+    #[inline]
+    fn on_ranked(&mut self, cx: &MsgCtx, m: RankedOrder) {}
+    /// The total at a price is another.
+    #[inline]
+    fn on_level(&mut self, cx: &MsgCtx, m: LevelUpdate) {}
+    /// Something happened to a numbered level.
+    #[inline]
+    fn on_slot(&mut self, cx: &MsgCtx, m: SlotUpdate) {}
+    /// The best prices are these.
+    #[inline]
+    fn on_quote(&mut self, cx: &MsgCtx, m: QuoteUpdate) {}
     /// A print without a visible order.
     #[inline]
     fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {}
@@ -488,7 +711,7 @@ pub trait MarketHandler {
     /// A new session has begun: everything known of the channel's instruments is void.
     #[inline]
     fn on_restart(&mut self, cx: &MsgCtx) {}
-    /// The instrument is not followed any more: everything known of it is void.
+    /// Everything known of the instrument is void: the exchange says so, or it is not followed any more.
     #[inline]
     fn on_clear(&mut self, cx: &MsgCtx) {}
     /// A native record: already in our own shape, its price canonical.

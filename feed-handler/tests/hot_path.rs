@@ -122,6 +122,7 @@ fn price_levels_in_events_of_several_messages() {
                 } else {
                     Flags::NONE
                 },
+                ..MsgCtx::default()
             };
             let level = MarketData {
                 symbol: context.symbol,

@@ -164,6 +164,7 @@ fn play<const GROUP: usize>(stages: Stages, bytes: &[u8], out: &mut impl LookAhe
         instrument: NO_INSTRUMENT,
         symbol: NO_SYMBOL,
         flags: Flags::NONE,
+        ..MsgCtx::default()
     };
     let start = time_on_core();
     let mut messages = Blocks::new(bytes);

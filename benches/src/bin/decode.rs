@@ -218,6 +218,7 @@ fn product(file: &[u8], decoder: &mut Itch50Decoder) -> u64 {
         instrument: NO_INSTRUMENT,
         symbol: NO_SYMBOL,
         flags: Flags::NONE,
+        ..MsgCtx::default()
     };
     let mut rest = file;
     while !rest.is_empty() {

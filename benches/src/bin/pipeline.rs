@@ -218,6 +218,7 @@ fn context() -> MsgCtx {
         instrument: 0,
         symbol: NO_SYMBOL,
         flags: Flags::END_OF_EVENT,
+        ..MsgCtx::default()
     }
 }
 

@@ -301,6 +301,7 @@ fn one_sample(decoder: &mut NativeDecoder, datagram: &[u8], sum: &mut Sum) -> f6
             instrument: NO_INSTRUMENT,
             symbol: NO_SYMBOL,
             flags: Flags::NONE,
+            ..MsgCtx::default()
         };
         for message in frame.messages {
             decoder.decode(message, &mut cx, sum).expect("a batch");

@@ -259,5 +259,6 @@ fn status(what: u64, value: u64) -> Status {
         value: values[value as usize % values.len()],
         detail: *b"    ",
         price: Price::NULL,
+        continuous: None,
     }
 }

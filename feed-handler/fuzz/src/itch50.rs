@@ -53,6 +53,7 @@ pub fn context(sequence: u64) -> MsgCtx {
         instrument: NO_INSTRUMENT,
         symbol: NO_SYMBOL,
         flags: Flags::NONE,
+        ..MsgCtx::default()
     }
 }
 

@@ -59,6 +59,7 @@ mod tests {
             value,
             detail: *b"    ",
             price: Price::NULL,
+            continuous: None,
         }
     }
 

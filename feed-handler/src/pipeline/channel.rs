@@ -137,6 +137,7 @@ impl<P: Protocol> Channel<P> {
                 instrument: NO_INSTRUMENT,
                 symbol: NO_SYMBOL,
                 flags: Flags::NONE,
+                ..MsgCtx::default()
             },
         }
     }

@@ -43,6 +43,7 @@ fn cx(instrument: u32) -> MsgCtx {
         instrument,
         symbol: [b'A' + instrument as u8; 8],
         flags: Flags::END_OF_EVENT,
+        ..MsgCtx::default()
     }
 }
 
@@ -257,6 +258,7 @@ fn status(what: StatusKind, value: u8) -> Status {
         value,
         detail: *b"    ",
         price: Price::NULL,
+        continuous: None,
     }
 }
 

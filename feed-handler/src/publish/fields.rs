@@ -3,7 +3,8 @@
 use crate::book::Quote;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
-    Price, Side, Statistic, Status, Trade, TradeBreak,
+    LevelUpdate, ModifyOrder, Price, RankedOrder, Side, SlotUpdate, Statistic, Status, Trade,
+    TradeBreak,
 };
 
 /// What a record says besides its context.
@@ -96,6 +97,69 @@ impl From<DeleteOrder> for Fields {
     }
 }
 
+impl From<ModifyOrder> for Fields {
+    #[inline(always)]
+    fn from(m: ModifyOrder) -> Fields {
+        Fields {
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.order_id,
+            ..Fields::of(Kind::MODIFY)
+        }
+    }
+}
+
+impl From<RankedOrder> for Fields {
+    #[inline(always)]
+    fn from(m: RankedOrder) -> Fields {
+        Fields {
+            side: m.side,
+            price: m.price,
+            quantity: m.quantity,
+            order_id: m.order_id,
+            ..Fields::of(if m.enters { Kind::ADD } else { Kind::MODIFY })
+        }
+    }
+}
+
+impl From<LevelUpdate> for Fields {
+    #[inline(always)]
+    fn from(m: LevelUpdate) -> Fields {
+        Fields {
+            side: m.side,
+            price: m.price,
+            quantity: m.quantity,
+            order_id: level_number(0, 0, m.orders),
+            ..Fields::of(Kind::LEVEL)
+        }
+    }
+}
+
+impl From<SlotUpdate> for Fields {
+    #[inline(always)]
+    fn from(m: SlotUpdate) -> Fields {
+        Fields {
+            side: m.side,
+            price: m.price,
+            quantity: m.quantity,
+            order_id: level_number(m.level, m.action as u8, m.orders),
+            flags: if m.implied {
+                Flags::IMPLIED
+            } else {
+                Flags::NONE
+            },
+            ..Fields::of(Kind::LEVEL)
+        }
+    }
+}
+
+/// What a [`Kind::LEVEL`] record says in the place of an order number.
+#[inline(always)]
+fn level_number(level: u8, action: u8, orders: Option<u32>) -> u64 {
+    let orders = orders.map_or(0, |n| u64::from(n.saturating_add(1)));
+    u64::from(level) | u64::from(action) << 8 | orders << 32
+}
+
 impl From<Trade> for Fields {
     #[inline(always)]
     fn from(m: Trade) -> Fields {
@@ -145,6 +209,7 @@ impl From<Status> for Fields {
 impl From<Directory> for Fields {
     fn from(m: Directory) -> Fields {
         Fields {
+            price: m.tick,
             quantity: m.round_lot as u64,
             ..Fields::of(Kind::DIRECTORY)
         }

@@ -2,11 +2,11 @@
 
 use super::fields::Fields;
 use super::{Digest, Outlet, Publish};
-use crate::book::Bbo;
+use crate::book::{Bbo, Quote};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
-    MarketData, MarketHandler, MsgCtx, Record, ReplaceOrder, Side, Statistic, Status, Trade,
-    TradeBreak, Trust,
+    LevelUpdate, MarketData, MarketHandler, ModifyOrder, MsgCtx, Price, QuoteUpdate, RankedOrder,
+    Record, ReplaceOrder, Side, SlotUpdate, Statistic, Status, Trade, TradeBreak, Trust,
 };
 use zerocopy::byteorder::little_endian::U64;
 
@@ -17,6 +17,9 @@ pub struct Records<K> {
     digests: Box<[Digest]>,
     published: u64,
 }
+
+/// Bytes of a name that an extension record holds.
+const EXTENSION_BYTES: usize = 16;
 
 /// What an event's records have in common besides its context.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +107,37 @@ impl<K: Publish> Records<K> {
             ..Fields::of(Kind::REPLACE_NEW)
         };
         self.emit(cx, mark, new);
+    }
+
+    /// The record of an announcement, and those of a name that the symbol is too short for.
+    pub(super) fn directory(&mut self, cx: &MsgCtx, mark: Mark, m: Directory) {
+        let name = m.name.as_bytes();
+        let more = if m.name.symbol().is_some() { &[] } else { name };
+        let last = more.len().div_ceil(EXTENSION_BYTES);
+        let of = |nth| if nth == last { mark } else { mark.open() };
+        self.emit(cx, of(0), m.into());
+        for (nth, part) in (1..).zip(more.chunks(EXTENSION_BYTES)) {
+            let mut bytes = [0; EXTENSION_BYTES];
+            bytes[..part.len()].copy_from_slice(part);
+            let word = u128::from_le_bytes(bytes);
+            let extension = Fields {
+                order_id: word as u64,
+                price: Price((word >> 64) as i64),
+                ..Fields::of(Kind::EXTENSION)
+            };
+            self.put(cx, of(nth), 0, &extension);
+        }
+    }
+
+    /// The pair of records of a feed's own best prices.
+    #[inline]
+    pub(super) fn quote(&mut self, cx: &MsgCtx, mark: Mark, m: QuoteUpdate) {
+        let quote = |price, quantity| Quote { price, quantity };
+        let bbo = Bbo {
+            bid: quote(m.bid, m.bid_quantity),
+            ask: quote(m.ask, m.ask_quantity),
+        };
+        self.best(cx, mark, bbo);
     }
 
     /// A record that came as one.
@@ -205,6 +239,31 @@ impl<K: Publish> MarketHandler for Records<K> {
         self.emit(cx, Mark::of(cx), m.into());
     }
 
+    #[inline]
+    fn on_modify(&mut self, cx: &MsgCtx, m: ModifyOrder) {
+        self.emit(cx, Mark::of(cx), m.into());
+    }
+
+    #[inline]
+    fn on_ranked(&mut self, cx: &MsgCtx, m: RankedOrder) {
+        self.emit(cx, Mark::of(cx), m.into());
+    }
+
+    #[inline]
+    fn on_level(&mut self, cx: &MsgCtx, m: LevelUpdate) {
+        self.emit(cx, Mark::of(cx), m.into());
+    }
+
+    #[inline]
+    fn on_slot(&mut self, cx: &MsgCtx, m: SlotUpdate) {
+        self.emit(cx, Mark::of(cx), m.into());
+    }
+
+    #[inline]
+    fn on_quote(&mut self, cx: &MsgCtx, m: QuoteUpdate) {
+        self.quote(cx, Mark::of(cx), m);
+    }
+
     fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {
         self.emit(cx, Mark::of(cx), m.into());
     }
@@ -218,7 +277,7 @@ impl<K: Publish> MarketHandler for Records<K> {
     }
 
     fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {
-        self.emit(cx, Mark::of(cx), m.into());
+        self.directory(cx, Mark::of(cx), m);
     }
 
     fn on_statistic(&mut self, cx: &MsgCtx, m: Statistic) {
@@ -250,7 +309,7 @@ impl<K: Publish> MarketHandler for Records<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use feed_common::event::{NO_SYMBOL, Price};
+    use feed_common::event::{NO_SYMBOL, Name};
     use feed_common::time::{Ticks, UnixNanos};
 
     impl Publish for Vec<Record> {
@@ -271,6 +330,7 @@ mod tests {
             instrument: 3,
             symbol: NO_SYMBOL,
             flags: Flags::END_OF_EVENT,
+            ..MsgCtx::default()
         }
     }
 
@@ -295,6 +355,25 @@ mod tests {
                 (Kind::REPLACE_NEW.0, 2, Flags::END_OF_EVENT.0)
             ]
         );
+    }
+
+    #[test]
+    fn a_long_name_follows_its_directory_record() {
+        let mut r = Records::new(Vec::new(), 1);
+        r.on_directory(&cx(), Directory::of(Name::new(b"GEZ5-2GEH6+GEM6-GEU")));
+        r.on_directory(&cx(), Directory::of(Name::new(b"ESZ5    ")));
+        let out = r.into_sink();
+        let kinds: Vec<_> = out.iter().map(|r| r.data.kind).collect();
+        let (directory, extension) = (Kind::DIRECTORY.0, Kind::EXTENSION.0);
+        assert_eq!(kinds, [directory, extension, extension, directory]);
+        let name: Vec<u8> = out[1..3]
+            .iter()
+            .flat_map(|r| [r.order_id.get(), r.data.price.get() as u64].map(u64::to_le_bytes))
+            .flatten()
+            .collect();
+        assert_eq!(name[..19], *b"GEZ5-2GEH6+GEM6-GEU");
+        let ends: Vec<_> = out.iter().map(|r| r.data.flags.get()).collect();
+        assert_eq!(ends, [0, 0, 1, 1]);
     }
 
     #[test]

@@ -256,6 +256,7 @@ pub fn context(op: &Op) -> MsgCtx {
         instrument: op.instrument,
         symbol,
         flags: Flags::END_OF_EVENT,
+        ..MsgCtx::default()
     }
 }
 
@@ -265,5 +266,6 @@ fn status(what: StatusKind, value: u8) -> Status {
         value,
         detail: *b"    ",
         price: Price::NULL,
+        continuous: None,
     }
 }

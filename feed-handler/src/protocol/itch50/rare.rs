@@ -3,8 +3,8 @@
 use super::{Itch50Decoder, price};
 use crate::protocol::DecodeError;
 use feed_common::event::{
-    Directory, Flags, Imbalance, MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Price, Side,
-    Statistic, StatisticKind, Status, StatusKind, Trade, TradeBreak,
+    Directory, Flags, Imbalance, MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Name, Price,
+    Side, Statistic, StatisticKind, Status, StatusKind, Trade, TradeBreak,
 };
 use feed_common::wire::itch50 as wire;
 use zerocopy::byteorder::big_endian::U64;
@@ -47,8 +47,11 @@ impl Itch50Decoder {
             wire::StockDirectory::TYPE => {
                 let m: &wire::StockDirectory = self.lay(message)?;
                 self.expect(cx, known, head.locate, m.stock);
-                let round_lot = m.round_lot_size.get();
-                out.on_directory(cx, Directory { round_lot });
+                let directory = Directory {
+                    round_lot: m.round_lot_size.get(),
+                    ..Directory::of(Name::new(&m.stock))
+                };
+                out.on_directory(cx, directory);
             }
             wire::LuldAuctionCollar::TYPE => {
                 let m: &wire::LuldAuctionCollar = self.lay(message)?;
@@ -98,6 +101,7 @@ impl Itch50Decoder {
             value,
             detail: *b"    ",
             price: Price::NULL,
+            continuous: None,
         };
         Ok(match head.kind {
             wire::SystemEvent::TYPE => {
@@ -255,6 +259,7 @@ fn direct_listing<H: MarketHandler>(m: &wire::DirectListing, cx: &mut MsgCtx, ou
         value: m.open_eligibility,
         detail: *b"    ",
         price: price(m.near_execution_price),
+        continuous: None,
     };
     let bound = |what, p| Statistic {
         what,

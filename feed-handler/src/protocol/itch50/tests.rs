@@ -75,6 +75,7 @@ fn context() -> MsgCtx {
         instrument: 0,
         symbol: NO_SYMBOL,
         flags: Flags::NONE,
+        ..MsgCtx::default()
     }
 }
 
@@ -102,7 +103,10 @@ fn introduced() -> Itch50Decoder {
     });
     assert_eq!(
         decode(&mut d, r.as_bytes()),
-        ["AAPL Directory { round_lot: 100 }."]
+        [
+            "AAPL Directory { round_lot: 100, tick: Price(-9223372036854775808), \
+            display_factor: Price(-9223372036854775808), depths: [0, 0], name: \"AAPL\" }."
+        ]
     );
     d
 }
@@ -288,7 +292,7 @@ fn states() {
     let null = "Price(-9223372036854775808)";
     let status = |what, value: u8, detail: &[u8; 4], price: &str| {
         format!(
-            "Status {{ what: StatusKind({what}), value: {value}, detail: {detail:?}, price: {price} }}."
+            "Status {{ what: StatusKind({what}), value: {value}, detail: {detail:?}, price: {price}, continuous: None }}."
         )
     };
     let system = made!(SystemEvent { event_code: b'Q' });
@@ -402,7 +406,7 @@ fn figures() {
     assert_eq!(
         decode(&mut d, listing.as_bytes()),
         [
-            "AAPL Status { what: StatusKind(9), value: 89, detail: [32, 32, 32, 32], price: Price(300000) }".into(),
+            "AAPL Status { what: StatusKind(9), value: 89, detail: [32, 32, 32, 32], price: Price(300000), continuous: None }".into(),
             figure("AAPL", 9, 100_000, 0),
             figure("AAPL", 10, 200_000, 0),
             figure("AAPL", 11, 400_000, 0),

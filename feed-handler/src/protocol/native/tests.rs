@@ -52,6 +52,7 @@ fn context(sequence: u64, skip: u32) -> MsgCtx {
         instrument: NO_INSTRUMENT,
         symbol: NO_SYMBOL,
         flags: Flags::NONE,
+        ..MsgCtx::default()
     }
 }
 
