@@ -233,7 +233,7 @@ fn shown(value: Value<'_>) -> Option<String> {
             // Places that are zero are not written.
             Some(all.trim_end_matches('0').trim_end_matches('.').to_owned())
         }
-        Value::Hex(_) | Value::Null => None,
+        Value::Hex(_) | Value::Null | Value::Signed(_) | Value::Rows(_) => None,
     }
 }
 

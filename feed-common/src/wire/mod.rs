@@ -14,7 +14,10 @@ pub mod link;
 pub mod message;
 pub mod moldudp64;
 pub mod native;
+mod protocols;
 pub mod udp;
+
+pub use protocols::{Fit, ProtocolName};
 
 #[cfg(test)]
 mod oracle_tests;
