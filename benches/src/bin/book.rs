@@ -152,7 +152,7 @@ fn counted(bytes: &[u8], books: &mut Fast) {
 /// Takes the messages through the decoder into `out`, `GROUP` at a time.
 #[inline(always)]
 fn play<const GROUP: usize>(stages: Stages, bytes: &[u8], out: &mut impl LookAhead) -> u64 {
-    let mut decoder = Itch50Decoder::default();
+    let mut decoder = Itch50Decoder::with_room(1 << 16);
     let mut cx = MsgCtx {
         sequence: 0,
         skip: 0,

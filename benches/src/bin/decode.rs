@@ -33,7 +33,7 @@ fn main() {
         file.len() as f64 / messages as f64
     );
 
-    let mut decoder = Itch50Decoder::default();
+    let mut decoder = Itch50Decoder::with_room(1 << 16);
     let mut ways: [(&str, Way); 3] = [
         ("walk the length prefixes", Box::new(walk)),
         ("plain loop, book's fields", Box::new(plain)),

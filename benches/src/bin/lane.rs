@@ -16,6 +16,7 @@ use feed_common::ring::broadcast;
 use feed_common::time::{Clock, UnixNanos};
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
+use feed_handler::protocol::Decode;
 use feed_handler::protocol::itch50::{Itch50, Itch50Decoder};
 use feed_handler::publish::Records;
 use feed_handler::transport::MoldFraming;
@@ -111,7 +112,7 @@ impl Session {
             stash_slot_bytes: 2048,
             day: SessionDay::Midnight(UnixNanos(1_700_000_000_000_000_000)),
         };
-        let channel = (setup, MoldFraming, Itch50Decoder::default());
+        let channel = (setup, MoldFraming, Itch50Decoder::with_room(1 << 16));
         let time = LaneTime::Received(clock.scale());
         let ring = Records::new(broadcast::<Record>(SLOTS).expect("memory"), 1);
         let mut lane = Lane::<Itch50, _, R>::new(vec![channel], time, 0, ring, probe);
