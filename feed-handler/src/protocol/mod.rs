@@ -4,6 +4,7 @@ mod ids;
 mod instruments;
 pub mod itch50;
 mod known;
+pub mod mdp3;
 pub mod native;
 mod registry;
 mod sheet;
