@@ -29,8 +29,6 @@ pub enum Skip {
     BadIpv4,
     #[error("its IPv6 headers contradict themselves")]
     BadIpv6,
-    #[error("a fragment of a datagram")]
-    Fragment,
     #[error("not UDP")]
     NotUdp,
     #[error("its UDP length contradicts the IP length")]
@@ -45,12 +43,11 @@ pub enum Skip {
 
 impl Skip {
     /// All reasons, for counters indexed by reason.
-    pub const ALL: [Skip; 10] = [
+    pub const ALL: [Skip; 9] = [
         Skip::ShortHeaders,
         Skip::NotIp,
         Skip::BadIpv4,
         Skip::BadIpv6,
-        Skip::Fragment,
         Skip::NotUdp,
         Skip::BadUdp,
         Skip::Truncated,
@@ -65,7 +62,6 @@ impl Skip {
             Skip::NotIp => "not_ip",
             Skip::BadIpv4 => "bad_ipv4",
             Skip::BadIpv6 => "bad_ipv6",
-            Skip::Fragment => "ip_fragment",
             Skip::NotUdp => "not_udp",
             Skip::BadUdp => "bad_udp",
             Skip::Truncated => "frame_truncated",
@@ -154,25 +150,6 @@ fn contents_behind(frame: &[u8], link: LinkType) -> Result<Contents<'_>, Skip> {
     match network(frame, link)? {
         Network::Ipv4(packet) => ipv4::contents(packet),
         Network::Ipv6(packet) => ipv6::contents(packet),
-    }
-}
-
-/// The datagram inside a frame, whole; one that the capture cut is [`Skip::Truncated`].
-#[inline]
-pub fn udp_payload(frame: &[u8], link: LinkType) -> Result<UdpDatagram<'_>, Skip> {
-    match udp_datagram(frame, link) {
-        Ok(datagram) if datagram.missing != 0 => Err(Skip::Truncated),
-        other => other,
-    }
-}
-
-/// The datagram inside a frame, whole or cut: for callers that attribute a cut one to its stream. See
-/// [`UdpDatagram::missing`].
-#[inline]
-pub fn udp_datagram(frame: &[u8], link: LinkType) -> Result<UdpDatagram<'_>, Skip> {
-    match contents(frame, link)? {
-        Contents::Datagram(datagram) => Ok(datagram),
-        Contents::Fragment(_) => Err(Skip::Fragment),
     }
 }
 
