@@ -1,7 +1,7 @@
 //! Tests of the walk to the payload and of the frame encoder.
 
 use super::*;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 
@@ -171,6 +171,6 @@ proptest! {
         flow().encode(&payload, id, &mut frame).unwrap();
         frame.resize(frame.len() + pad, 0xAA);
         prop_assert_eq!(held(&frame), (&payload[..], 0));
-        prop_assert_eq!(super::super::ipv4::internet_checksum(&frame[IP..UDP]), 0);
+        prop_assert_eq!(crate::wire::checksum::internet_checksum(&frame[IP..UDP]), 0);
     }
 }
