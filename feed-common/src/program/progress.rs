@@ -26,9 +26,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a job that goes through a capture: so many bytes, or nobody knows how many.
+    /// Of a job that goes through a capture and counts, as [`Records::taken`] does, the bytes of the file as it is. Of a
+    /// pipe nobody knows how many there are.
+    ///
+    /// [`Records::taken`]: crate::capture::Records::taken
     pub fn of_file(file: &CaptureFile) -> Progress {
-        let total = file.length();
+        let total = file.bytes().map(|bytes| bytes.len() as u64);
         let template = match total {
             Some(_) => "{wide_bar} {percent:>3} % of {total_bytes}, {eta} left",
             None => "{spinner} {bytes} so far, {bytes_per_sec}",

@@ -28,7 +28,7 @@ impl<'f> Watched<'f> {
 impl Lend for Watched<'_> {
     #[inline(always)] // a datagram handed back by a call goes through memory
     fn lend(&mut self) -> Option<Datagram<'_>> {
-        self.progress.step(|| self.datagrams.position());
+        self.progress.step(|| self.datagrams.taken());
         self.datagrams.next()
     }
 }

@@ -61,7 +61,7 @@ struct Readable<'a, 'f> {
 
 impl Lend for Readable<'_, '_> {
     fn lend(&mut self) -> Option<Datagram<'_>> {
-        self.progress.step(|| self.datagrams.position());
+        self.progress.step(|| self.datagrams.taken());
         let found = self.datagrams.locate()?;
         let ends = self.strict && damage(self.datagrams.skipped()).is_some();
         (!ends).then(|| self.datagrams.at(&found))

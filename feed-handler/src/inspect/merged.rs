@@ -268,7 +268,7 @@ impl PacketSource for Source<'_, '_> {
         Self: 'a;
 
     fn poll(&mut self) -> Result<One<'_>, RxError> {
-        self.progress.step(|| self.datagrams.position());
+        self.progress.step(|| self.datagrams.taken());
         let datagram = self.datagrams.next().ok_or(RxError::End)?;
         let line = self.lines.get(&datagram.dst);
         let meta = line.map(|&line| RxMeta {

@@ -63,7 +63,7 @@ impl FileCounters {
 pub struct Position(AtomicU64);
 
 impl Position {
-    /// Bytes, as [`Datagrams::position`] counts them, before the last poll.
+    /// Bytes, as [`Datagrams::taken`] counts them, before the last poll.
     pub fn read(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -325,7 +325,7 @@ impl<'f> Walk<'f> {
     /// A plain store: what others see of it is some moments old.
     #[inline(always)]
     fn show(&self) {
-        self.position.0.store(self.datagrams.position(), Relaxed);
+        self.position.0.store(self.datagrams.taken(), Relaxed);
     }
 
     /// One step; `chunk` bounds a run of a BinaryFILE.
