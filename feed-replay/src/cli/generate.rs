@@ -3,7 +3,6 @@ use clap::ValueEnum;
 use feed_common::capture::BinaryFileWriter;
 use feed_common::program::{Failure, Progress, print, print_line};
 use feed_common::time::{CivilDate, UnixNanos};
-use feed_common::wire::{moldudp64, native};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::send::parse_target;
 use feed_replay::synth::{
@@ -15,7 +14,6 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
-use zerocopy::FromBytes;
 
 /// Make a trading session; the same seed gives the same bytes on every machine
 ///
@@ -199,7 +197,11 @@ impl<'s, S> Watched<'s, S> {
 
 impl<S: PacketSink> PacketSink for Watched<'_, S> {
     fn packet(&mut self, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
-        self.count(messages_in(payload));
+        self.carrying(0, time, payload)
+    }
+
+    fn carrying(&mut self, messages: u16, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
+        self.count(messages);
         self.sink.packet(time, payload)
     }
 }
@@ -209,16 +211,6 @@ impl<S: MessageSink> MessageSink for Watched<'_, S> {
         self.count(1);
         self.sink.message(time, message)
     }
-}
-
-/// Messages of a packet we have made.
-fn messages_in(payload: &[u8]) -> u16 {
-    if let Ok((header, _)) = native::Header::ref_from_prefix(payload)
-        && header.magic == native::MAGIC
-    {
-        return header.count.get();
-    }
-    moldudp64::Header::ref_from_prefix(payload).map_or(0, |(header, _)| header.blocks())
 }
 
 fn failure(e: GenerateError, path: &Path) -> Failure {

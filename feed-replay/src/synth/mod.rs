@@ -11,15 +11,20 @@ mod native;
 mod packer;
 mod recording;
 pub mod rng;
+#[allow(dead_code)] // an interface, of which each exchange uses its part
+mod told;
 
 use feed_common::time::{CivilDate, UnixNanos, Zone};
+use feed_common::wire::ProtocolName;
 use packer::{MoldFramer, Packer};
 use std::collections::BTreeMap;
 use std::io;
+use told::Ledger;
 
 pub use arrivals::Bursts;
 pub use mix::Mix;
 pub use recording::{Recorded, Recording};
+pub use told::Row;
 
 const SECOND: u64 = 1_000_000_000;
 /// The open of the market, after midnight in New York.
@@ -54,14 +59,61 @@ pub struct Spec {
     pub payload_limit: usize,
 }
 
-/// The protocols that can be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
-    Itch50,
-    /// Our own batches of quotes and trades.
-    Native(Layout),
+/// The exchanges that tell the ITCH session's market in their own messages, a line each: what it is, which protocol,
+/// which of its feeds (empty where there is one), and who tells it. The first feed of a protocol is its usual one.
+macro_rules! exchanges {
+    ($($(#[$doc:meta])* $exchange:ident = $name:ident $feed:literal, $venue:ty;)*) => {
+        /// The protocols that can be made.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Protocol {
+            /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
+            Itch50,
+            /// Our own batches of quotes and trades.
+            Native(Layout),
+            $($(#[$doc])* $exchange,)*
+        }
+
+        impl Protocol {
+            /// All of them.
+            pub const ALL: &'static [Protocol] = &[
+                Protocol::Itch50,
+                Protocol::Native(Layout::Mixed),
+                $(Protocol::$exchange,)*
+            ];
+
+            /// What the handler calls it.
+            pub const fn name(self) -> ProtocolName {
+                match self {
+                    Protocol::Itch50 => ProtocolName::Itch50,
+                    Protocol::Native(_) => ProtocolName::Native,
+                    $(Protocol::$exchange => ProtocolName::$name,)*
+                }
+            }
+
+            /// Which of several feeds of the protocol; empty where there is one.
+            pub const fn feed(self) -> &'static str {
+                match self {
+                    Protocol::Itch50 | Protocol::Native(_) => "",
+                    $(Protocol::$exchange => $feed,)*
+                }
+            }
+        }
+
+        /// Makes a session as packets, and its books where the protocol has any.
+        fn make(spec: &Spec, sink: &mut dyn PacketSink) -> io::Result<(Summary, Option<Ledger>)> {
+            match spec.protocol {
+                Protocol::Itch50 => Ok((itch_packets(spec, sink)?, None)),
+                Protocol::Native(layout) => Ok((native_packets(spec, layout, sink)?, None)),
+                $(Protocol::$exchange => {
+                    let (summary, ledger) = told::session::<$venue>(spec, sink)?;
+                    Ok((summary, Some(ledger)))
+                })*
+            }
+        }
+    };
 }
+
+exchanges! {}
 
 /// How native batches lay out their records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +200,13 @@ impl Spec {
 pub trait PacketSink {
     /// One UDP payload, seen on the wire at `time`. Times never go back.
     fn packet(&mut self, time: UnixNanos, payload: &[u8]) -> io::Result<()>;
+
+    /// The same packet with the number of messages in it, 0 for heartbeats and the end of session, for sinks that count
+    /// them.
+    fn carrying(&mut self, messages: u16, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
+        let _ = messages;
+        self.packet(time, payload)
+    }
 }
 
 impl<F: FnMut(UnixNanos, &[u8]) -> io::Result<()>> PacketSink for F {
@@ -195,20 +254,42 @@ pub enum GenerateError {
 /// Makes a session as packets, with heartbeats in idle stretches and an end-of-session packet.
 pub fn generate(spec: &Spec, sink: &mut dyn PacketSink) -> Result<Summary, GenerateError> {
     spec.check()?;
-    match spec.protocol {
-        Protocol::Itch50 => {
-            let mut packer = Packer::new(spec, MoldFramer::new(spec), sink);
-            let mut summary = itch::session(spec, &mut packer)?;
-            (summary.packets, summary.bytes) = packer.finish()?;
-            Ok(summary)
-        }
-        Protocol::Native(layout) => {
-            let mut packer = Packer::new(spec, native::BatchFramer::new(spec, layout), sink);
-            let mut summary = native::session(spec, &mut packer)?;
-            (summary.packets, summary.bytes) = packer.finish()?;
-            Ok(summary)
-        }
+    Ok(make(spec, sink)?.0)
+}
+
+fn itch_packets(spec: &Spec, sink: &mut dyn PacketSink) -> io::Result<Summary> {
+    let mut packer = Packer::new(spec, MoldFramer::new(spec), sink);
+    let mut summary = itch::session(spec, &mut packer)?;
+    (summary.packets, summary.bytes) = packer.finish()?;
+    Ok(summary)
+}
+
+fn native_packets(spec: &Spec, layout: Layout, sink: &mut dyn PacketSink) -> io::Result<Summary> {
+    let mut packer = Packer::new(spec, native::BatchFramer::new(spec, layout), sink);
+    let mut summary = native::session(spec, &mut packer)?;
+    (summary.packets, summary.bytes) = packer.finish()?;
+    Ok(summary)
+}
+
+/// The books at the end of a session, as the market has them: what a handler's books are compared with. By symbol, then
+/// side, best level first, at most `depth` levels of each side; every level with the shares and the number of its orders,
+/// also where the protocol would not say them all.
+pub fn expected_book(spec: &Spec, depth: usize) -> Result<Vec<Row>, GenerateError> {
+    spec.check()?;
+    if let Protocol::Native(_) = spec.protocol {
+        return Err(GenerateError::Spec(
+            "native sessions are of quotes and trades; they have no books".into(),
+        ));
     }
+    let ledger = match spec.protocol {
+        Protocol::Itch50 => {
+            let mut ledger = Ledger::default();
+            itch::session(spec, &mut ledger)?;
+            Some(ledger)
+        }
+        _ => make(spec, &mut |_: UnixNanos, _: &[u8]| Ok(()))?.1,
+    };
+    Ok(ledger.map_or_else(Vec::new, |ledger| ledger.rows(depth)))
 }
 
 /// Makes a session as bare messages, for framings without packets.
@@ -219,8 +300,9 @@ pub fn generate_messages(
     spec.check()?;
     match spec.protocol {
         Protocol::Itch50 => Ok(itch::session(spec, sink)?),
-        Protocol::Native(_) => Err(GenerateError::Spec(
-            "native batches are packets; they have no framing as bare messages".into(),
-        )),
+        other => Err(GenerateError::Spec(format!(
+            "{} sessions are packets; they have no framing as bare messages",
+            other.name()
+        ))),
     }
 }
