@@ -45,13 +45,11 @@ pub struct Spec {
     pub rate: u64,
     /// How unevenly they arrive.
     pub bursts: Bursts,
-    /// What the order flow of an ITCH session is made of.
+    /// What the order flow of the market is made of. Like the next two, of no meaning for native sessions.
     pub mix: Mix,
-    /// Instruments of an ITCH session that are halted for news or paused for volatility, in turn, and reopened. A
-    /// short session has fewer.
+    /// Instruments that are halted for news or paused for volatility, in turn, and reopened. A short session has fewer.
     pub halts: u32,
-    /// Whether the market-wide circuit breaker halts all instruments of an ITCH session once; a session too short for
-    /// that has none.
+    /// Whether the market-wide circuit breaker halts all instruments once; a session too short for that has none.
     pub breaker: bool,
     /// Day of the session.
     pub date: CivilDate,
@@ -114,6 +112,25 @@ macro_rules! exchanges {
 }
 
 exchanges! {}
+
+impl Protocol {
+    /// The feed of a protocol: the usual one unless one is asked for. Why there is none, if so.
+    pub fn of(name: ProtocolName, feed: Option<&str>) -> Result<Protocol, String> {
+        let feeds = || Self::ALL.iter().copied().filter(|p| p.name() == name);
+        let usual = feeds().next();
+        let usual = usual.ok_or_else(|| format!("{name} sessions cannot be made"))?;
+        let Some(feed) = feed else {
+            return Ok(usual);
+        };
+        if usual.feed().is_empty() {
+            return Err(format!("{name} has one feed only: there is none to choose"));
+        }
+        feeds().find(|p| p.feed() == feed).ok_or_else(|| {
+            let names: Vec<_> = feeds().map(Protocol::feed).collect();
+            format!("{name} has no feed {feed:?}; it has {}", names.join(", "))
+        })
+    }
+}
 
 /// How native batches lay out their records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
