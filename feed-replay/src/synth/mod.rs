@@ -178,8 +178,13 @@ impl Spec {
     /// The usual number of halts.
     pub const HALTS: u32 = 4;
 
-    /// The lowest payload limit: every packet header with the longest message fits.
-    const PAYLOAD_LIMIT_MIN: usize = 128;
+    /// The lowest payload limit: every packet header with the longest message fits. Other exchanges have longer ones.
+    fn payload_limit_min(&self) -> usize {
+        match self.protocol {
+            Protocol::Itch50 | Protocol::Native(_) => 128,
+            _ => 512,
+        }
+    }
 
     /// Longest session that fits the trading day, in seconds: 6.5 hours.
     const DAY_SECONDS: u64 = 23_400;
@@ -203,10 +208,10 @@ impl Spec {
         }
         self.bursts.check().or_else(wrong)?;
         self.mix.check().or_else(wrong)?;
-        if !(Self::PAYLOAD_LIMIT_MIN..=65_507).contains(&self.payload_limit) {
+        let least = self.payload_limit_min();
+        if !(least..=65_507).contains(&self.payload_limit) {
             return wrong(format!(
-                "the payload limit must be from {} to 65507 bytes",
-                Self::PAYLOAD_LIMIT_MIN
+                "the payload limit must be from {least} to 65507 bytes"
             ));
         }
         Ok(())

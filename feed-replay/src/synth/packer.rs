@@ -22,8 +22,8 @@ pub trait Framer {
     /// The packet, sent at `time`; another one begins after it. Not called when empty.
     fn take(&mut self, time: UnixNanos) -> &[u8];
 
-    /// A heartbeat, sent at `time`.
-    fn heartbeat(&mut self, time: UnixNanos) -> &[u8];
+    /// A heartbeat, sent at `time`; `None` where the protocol has none outside its messages.
+    fn heartbeat(&mut self, time: UnixNanos) -> Option<&[u8]>;
 
     /// The end of the session, sent at `time`; `None` where the protocol has no packet for it.
     fn end_of_session(&mut self, time: UnixNanos) -> Option<&[u8]>;
@@ -90,30 +90,33 @@ impl<'a, F: Framer> Packer<'a, F> {
         // A 10 Gbit/s port sends a byte in 0.8 ns; frames have 66 bytes around the payload, gap included.
         let port_time = (self.framer.len() as u64 + 66) * 4 / 5;
         let port_free = self.sent.map_or(0, |sent| sent + port_time);
-        self.send(ready.max(port_free), |framer, at| Some(framer.take(at)))
+        self.send(ready.max(port_free), |framer, at| Some(framer.take(at)))?;
+        Ok(())
     }
 
     fn heartbeats_until(&mut self, time: u64) -> io::Result<()> {
         while let Some(sent) = self.sent
             && sent + Self::HEARTBEAT_NS <= time
         {
-            self.send(sent + Self::HEARTBEAT_NS, |framer, at| {
-                Some(framer.heartbeat(at))
-            })?;
+            if !self.send(sent + Self::HEARTBEAT_NS, F::heartbeat)? {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn send(&mut self, time: u64, packet: Encode<F>) -> io::Result<()> {
+    /// Sends a packet, if there is such a one.
+    fn send(&mut self, time: u64, packet: Encode<F>) -> io::Result<bool> {
         let at = UnixNanos(self.midnight.0 + time);
         let Some(payload) = packet(&mut self.framer, at) else {
-            return Ok(());
+            return Ok(false);
         };
         self.sent = Some(time);
         self.packets += 1;
         self.bytes += payload.len() as u64;
         let messages = std::mem::take(&mut self.messages);
-        self.sink.carrying(messages, at, payload)
+        self.sink.carrying(messages, at, payload)?;
+        Ok(true)
     }
 }
 
@@ -189,8 +192,8 @@ impl Framer for MoldFramer {
         &self.out
     }
 
-    fn heartbeat(&mut self, _time: UnixNanos) -> &[u8] {
-        self.set(self.builder.heartbeat().as_bytes())
+    fn heartbeat(&mut self, _time: UnixNanos) -> Option<&[u8]> {
+        Some(self.set(self.builder.heartbeat().as_bytes()))
     }
 
     fn end_of_session(&mut self, _time: UnixNanos) -> Option<&[u8]> {
