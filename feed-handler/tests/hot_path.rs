@@ -446,7 +446,7 @@ where
         let (line, fit) = shared_line();
         let writer = broadcast::<Record>(4096).unwrap();
         let subscriber = writer.subscriber();
-        let channel = (setup, P::Framing::default(), P::Decoder::default());
+        let channel = (setup, P::Framing::default(), P::Decoder::with_room(1 << 16));
         let recorder = recorder.with_fit(fit.clone());
         let changes = Changes::new(1);
         let lane = Lane::new(vec![channel], time, 16, H::of(writer), recorder);

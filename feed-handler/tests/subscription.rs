@@ -53,7 +53,7 @@ where
             stash_slot_bytes: 2048,
             day: SessionDay::Midnight(UnixNanos(1)),
         };
-        let mut decoder = P::Decoder::default();
+        let mut decoder = P::Decoder::with_room(1 << 16);
         decoder.subscribe(Box::new(filter));
         let channel = (setup, P::Framing::default(), decoder);
         let records = Records::new(Taken::default(), 1);

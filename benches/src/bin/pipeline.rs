@@ -194,7 +194,7 @@ fn messages(file: &CaptureFile, clock: &Clock, mut take: impl FnMut(u64, &[u8]))
 }
 
 fn events(file: &CaptureFile, clock: &Clock) -> Duration {
-    let (mut decoder, mut sum) = (Itch50Decoder::default(), Sum(0));
+    let (mut decoder, mut sum) = (Itch50Decoder::with_room(1 << 16), Sum(0));
     let mut cx = context();
     timed(|| {
         messages(file, clock, |number, message| {
@@ -292,7 +292,11 @@ fn lane<H: Outlet, R: Probe>(file: &CaptureFile, clock: &Clock, outlet: H, probe
         stash_slot_bytes: 2048,
         day: SessionDay::Midnight(UnixNanos(1_700_000_000_000_000_000)),
     };
-    let channel = (setup, ItchFileFraming::default(), Itch50Decoder::default());
+    let channel = (
+        setup,
+        ItchFileFraming::default(),
+        Itch50Decoder::with_room(1 << 16),
+    );
     let mut lane =
         Lane::<Itch50File, _, R>::new(vec![channel], LaneTime::Captured, 0, outlet, probe);
     let mut source = CaptureSource::new(file, LineMap::default(), clock.clone());

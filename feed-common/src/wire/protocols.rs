@@ -26,6 +26,9 @@ macro_rules! protocols {
             /// All of them, in the order in which errors list them.
             pub const ALL: &'static [ProtocolName] = &[$(ProtocolName::$protocol),*];
 
+            /// Their names.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
             /// The name in configurations and on the command line.
             pub const fn name(self) -> &'static str {
                 match self {
@@ -82,10 +85,7 @@ impl std::str::FromStr for ProtocolName {
     type Err = String;
 
     fn from_str(name: &str) -> Result<ProtocolName, String> {
-        ProtocolName::of(name).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|p| p.name()).collect();
-            format!("expected one of {}", names.join(", "))
-        })
+        ProtocolName::of(name).ok_or_else(|| format!("expected one of {}", Self::NAMES.join(", ")))
     }
 }
 

@@ -28,7 +28,7 @@ pub fn itch50(data: &[u8]) {
 
 /// Decodes to records, and to a book whose invariants must hold.
 fn decode(blocks: Blocks<'_>) {
-    let mut decoder = Itch50Decoder::new(4);
+    let mut decoder = Itch50Decoder::with_room(4);
     let mut records = Records::new(Kept::default(), 1);
     let mut keeper = Keeper::new();
     for (message, sequence) in blocks.zip(1..) {

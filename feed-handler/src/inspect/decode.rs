@@ -129,7 +129,10 @@ impl Printer {
                     Some(_) => d.number,
                     None => d.number + number,
                 },
-                seq: frame.span.first.saturating_add(number),
+                seq: match frame.packets {
+                    true => frame.span.first,
+                    false => frame.span.first.saturating_add(number),
+                },
                 key: protocol.type_key(code),
                 name: protocol.type_name(code),
             };
