@@ -317,6 +317,12 @@ iex! {
     }
 }
 
+/// Whether a type is known and its messages begin with a [`Head`].
+#[inline(always)]
+pub const fn has_symbol(kind: u8) -> bool {
+    length_of(kind).is_some() && kind != SystemEvent::TYPE
+}
+
 /// Bit of [`PriceLevelBuy::event_flags`]: the event is over. Without it more updates of the same event follow.
 pub const EVENT_COMPLETE: u8 = 0x01;
 

@@ -36,6 +36,7 @@ fn the_table_is_the_specifications() {
     assert_eq!(have, TABLE);
     let known = (0..=255u8).filter(|&kind| length_of(kind).is_some());
     assert_eq!(known.count(), TABLE.len());
+    assert!(!has_symbol(b'Z'));
 }
 
 /// A swapped field would still fit: every layout covers its bytes in order, begins alike, and reads at its offset.
@@ -55,7 +56,8 @@ fn every_layout_is_contiguous_and_begins_alike() {
         assert_eq!(end, len);
         let place = |i: usize| (layout[i].name, layout[i].offset);
         assert_eq!((place(0), place(2)), (("type", 0), ("timestamp", 2)));
-        if kind != SystemEvent::TYPE {
+        assert_eq!(has_symbol(kind), layout.iter().any(|f| f.name == "symbol"));
+        if has_symbol(kind) {
             assert_eq!(place(3), ("symbol", 10));
             let head = Head::of(&bytes).unwrap();
             assert_eq!((head.kind, head.second), (kind, bytes[1]));
