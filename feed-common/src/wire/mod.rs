@@ -5,6 +5,8 @@
 //! can fail. The same structs are filled in to make messages. Enumerations stay bytes, so that a value this version
 //! does not know is kept, not lost.
 
+mod checksum;
+mod contents;
 pub mod ethernet;
 pub mod frame;
 pub mod iex;
