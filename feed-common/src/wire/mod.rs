@@ -9,6 +9,8 @@ mod checksum;
 mod contents;
 pub mod ethernet;
 pub mod frame;
+pub mod iex;
+pub mod iextp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod itch50;
