@@ -1,9 +1,11 @@
 //! Framing per family: a datagram's header and where its messages lie.
 
+mod iex;
 mod itchfile;
 mod mdp3;
 mod moldudp64;
 
+pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
 pub use mdp3::Mdp3Framing;
 pub use moldudp64::MoldFraming;
