@@ -323,3 +323,7 @@ impl<T: Watch> MarketHandler for Kept<T> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "kept_tests.rs"]
+mod tests;
