@@ -9,6 +9,8 @@
 //! The same bytes are carried by MoldUDP64, SoupBinTCP and BinaryFILE. A message may be longer than its struct (a
 //! later revision appended fields): read the prefix. A shorter one is malformed.
 
+use super::Fit;
+use super::moldudp64::{self, Blocks};
 use crate::wire::message::{Fields, U48, message};
 use zerocopy::FromBytes;
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
@@ -349,6 +351,30 @@ itch! {
     }
 }
 
+/// Whether a datagram is MoldUDP64 with messages of known types that are long enough, at least one and no other.
+pub fn fit(datagram: &[u8]) -> Fit {
+    match moldudp64::parse(datagram) {
+        Err(_) => Fit::No,
+        Ok((header, _)) if header.blocks() == 0 => Fit::Possible,
+        Ok((_, blocks)) => fit_blocks(blocks),
+    }
+}
+
+/// The same of messages with their lengths before them.
+pub fn fit_blocks(blocks: Blocks<'_>) -> Fit {
+    let mut any = false;
+    for message in blocks {
+        let Some(&kind) = message.first() else {
+            continue; // an empty block is legal in any protocol and says nothing
+        };
+        if length_of(kind).is_none_or(|len| message.len() < len) {
+            return Fit::No;
+        }
+        any = true;
+    }
+    if any { Fit::Yes } else { Fit::Possible }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -412,7 +438,9 @@ mod tests {
                     Value::Text(b) | Value::Hex(b) => assert_eq!(b, raw),
                     Value::Unsigned(n) | Value::Time(n) => assert_eq!(n, number),
                     Value::Price { mantissa, .. } => assert_eq!(mantissa, number.into()),
-                    Value::Null => unreachable!("no field of ITCH can be absent"),
+                    Value::Null | Value::Signed(_) | Value::Rows(_) => {
+                        unreachable!("no field of ITCH can be absent")
+                    }
                 }
                 i += 1;
             });

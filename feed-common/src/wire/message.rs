@@ -7,13 +7,15 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// How a field's bytes are to be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldType {
-    /// Unsigned integer.
+    /// Unsigned integer, or bits.
     Unsigned,
+    /// Two's-complement integer.
+    Signed,
     /// ASCII, padded on the right.
     Text,
     /// Reserved or opaque bytes.
     Opaque,
-    /// Unsigned integer with so many implied decimal places.
+    /// Integer with so many implied decimal places, signed or not.
     Price(u32),
     /// Unsigned count of time units.
     Time,
@@ -37,6 +39,8 @@ pub struct Field {
 pub enum Value<'a> {
     /// An integer.
     Unsigned(u64),
+    /// An integer that can be negative.
+    Signed(i64),
     /// ASCII with its padding; [`trimmed`] takes it off.
     Text(&'a [u8]),
     /// Opaque bytes, to be shown in hexadecimal.
@@ -52,7 +56,41 @@ pub enum Value<'a> {
     Time(u64),
     /// The field is there and says that it has no value.
     Null,
+    /// A repeating group.
+    Rows(&'a dyn Rows),
 }
+
+/// The entries of a repeating group.
+pub trait Rows {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Calls `visit` with every field of an entry, in wire order.
+    fn visit(&self, entry: usize, visit: &mut dyn FnMut(&'static str, Value<'_>));
+}
+
+impl std::fmt::Debug for dyn Rows + '_ {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut list = f.debug_list();
+        for entry in 0..self.count() {
+            let mut fields = Vec::new();
+            self.visit(entry, &mut |name, value| {
+                fields.push(format!("{name}: {value:?}"))
+            });
+            list.entry(&fields);
+        }
+        list.finish()
+    }
+}
+
+impl PartialEq for dyn Rows + '_ {
+    /// Equal when everything in them is.
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
+impl Eq for dyn Rows + '_ {}
 
 /// A message that can name its fields.
 pub trait Fields {
@@ -144,11 +182,38 @@ wire_unsigned! {
     little_endian::U16 little_endian::U32 little_endian::U64
 }
 
+/// A signed integer of the wire, whatever its width and byte order.
+pub trait WireSigned: Copy {
+    /// The value, widened.
+    fn widen(self) -> i64;
+}
+
+impl WireSigned for i8 {
+    fn widen(self) -> i64 {
+        self.into()
+    }
+}
+
+macro_rules! wire_signed {
+    ($($ty:ty)*) => {
+        $(impl WireSigned for $ty {
+            fn widen(self) -> i64 {
+                self.get().into()
+            }
+        })*
+    };
+}
+
+wire_signed! {
+    big_endian::I16 big_endian::I32 big_endian::I64
+    little_endian::I16 little_endian::I32 little_endian::I64
+}
+
 /// Declares structs laid over wire bytes.
 ///
-/// Each field is `name: RustType => kind,` where kind is the letter of the field tables: `u` unsigned, `a` text,
-/// `x` opaque, `p4` and `p8` prices of 4 and 8 decimal places, `t` time. A field that facts call by another name
-/// gives it in parentheses. The size after the struct's name is checked at compile time.
+/// Each field is `name: RustType => kind,` where kind is the letter of the field tables: `u` unsigned, `i` signed,
+/// `bits` a bit field, `a` text, `x` opaque, `pN` and `spN` unsigned and signed prices of N decimal places, `t` time. A
+/// field that facts call by another name gives it in parentheses. The size after the struct's name is checked at compile time.
 macro_rules! message {
     ($(
         $(#[$doc:meta])*
@@ -203,6 +268,12 @@ macro_rules! message {
     (@name $field:ident $fact:literal) => { $fact };
 
     (@type u) => { $crate::wire::message::FieldType::Unsigned };
+    (@type bits) => { $crate::wire::message::FieldType::Unsigned };
+    (@type i) => { $crate::wire::message::FieldType::Signed };
+    (@type p2) => { $crate::wire::message::FieldType::Price(2) };
+    (@type sp4) => { $crate::wire::message::FieldType::Price(4) };
+    (@type sp6) => { $crate::wire::message::FieldType::Price(6) };
+    (@type sp9) => { $crate::wire::message::FieldType::Price(9) };
     (@type a) => { $crate::wire::message::FieldType::Text };
     (@type x) => { $crate::wire::message::FieldType::Opaque };
     (@type p4) => { $crate::wire::message::FieldType::Price(4) };
@@ -212,16 +283,30 @@ macro_rules! message {
     (@value u $field:expr) => {
         $crate::wire::message::Value::Unsigned($crate::wire::message::WireUnsigned::widen($field))
     };
+    (@value bits $field:expr) => { $crate::wire::message::message!(@value u $field) };
+    (@value i $field:expr) => {
+        $crate::wire::message::Value::Signed($crate::wire::message::WireSigned::widen($field))
+    };
     (@value a $field:expr) => {
         $crate::wire::message::Value::Text(::zerocopy::IntoBytes::as_bytes(&$field))
     };
     (@value x $field:expr) => {
         $crate::wire::message::Value::Hex(::zerocopy::IntoBytes::as_bytes(&$field))
     };
+    (@value p2 $field:expr) => { $crate::wire::message::message!(@value 2 $field) };
     (@value p4 $field:expr) => { $crate::wire::message::message!(@value 4 $field) };
     (@value p8 $field:expr) => { $crate::wire::message::message!(@value 8 $field) };
     (@value t $field:expr) => {
         $crate::wire::message::Value::Time($crate::wire::message::WireUnsigned::widen($field))
+    };
+    (@value sp4 $field:expr) => { $crate::wire::message::message!(@signed 4 $field) };
+    (@value sp6 $field:expr) => { $crate::wire::message::message!(@signed 6 $field) };
+    (@value sp9 $field:expr) => { $crate::wire::message::message!(@signed 9 $field) };
+    (@signed $decimals:literal $field:expr) => {
+        $crate::wire::message::Value::Price {
+            mantissa: $crate::wire::message::WireSigned::widen($field).into(),
+            decimals: $decimals,
+        }
     };
     (@value $decimals:literal $field:expr) => {
         $crate::wire::message::Value::Price {
@@ -236,10 +321,11 @@ pub(crate) use message;
 mod tests {
     use super::*;
     use zerocopy::byteorder::big_endian::{U16, U32};
+    use zerocopy::byteorder::little_endian::{I32, I64};
 
     message! {
         /// One field of every kind.
-        pub struct Sample: 22 {
+        pub struct Sample: 37 {
             kind("type"): u8 => a,
             number: U16 => u,
             name: [u8; 4] => a,
@@ -247,13 +333,18 @@ mod tests {
             time: U48 => t,
             level: U32 => p8,
             reserved: u8 => x,
+            change: I32 => i,
+            yield_: I64 => sp6,
+            cents: U16 => p2,
+            marks: u8 => bits,
         }
     }
 
     #[test]
     fn fields_are_named_placed_and_read() {
         let bytes =
-            *b"\x41\x01\x02AB  \x00\x01\xe2\x40\x00\x00\x00\x00\x01\x00\x00\x00\x00\x05\xff\x99";
+            *b"\x41\x01\x02AB  \x00\x01\xe2\x40\x00\x00\x00\x00\x01\x00\x00\x00\x00\x05\xff\
+              \xfe\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x81\x99";
         let (m, rest) = Sample::ref_from_prefix(&bytes).unwrap();
         assert_eq!(rest, [0x99]);
         let mut seen = Vec::new();
@@ -268,6 +359,10 @@ mod tests {
                 "time Time(256)",
                 "level Price { mantissa: 5, decimals: 8 }",
                 "reserved Hex([255])",
+                "change Signed(-2)",
+                "yield_ Price { mantissa: -1, decimals: 6 }",
+                "cents Price { mantissa: 256, decimals: 2 }",
+                "marks Unsigned(129)",
             ]
         );
         let mut end = 0;
@@ -275,7 +370,7 @@ mod tests {
             assert_eq!(field.offset, end, "{}", field.name);
             end += field.len;
         }
-        assert_eq!(end, 22);
+        assert_eq!(end, 37);
         assert_eq!(m.layout()[3].ty, FieldType::Price(4));
     }
 

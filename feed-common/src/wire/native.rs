@@ -36,6 +36,7 @@ pub use encode::{
 };
 pub use market::MarketBatch;
 
+use super::Fit;
 use crate::prices::{Endian, PriceLayout};
 use zerocopy::byteorder::little_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -274,6 +275,15 @@ fn with_wire_null(price: PriceLayout) -> PriceLayout {
     let (least, greatest) = price.mantissas();
     let null = if price.is_signed() { least } else { greatest };
     price.with_null(null).unwrap_or(price)
+}
+
+/// Whether a datagram is of the native protocol. The magic decides: what is wrong behind it is then named as an error of
+/// this protocol.
+pub fn fit(datagram: &[u8]) -> Fit {
+    match datagram.starts_with(&MAGIC) {
+        true => Fit::Yes,
+        false => Fit::No,
+    }
 }
 
 #[cfg(test)]

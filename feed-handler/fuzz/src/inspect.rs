@@ -1,9 +1,10 @@
 //! `stats` and `decode` over any file.
 
 use feed_common::capture::{CaptureFile, Datagrams};
+use feed_common::wire::ProtocolName;
 use feed_handler::inspect::decode::{Format, Options, decode};
 use feed_handler::inspect::stats::stats;
-use feed_handler::inspect::{Lines, PROTOCOLS, Streams};
+use feed_handler::inspect::{Lines, Streams, dissector};
 
 /// A capture, its streams told by their bytes and then taken for every protocol there is.
 pub fn inspect(data: &[u8]) {
@@ -21,8 +22,8 @@ pub fn inspect(data: &[u8]) {
         }
         Err(e) => assert_eq!(told, Err(e)),
     }
-    for protocol in PROTOCOLS {
-        look(&file, &Streams::given(protocol));
+    for &protocol in ProtocolName::ALL {
+        look(&file, &Streams::given(dissector(protocol)));
     }
 }
 

@@ -4,7 +4,8 @@ use super::choices::Choices;
 use feed_common::event::{DeleteOrder, Gap, MarketHandler, MsgCtx};
 use feed_common::latency::NoProbe;
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
-use feed_common::time::{Ticks, UnixNanos};
+use feed_common::time::{Ticks, UnixNanos, Zone};
+use feed_common::wire::ProtocolName;
 use feed_common::wire::itch50::OrderDelete;
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
@@ -24,7 +25,7 @@ const WINDOW: u64 = 64;
 /// message once and in order, and every one that is missing in a gap.
 pub fn lane(data: &[u8]) {
     let mut choices = Choices(data);
-    let mut lane = new::<Itch50>(MoldFraming, Kept::take());
+    let mut lane = new::<Itch50>(MoldFraming, Kept::with_room(4));
     let mut now = 1;
     while let Some(what) = choices.byte() {
         let (first, more) = (choices.small(), choices.small());
@@ -66,12 +67,15 @@ pub fn lane(data: &[u8]) {
 
 /// Any packets: two bytes before each say the line and the length.
 pub fn itch50(data: &[u8]) {
-    any(new::<Itch50>(MoldFraming, Kept::take()), data);
+    any(new::<Itch50>(MoldFraming, Kept::with_room(4)), data);
 }
 
 /// As [`itch50`].
 pub fn native(data: &[u8]) {
-    any(new::<Native>(NativeFraming, NativeDecoder::new(4)), data);
+    any(
+        new::<Native>(NativeFraming, NativeDecoder::with_room(4)),
+        data,
+    );
 }
 
 fn any<P: Protocol>(mut lane: Lane<P, Order, NoProbe>, data: &[u8]) {
@@ -211,7 +215,8 @@ impl PacketBatch for Batch<'_> {
 struct Itch50;
 
 impl Protocol for Itch50 {
-    const NAME: &'static str = "itch50";
+    const NAME: ProtocolName = ProtocolName::Itch50;
+    const ZONE: Zone = Zone::UsEastern;
     type Framing = MoldFraming;
     type Decoder = Kept;
 }
@@ -224,11 +229,6 @@ thread_local! {
 }
 
 impl Kept {
-    fn take() -> Kept {
-        let kept = KEPT.take();
-        Kept(Some(kept.unwrap_or_else(|| Itch50Decoder::new(4))))
-    }
-
     fn decoder(&mut self) -> &mut Itch50Decoder {
         self.0.as_mut().expect("nobody has dropped it")
     }
@@ -245,6 +245,13 @@ impl Drop for Kept {
 }
 
 impl Decode for Kept {
+    fn with_room(instruments: usize) -> Kept {
+        let kept = KEPT.take();
+        Kept(Some(
+            kept.unwrap_or_else(|| Itch50Decoder::with_room(instruments)),
+        ))
+    }
+
     fn decode<H: MarketHandler>(
         &mut self,
         message: &[u8],

@@ -1,18 +1,20 @@
 //! A capture named on the command line, the protocols of its streams, and what of it could not be read.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use feed_common::capture::{CaptureFile, Datagrams, Format, Skipped};
-use feed_common::program::{Failure, judge_cut, open_capture, warn};
+use feed_common::program::{Failure, Progress, Watched, judge_cut, open_capture, warn};
+use feed_common::wire::ProtocolName;
 use feed_common::wire::frame::Skip;
-use feed_handler::inspect::{self, DetectError, Dissect, Streams};
+use feed_handler::inspect::{DetectError, Streams, dissector};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub struct Input {
     /// The capture: pcap, pcapng or ITCH BinaryFILE, also inside gzip or zstd, told by its bytes; `-` is standard input
     pub file: PathBuf,
-    /// What it carries, where the bytes do not say: native, itch50
-    #[arg(long, value_name = "NAME", value_parser = protocol)]
-    protocol: Option<&'static dyn Dissect>,
+    /// What it carries, where the bytes do not say
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(ProtocolName::NAMES).try_map(|name| name.parse::<ProtocolName>()))]
+    protocol: Option<ProtocolName>,
     /// Fail when anything is malformed or the capture is cut short, instead of counting it and warning
     #[arg(long)]
     pub strict: bool,
@@ -32,20 +34,23 @@ impl Input {
     pub fn streams(&self, file: &CaptureFile) -> Result<Streams, Failure> {
         match self.given(file)? {
             Some(given) => Ok(given),
-            None => Streams::detect(Datagrams::new(file)).map_err(|e| self.undetected(&e)),
+            None => {
+                let pass = Watched::new(file, Progress::of_file(file));
+                Streams::detect(pass).map_err(|e| self.undetected(&e))
+            }
         }
     }
 
     /// The protocol of all streams, where the user named it.
     pub fn given(&self, file: &CaptureFile) -> Result<Option<Streams>, Failure> {
         match self.protocol {
-            Some(named) if file.format() == Format::BinaryFile && named.name() != "itch50" => {
+            Some(named) if file.format() == Format::BinaryFile && named != ProtocolName::Itch50 => {
                 let (path, name) = (self.file.display(), named.name());
                 Err(Failure::usage(format_args!(
                     "{path}: an ITCH BinaryFILE is itch50 and not {name}"
                 )))
             }
-            named => Ok(named.map(Streams::given)),
+            named => Ok(named.map(|name| Streams::given(dissector(name)))),
         }
     }
 
@@ -96,11 +101,4 @@ pub fn listed<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>) -> Option<St
     let counts = counts.into_iter().filter(|&(_, n)| n > 0);
     let shown: Vec<_> = counts.map(|(name, n)| format!("{name} {n}")).collect();
     (!shown.is_empty()).then(|| shown.join(", "))
-}
-
-fn protocol(name: &str) -> Result<&'static dyn Dissect, String> {
-    inspect::protocol(name).ok_or_else(|| {
-        let names: Vec<_> = inspect::PROTOCOLS.iter().map(|p| p.name()).collect();
-        format!("expected one of {}", names.join(", "))
-    })
 }

@@ -1,8 +1,9 @@
 //! The file as written: keys and types, nothing resolved. Every value that can be wrong for a reason beyond its type
 //! carries its place, so that the error can point at it.
 
-use super::plan::{BookKeep, ProtocolName, Timestamps, WhenFull};
+use super::plan::{BookKeep, Timestamps, WhenFull};
 use super::units::{ByteSize, TimeSpan};
+use feed_common::wire::ProtocolName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -86,11 +87,31 @@ impl<'de> Visitor<'de> for DateVisitor {
     }
 }
 
+/// A protocol by its name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProtocolText(pub ProtocolName);
+
+impl<'de> Deserialize<'de> for ProtocolText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ProtocolText, D::Error> {
+        let name = String::deserialize(from)?;
+        let known = ProtocolName::of(&name);
+        known
+            .map(ProtocolText)
+            .ok_or_else(|| D::Error::unknown_variant(&name, ProtocolName::NAMES))
+    }
+}
+
+impl Serialize for ProtocolText {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.0.name())
+    }
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Channel {
     pub name: Spanned<String>,
-    pub protocol: Spanned<ProtocolName>,
+    pub protocol: Spanned<ProtocolText>,
     pub lane: Spanned<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reorder_window: Option<Spanned<TimeSpan>>,

@@ -12,9 +12,10 @@ mod units;
 mod write;
 
 pub use error::{ConfigError, Problem};
+pub use feed_common::wire::ProtocolName;
 pub use plan::{
     BookKeep, BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan,
-    Plan, ProtocolName, RecordPlan, SessionPlan, Timestamps, WhenFull,
+    Plan, RecordPlan, SessionPlan, Timestamps, WhenFull,
 };
 pub use units::{ByteSize, TimeSpan, UnitError};
 

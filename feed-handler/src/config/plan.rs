@@ -8,6 +8,7 @@ use crate::book::BookLimits;
 use crate::net::{LineAddress, UdpOptions};
 use crate::subscribe::Glob;
 use feed_common::time::{CivilDate, Zone};
+use feed_common::wire::ProtocolName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -57,26 +58,6 @@ pub struct SessionPlan {
     pub date: Option<CivilDate>,
     /// Zone of the exchange; `None` for the protocol's own.
     pub zone: Option<Zone>,
-}
-
-/// Protocols a live channel can speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProtocolName {
-    /// This project's own batches of `MarketData`.
-    Native,
-    /// Nasdaq TotalView-ITCH 5.0 in MoldUDP64.
-    Itch50,
-}
-
-impl ProtocolName {
-    /// The name in configurations and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ProtocolName::Native => "native",
-            ProtocolName::Itch50 => "itch50",
-        }
-    }
 }
 
 /// A lane: its threads and the channels they serve.

@@ -1,6 +1,6 @@
 //! A plan back to a file, for programs that make their own configuration and for showing what is in effect.
 
-use super::file::{self, File, Layout};
+use super::file::{self, File, Layout, ProtocolText};
 use super::plan::{LanePlan, LaneThreads, LinePlan, Plan};
 use super::units::{ByteSize, TimeSpan};
 use toml::Spanned;
@@ -57,7 +57,7 @@ fn file(plan: &Plan) -> File {
         channels: channels
             .map(|(lane, c)| file::Channel {
                 name: at(c.name.clone()),
-                protocol: at(lane.protocol),
+                protocol: at(ProtocolText(lane.protocol)),
                 lane: at(lane.name.clone()),
                 reorder_window: Some(at(TimeSpan::from(c.reorder_window))),
                 stash_packets: count(c.stash_packets),

@@ -1,5 +1,6 @@
 //! Every message of a capture, field by field, in file order and before any merging.
 
+use super::rows::separate;
 use super::{Dissect, Message, Streams, View};
 use feed_common::capture::{Datagram, Lend};
 use feed_common::wire::message::{Value, trimmed};
@@ -128,7 +129,10 @@ impl Printer {
                     Some(_) => d.number,
                     None => d.number + number,
                 },
-                seq: frame.span.first.saturating_add(number),
+                seq: match frame.packets {
+                    true => frame.span.first,
+                    false => frame.span.first.saturating_add(number),
+                },
                 key: protocol.type_key(code),
                 name: protocol.type_name(code),
             };
@@ -188,21 +192,41 @@ fn json(place: &Place, message: &dyn Message, to: &mut Vec<u8>) {
         quoted(e.to_string().as_bytes(), to);
     }
     message.visit(&mut |name, value| {
-        to.extend_from_slice(b",\"");
-        to.extend_from_slice(name.as_bytes());
-        to.extend_from_slice(b"\":");
-        match value {
-            Value::Unsigned(n) | Value::Time(n) => number(n, to),
-            Value::Null => to.extend(b"null"),
-            Value::Text(bytes) => quoted(trimmed(bytes), to),
-            Value::Hex(_) | Value::Price { .. } => {
-                to.push(b'"');
-                plain(value, to);
-                to.push(b'"');
-            }
-        }
+        to.push(b',');
+        json_field(name, value, to);
     });
     to.push(b'}');
+}
+
+fn json_field(name: &'static str, value: Value<'_>, to: &mut Vec<u8>) {
+    to.push(b'"');
+    to.extend_from_slice(name.as_bytes());
+    to.extend_from_slice(b"\":");
+    match value {
+        Value::Unsigned(_) | Value::Signed(_) | Value::Time(_) => plain(value, to),
+        Value::Null => to.extend(b"null"),
+        Value::Text(bytes) => quoted(trimmed(bytes), to),
+        Value::Hex(_) | Value::Price { .. } => {
+            to.push(b'"');
+            plain(value, to);
+            to.push(b'"');
+        }
+        Value::Rows(rows) => {
+            to.push(b'[');
+            for entry in 0..rows.count() {
+                separate(entry, b',', to);
+                to.push(b'{');
+                let mut fields = 0;
+                rows.visit(entry, &mut |name, value| {
+                    separate(fields, b',', to);
+                    json_field(name, value, to);
+                    fields += 1;
+                });
+                to.push(b'}');
+            }
+            to.push(b']');
+        }
+    }
 }
 
 fn text(place: &Place, message: &dyn Message, to: &mut Vec<u8>) {
@@ -216,17 +240,37 @@ fn text(place: &Place, message: &dyn Message, to: &mut Vec<u8>) {
     }
     message.visit(&mut |name, value| {
         to.push(b' ');
-        to.extend(name.as_bytes());
-        to.push(b'=');
-        plain(value, to);
+        text_field(name, value, to);
     });
+}
+
+fn text_field(name: &'static str, value: Value<'_>, to: &mut Vec<u8>) {
+    to.extend(name.as_bytes());
+    to.push(b'=');
+    plain(value, to);
 }
 
 /// A value without quotes.
 fn plain(value: Value<'_>, to: &mut Vec<u8>) {
     match value {
         Value::Unsigned(n) | Value::Time(n) => number(n, to),
+        Value::Signed(n) => put(to, format_args!("{n}")),
         Value::Null => to.push(b'-'),
+        Value::Rows(rows) => {
+            to.push(b'[');
+            for entry in 0..rows.count() {
+                separate(entry, b',', to);
+                to.push(b'{');
+                let mut fields = 0;
+                rows.visit(entry, &mut |name, value| {
+                    separate(fields, b' ', to);
+                    text_field(name, value, to);
+                    fields += 1;
+                });
+                to.push(b'}');
+            }
+            to.push(b']');
+        }
         Value::Text(bytes) => escape(trimmed(bytes), to),
         Value::Hex(bytes) => bytes.iter().for_each(|b| put(to, format_args!("{b:02x}"))),
         Value::Price { mantissa, decimals } => price(mantissa, decimals, to),

@@ -2,8 +2,9 @@
 
 use super::appearance::Appearance;
 use super::itch50::Itch50File;
-use super::{Dissect, Fit, PROTOCOLS};
+use super::{Dissect, Fit, dissector};
 use feed_common::capture::{Datagram, Lend};
+use feed_common::wire::ProtocolName;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
@@ -105,7 +106,7 @@ impl Streams {
         streams: &[Option<SocketAddr>],
         verdicts: &[Verdict],
     ) -> Result<Streams, DetectError> {
-        let names = || PROTOCOLS.map(Dissect::name).to_vec();
+        let names = || ProtocolName::NAMES.to_vec();
         if verdicts.is_empty() {
             return Ok(Streams::default());
         }
@@ -162,18 +163,15 @@ impl Verdict {
             Verdict::Nothing { looked_at } => *looked_at,
             Verdict::Possible => 0,
         };
-        let fits = PROTOCOLS.map(|p| (p, p.fit(datagram.payload)));
-        let mut sure = fits.iter().filter(|(_, fit)| *fit == Fit::Yes);
-        *self = match (sure.next(), sure.next()) {
-            (Some(&(protocol, _)), None) => Verdict::Decided(protocol),
-            (Some(_), Some(_)) => Verdict::Possible,
-            (None, _) if fits.iter().any(|(_, fit)| *fit == Fit::Possible) => Verdict::Possible,
-            (None, _) => match self {
+        *self = match ProtocolName::tell(datagram.payload) {
+            (_, Some(protocol)) => Verdict::Decided(dissector(protocol)),
+            (Fit::No, None) => match self {
                 Verdict::Possible => Verdict::Possible,
                 _ => Verdict::Nothing {
                     looked_at: looked_at + 1,
                 },
             },
+            (_, None) => Verdict::Possible,
         };
     }
 }
@@ -219,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_fits_nothing_is_named_so() {
-        let names = vec!["native", "itch50"];
+        let names = ProtocolName::NAMES.to_vec();
         let unrecognised = Err(DetectError::Unrecognised(names));
         let short = [b'D'; 18];
         assert_eq!(name(&[at(1, &mold(&[&short]))]), unrecognised);
@@ -235,7 +233,7 @@ mod tests {
         let heartbeat = mold(&[]);
         let end = PacketBuilder::new(*b"S         ", 1, 1400).end_of_session();
         let error = name(&[at(1, &heartbeat), at(1, end.as_bytes())]).unwrap_err();
-        assert_eq!(error, DetectError::Undecided(vec!["native", "itch50"]));
+        assert_eq!(error, DetectError::Undecided(ProtocolName::NAMES.to_vec()));
         assert!(error.to_string().contains("native|itch50"), "{error}");
 
         let data = mold(&[&[b'D'; 19]]);

@@ -1,39 +1,31 @@
 //! ITCH 5.0 taken apart: in MoldUDP64, and in the chunks of a BinaryFILE.
 
+use super::described::OfSheet;
 use super::{Dissect, Fit, Message, Tally, View};
-use crate::protocol::DecodeError;
+use crate::protocol::Sheet;
+use crate::protocol::itch50::Itch50Sheet;
 use crate::sequence::SeqSpan;
 use crate::transport::{FILE_SESSION, FrameError, FrameKind, Framing, MoldFraming, Session};
-use feed_common::wire::itch50::{Message as Wire, ParseError, length_of, name};
-use feed_common::wire::message::Value;
-use feed_common::wire::moldudp64::{self, Blocks, Header};
+use feed_common::wire::ProtocolName;
+use feed_common::wire::itch50::{self, length_of};
+use feed_common::wire::moldudp64::{Blocks, Header};
 use zerocopy::FromBytes;
 
 /// In MoldUDP64.
 pub(super) struct Itch50;
 
 impl Dissect for Itch50 {
-    fn name(&self) -> &'static str {
-        "itch50"
+    fn protocol(&self) -> ProtocolName {
+        ProtocolName::Itch50
     }
 
     fn fit(&self, datagram: &[u8]) -> Fit {
-        match moldudp64::parse(datagram) {
-            Err(_) => Fit::No,
-            Ok((header, _)) if header.blocks() == 0 => Fit::Possible,
-            Ok((_, blocks)) => known(blocks),
-        }
+        itch50::fit(datagram)
     }
 
     fn open<'a>(&self, bytes: &'a [u8], _number: u64) -> Result<View<'a>, FrameError> {
         let (frame, rest) = MoldFraming.open(bytes)?;
-        Ok(View {
-            session: frame.session,
-            span: frame.span,
-            kind: frame.kind,
-            bytes: &bytes[..bytes.len() - rest.len()],
-            rest,
-        })
+        Ok(View::of::<MoldFraming, _>(&frame, bytes, rest))
     }
 
     fn messages(&self, frame: &View<'_>, each: &mut dyn FnMut(&dyn Message) -> bool) {
@@ -72,11 +64,11 @@ impl Dissect for Itch50 {
     }
 
     fn type_key(&self, code: u32) -> String {
-        type_key(code)
+        Itch50Sheet::key(code)
     }
 
     fn type_name(&self, code: u32) -> Option<&'static str> {
-        type_name(code)
+        Itch50Sheet::name(code)
     }
 }
 
@@ -84,12 +76,12 @@ impl Dissect for Itch50 {
 pub(super) struct Itch50File;
 
 impl Dissect for Itch50File {
-    fn name(&self) -> &'static str {
-        "itch50"
+    fn protocol(&self) -> ProtocolName {
+        ProtocolName::Itch50
     }
 
     fn fit(&self, chunk: &[u8]) -> Fit {
-        known(Blocks::new(chunk))
+        itch50::fit_blocks(Blocks::new(chunk))
     }
 
     fn open<'a>(&self, bytes: &'a [u8], number: u64) -> Result<View<'a>, FrameError> {
@@ -106,6 +98,9 @@ impl Dissect for Itch50File {
             session: FILE_SESSION,
             span,
             kind: FrameKind::Data,
+            packets: false,
+            unit: 0,
+            begins: None,
             bytes,
             rest: &[],
         })
@@ -120,28 +115,15 @@ impl Dissect for Itch50File {
     }
 
     fn type_key(&self, code: u32) -> String {
-        type_key(code)
+        Itch50Sheet::key(code)
     }
 
     fn type_name(&self, code: u32) -> Option<&'static str> {
-        type_name(code)
+        Itch50Sheet::name(code)
     }
 }
 
-/// Messages of known types that are long enough, at least one and no other.
-fn known(blocks: Blocks<'_>) -> Fit {
-    let mut any = false;
-    for message in blocks {
-        let Some(&kind) = message.first() else {
-            continue; // an empty block is legal in any protocol and says nothing
-        };
-        if length_of(kind).is_none_or(|len| message.len() < len) {
-            return Fit::No;
-        }
-        any = true;
-    }
-    if any { Fit::Yes } else { Fit::Possible }
-}
+type Itch<'a> = OfSheet<'a, Itch50Sheet>;
 
 /// The blocks of a MoldUDP64 packet.
 fn blocks<'a>(frame: &View<'a>) -> &'a [u8] {
@@ -150,7 +132,7 @@ fn blocks<'a>(frame: &View<'a>) -> &'a [u8] {
 
 fn each_block(blocks: &[u8], each: &mut dyn FnMut(&dyn Message) -> bool) {
     for bytes in Blocks::new(blocks) {
-        if !each(&Itch(bytes)) {
+        if !each(&Itch::of(bytes)) {
             return;
         }
     }
@@ -173,7 +155,7 @@ fn tally_blocks(blocks: &[u8], tally: &mut Tally) {
     for bytes in Blocks::new(blocks) {
         match good(Some(bytes)) {
             Some(kind) => tally.good(kind),
-            None => tally.message(&Itch(bytes)),
+            None => tally.message(&Itch::of(bytes)),
         }
     }
 }
@@ -193,67 +175,4 @@ fn take_back(blocks: &[u8], count: u16, tally: &mut Tally) -> Option<u64> {
     let kinds = counted.filter_map(|message| message.first());
     kinds.for_each(|&kind| tally.take_back(kind));
     None
-}
-
-/// The type's character; a byte that has none in hexadecimal.
-fn type_key(code: u32) -> String {
-    match char::from_u32(code) {
-        Some(c) if c.is_ascii_graphic() => c.to_string(),
-        _ => format!("{code:#04x}"),
-    }
-}
-
-fn type_name(code: u32) -> Option<&'static str> {
-    name(u8::try_from(code).ok()?)
-}
-
-struct Itch<'a>(&'a [u8]);
-
-impl<'a> Itch<'a> {
-    /// What is behind the fields of its type.
-    fn excess(&self) -> &'a [u8] {
-        let known = self.0.first().and_then(|&kind| length_of(kind));
-        known.and_then(|len| self.0.get(len..)).unwrap_or_default()
-    }
-}
-
-impl Message for Itch<'_> {
-    fn code(&self) -> u32 {
-        self.0.first().copied().unwrap_or(0).into()
-    }
-
-    fn error(&self) -> Option<DecodeError> {
-        let &kind = match self.0.first() {
-            Some(kind) => kind,
-            None => return Some(DecodeError::Empty),
-        };
-        match length_of(kind) {
-            None => Some(DecodeError::UnknownType),
-            Some(len) if self.0.len() < len => Some(DecodeError::Short),
-            Some(_) => None,
-        }
-    }
-
-    fn is_long(&self) -> bool {
-        !self.excess().is_empty()
-    }
-
-    fn visit(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
-        match Wire::parse(self.0) {
-            Ok(message) => {
-                let mut is_type = true; // the first field, which facts have already named
-                message.fields().visit(&mut |name, value| {
-                    if !std::mem::take(&mut is_type) {
-                        visit(name, value);
-                    }
-                });
-                if self.is_long() {
-                    visit("excess", Value::Hex(self.excess()));
-                }
-            }
-            Err(ParseError::Empty | ParseError::Short | ParseError::UnknownType) => {
-                visit("bytes", Value::Hex(self.0));
-            }
-        }
-    }
 }

@@ -3,19 +3,21 @@
 //! A file holds everything there is to come, so a hole waits for as long as the stash has room; only what must be given
 //! up then, and at the end, is lost.
 
+use super::Streams;
 use super::lines::{Channels, Lines};
-use super::{Dissect, Streams};
+use crate::config::BookPlan;
 use crate::config::defaults::CHANNELS_PER_CAPTURE_MAX;
 use crate::pipeline::{Channel, ChannelSetup, Lane, LaneTime, SessionDay};
-use crate::protocol::itch50::{Itch50, Itch50File};
-use crate::protocol::native::Native;
-use crate::protocol::{Decode, Protocol};
+use crate::protocol::itch50::Itch50File;
+use crate::protocol::{Decode, ForProtocol, Protocol, with_protocol, zone};
 use crate::publish::Outlet;
 use crate::subscribe::Filter;
 use feed_common::capture::{CaptureFile, Datagrams};
 use feed_common::latency::NoProbe;
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
-use feed_common::time::{CivilDate, Zone};
+use feed_common::program::{Progress, Watched};
+use feed_common::time::CivilDate;
+use feed_common::wire::ProtocolName;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
@@ -31,6 +33,7 @@ pub struct Merged<'f> {
     groups: Vec<Group>,
     channels: usize,
     date: Option<CivilDate>,
+    watch: fn(&CaptureFile) -> Progress,
     wanted: Filter,
 }
 
@@ -40,12 +43,11 @@ struct Group {
     channels: BTreeMap<usize, Vec<Option<SocketAddr>>>,
 }
 
-/// What streams are decoded as.
+/// What streams are decoded as: their protocol, and whether they are chunks of a BinaryFILE and not datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Speaks {
-    Native,
-    Itch50,
-    Itch50File,
+struct Speaks {
+    protocol: ProtocolName,
+    chunks: bool,
 }
 
 /// There are more channels in a capture than are followed at once.
@@ -75,20 +77,26 @@ pub struct Passed<'f> {
 }
 
 impl<'f> Merged<'f> {
-    /// Pairs the streams of a capture into channels. `date` is that of exchange times that have none.
+    /// Pairs the streams of a capture into channels. `date` is that of exchange times that have none; `watch` makes
+    /// what shows how far a reading of the file is, of which this is one.
     pub fn new(
         file: &'f CaptureFile,
         streams: &Streams,
         lines: &Lines,
         date: Option<CivilDate>,
+        watch: fn(&CaptureFile) -> Progress,
     ) -> Result<Merged<'f>, TooManyChannels> {
-        let channels = Channels::new(Datagrams::new(file), streams, lines);
+        let channels = Channels::new(Watched::new(file, watch(file)), streams, lines);
         if channels.count() > CHANNELS_PER_CAPTURE_MAX {
             return Err(TooManyChannels(channels.count()));
         }
         let mut groups: BTreeMap<Speaks, BTreeMap<usize, Vec<_>>> = BTreeMap::new();
         for (destination, channel) in channels.streams() {
-            if let Some(speaks) = streams.at(destination).and_then(|p| of(p, destination)) {
+            if let Some(protocol) = streams.at(destination) {
+                let speaks = Speaks {
+                    protocol: protocol.protocol(),
+                    chunks: destination.is_none(),
+                };
                 let group = groups.entry(speaks).or_default();
                 group.entry(channel).or_default().push(destination);
             }
@@ -102,6 +110,7 @@ impl<'f> Merged<'f> {
             groups: groups.collect(),
             channels: channels.count(),
             date,
+            watch,
             wanted: Filter::default(),
         })
     }
@@ -132,13 +141,18 @@ impl<'f> Merged<'f> {
         };
         let mut outlet = outlet;
         for group in &self.groups {
-            let run = match group.speaks {
-                Speaks::Native => pass::<Native, H>,
-                Speaks::Itch50 => pass::<Itch50, H>,
-                Speaks::Itch50File => pass::<Itch50File, H>,
-            };
             passed.datagrams = Datagrams::new(self.file);
-            outlet = run(self, group, outlet, &enough, &mut passed);
+            let pass = Pass {
+                capture: self,
+                group,
+                outlet,
+                enough: &enough,
+                passed: &mut passed,
+            };
+            outlet = match group.speaks.chunks {
+                true => pass.call::<Itch50File>(),
+                false => with_protocol(group.speaks.protocol, pass),
+            };
         }
         if self.groups.is_empty() {
             while passed.datagrams.next().is_some() {}
@@ -147,18 +161,15 @@ impl<'f> Merged<'f> {
     }
 
     fn setup(&self, group: &Group, channel: usize, lines: &[Option<SocketAddr>]) -> ChannelSetup {
-        let zone = match group.speaks {
-            Speaks::Native => Zone::Utc,
-            Speaks::Itch50 | Speaks::Itch50File => Zone::UsEastern,
-        };
+        let zone = zone(group.speaks.protocol);
         ChannelSetup {
             name: String::new(),
             number: channel as u16,
             lines: lines.len(),
             window_nanos: u64::MAX,
-            stash_slots: match group.speaks {
-                Speaks::Itch50File => 1, // its numbers are counted, so none is ever missing
-                _ => STASH_PACKETS,
+            stash_slots: match group.speaks.chunks {
+                true => 1, // its numbers are counted, so none is ever missing
+                false => STASH_PACKETS,
             },
             stash_slot_bytes: STASH_PACKET_BYTES,
             day: match self.date {
@@ -169,48 +180,49 @@ impl<'f> Merged<'f> {
     }
 }
 
-fn of(protocol: &dyn Dissect, destination: Option<SocketAddr>) -> Option<Speaks> {
-    match (protocol.name(), destination) {
-        ("native", _) => Some(Speaks::Native),
-        ("itch50", Some(_)) => Some(Speaks::Itch50),
-        ("itch50", None) => Some(Speaks::Itch50File),
-        _ => None,
-    }
+/// One way through the file, for the channels of one protocol.
+struct Pass<'p, 'f, H> {
+    capture: &'p Merged<'f>,
+    group: &'p Group,
+    outlet: H,
+    enough: &'p dyn Fn(&H) -> bool,
+    passed: &'p mut Passed<'f>,
 }
 
-/// Goes through the file once for the channels of one protocol.
-fn pass<'f, P: Protocol, H: Outlet>(
-    capture: &Merged<'f>,
-    group: &Group,
-    outlet: H,
-    enough: &dyn Fn(&H) -> bool,
-    passed: &mut Passed<'f>,
-) -> H
-where
-    P::Framing: Default,
-    P::Decoder: Default,
-{
-    let setups = group.channels.iter().map(|(&number, lines)| {
-        let setup = capture.setup(group, number, lines);
-        let mut decoder = P::Decoder::default();
-        decoder.subscribe(Box::new(capture.wanted.clone()));
-        (setup, P::Framing::default(), decoder)
-    });
-    let mut lane: Lane<P, H, NoProbe> =
-        Lane::new(setups.collect(), LaneTime::Captured, 0, outlet, NoProbe);
-    let lines = group.channels.values().flatten().copied().zip(0..);
-    let mut source = Source {
-        datagrams: &mut passed.datagrams,
-        lines: lines.collect(),
-    };
-    while !enough(lane.outlet()) && lane.step(&mut source).is_ok() {}
-    lane.finish();
-    passed.messages += lane.messages();
-    add(&mut passed.drops, lane.drops().by_cause());
-    for channel in lane.channels() {
-        passed.channel(channel);
+impl<H: Outlet> ForProtocol for Pass<'_, '_, H> {
+    type Out = H;
+
+    fn call<P: Protocol>(self) -> H {
+        let Pass {
+            capture,
+            group,
+            outlet,
+            enough,
+            passed,
+        } = self;
+        let setups = group.channels.iter().map(|(&number, lines)| {
+            let setup = capture.setup(group, number, lines);
+            let mut decoder = P::Decoder::with_room(BookPlan::default().limits.instruments);
+            decoder.subscribe(Box::new(capture.wanted.clone()));
+            (setup, P::Framing::default(), decoder)
+        });
+        let mut lane: Lane<P, H, NoProbe> =
+            Lane::new(setups.collect(), LaneTime::Captured, 0, outlet, NoProbe);
+        let lines = group.channels.values().flatten().copied().zip(0..);
+        let mut source = Source {
+            datagrams: &mut passed.datagrams,
+            progress: (capture.watch)(capture.file),
+            lines: lines.collect(),
+        };
+        while !enough(lane.outlet()) && lane.step(&mut source).is_ok() {}
+        lane.finish();
+        passed.messages += lane.messages();
+        add(&mut passed.drops, lane.drops().by_cause());
+        for channel in lane.channels() {
+            passed.channel(channel);
+        }
+        lane.into_outlet()
     }
-    lane.into_outlet()
 }
 
 impl Passed<'_> {
@@ -239,6 +251,7 @@ fn add(
 /// The datagrams of a file as packets of the lane that has their streams; those of others are passed over.
 struct Source<'s, 'f> {
     datagrams: &'s mut Datagrams<'f>,
+    progress: Progress,
     lines: HashMap<Option<SocketAddr>, u16>,
 }
 
@@ -255,6 +268,7 @@ impl PacketSource for Source<'_, '_> {
         Self: 'a;
 
     fn poll(&mut self) -> Result<One<'_>, RxError> {
+        self.progress.step(|| self.datagrams.taken());
         let datagram = self.datagrams.next().ok_or(RxError::End)?;
         let line = self.lines.get(&datagram.dst);
         let meta = line.map(|&line| RxMeta {

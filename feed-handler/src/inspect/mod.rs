@@ -11,6 +11,7 @@ mod appearance;
 mod bbo;
 mod book;
 pub mod decode;
+mod described;
 mod detect;
 mod intervals;
 mod itch50;
@@ -34,24 +35,34 @@ pub use rows::RowFormat;
 pub use tally::Tally;
 pub use trades::{Breaks, Trades};
 
-use crate::protocol::DecodeError;
+pub use feed_common::wire::Fit;
+
+use crate::protocol::{DecodeError, with_described};
 use crate::sequence::SeqSpan;
-use crate::transport::{FrameError, FrameKind, Session};
+use crate::transport::{Frame, FrameError, FrameKind, Framing, Session};
+use feed_common::time::UnixNanos;
+use feed_common::wire::ProtocolName;
 use feed_common::wire::message::Value;
 
-/// The protocols that can be told apart and taken apart, in the order in which errors list them.
-pub static PROTOCOLS: [&dyn Dissect; 2] = [&native::Native, &itch50::Itch50];
-
-/// The protocol called `name` on the command line.
-pub fn protocol(name: &str) -> Option<&'static dyn Dissect> {
-    PROTOCOLS.into_iter().find(|p| p.name() == name)
+/// What takes a protocol apart.
+pub fn dissector(name: ProtocolName) -> &'static dyn Dissect {
+    match name {
+        // Counted in one walk, without a call a message.
+        ProtocolName::Itch50 => &itch50::Itch50,
+        _ => with_described(name, described::Taking).unwrap_or(&native::Native),
+    }
 }
 
 /// Takes the frames of one protocol apart, for people; the counterpart of
 /// [`Protocol`](crate::protocol::Protocol), which is for speed.
 pub trait Dissect: Sync {
-    /// The name on the command line.
-    fn name(&self) -> &'static str;
+    /// The protocol.
+    fn protocol(&self) -> ProtocolName;
+
+    /// Its name on the command line.
+    fn name(&self) -> &'static str {
+        self.protocol().name()
+    }
 
     /// Whether a datagram is of this protocol.
     fn fit(&self, datagram: &[u8]) -> Fit;
@@ -89,17 +100,6 @@ pub trait Dissect: Sync {
     fn type_name(&self, code: u32) -> Option<&'static str>;
 }
 
-/// What a datagram says about a protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fit {
-    /// It is of this protocol.
-    Yes,
-    /// It could be of this protocol or of another with the same framing.
-    Possible,
-    /// It is not.
-    No,
-}
-
 /// A validated frame.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -109,10 +109,33 @@ pub struct View<'a> {
     pub span: SeqSpan,
     /// What it is for.
     pub kind: FrameKind,
+    /// Its number is that of the packet, and all its messages have it.
+    pub packets: bool,
+    /// Which of the independent numberings of its stream it is of.
+    pub unit: u8,
+    /// When it was sent and whether it could be the first of a numbering that begins anew, where there can be one.
+    pub begins: Option<(UnixNanos, bool)>,
     /// The frame, header included.
     pub bytes: &'a [u8],
     /// What follows it in the datagram.
     pub rest: &'a [u8],
+}
+
+impl<'a> View<'a> {
+    /// A frame that was opened at the start of `bytes` and left `rest`.
+    #[inline]
+    pub fn of<F: Framing, M>(frame: &Frame<M>, bytes: &'a [u8], rest: &'a [u8]) -> View<'a> {
+        View {
+            session: frame.session,
+            span: frame.span,
+            kind: frame.kind,
+            packets: F::PACKETS,
+            unit: frame.unit,
+            begins: F::BEGINS.then_some((frame.sent, frame.begins)),
+            bytes: &bytes[..bytes.len() - rest.len()],
+            rest,
+        }
+    }
 }
 
 /// One message of a frame.

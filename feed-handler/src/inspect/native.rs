@@ -5,35 +5,25 @@ use crate::protocol::DecodeError;
 use crate::transport::native::NativeFraming;
 use crate::transport::{FrameError, Framing};
 use feed_common::event::{Kind, MarketData, Price, Side};
+use feed_common::wire::ProtocolName;
 use feed_common::wire::message::Value;
-use feed_common::wire::native::{Batch, MAGIC};
+use feed_common::wire::native::{self, Batch};
 use zerocopy::IntoBytes;
 
 pub(super) struct Native;
 
 impl Dissect for Native {
-    fn name(&self) -> &'static str {
-        "native"
+    fn protocol(&self) -> ProtocolName {
+        ProtocolName::Native
     }
 
-    /// The magic decides: what is wrong behind it is then named as an error of this protocol.
     fn fit(&self, datagram: &[u8]) -> Fit {
-        if datagram.starts_with(&MAGIC) {
-            Fit::Yes
-        } else {
-            Fit::No
-        }
+        native::fit(datagram)
     }
 
     fn open<'a>(&self, bytes: &'a [u8], _number: u64) -> Result<View<'a>, FrameError> {
         let (frame, rest) = NativeFraming.open(bytes)?;
-        Ok(View {
-            session: frame.session,
-            span: frame.span,
-            kind: frame.kind,
-            bytes: &bytes[..bytes.len() - rest.len()],
-            rest,
-        })
+        Ok(View::of::<NativeFraming, _>(&frame, bytes, rest))
     }
 
     fn messages(&self, frame: &View<'_>, each: &mut dyn FnMut(&dyn Message) -> bool) {

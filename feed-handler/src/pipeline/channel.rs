@@ -1,13 +1,12 @@
 //! One channel of a lane: its lines merged, its messages decoded in order.
 
 use super::Drops;
+use super::unit::{Turn, Unit};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
-use crate::sequence::{
-    Admit, LineStats, Refused, SeqSpan, SequenceStats, Sequencer, Stash, Stashed,
-};
+use crate::sequence::{Admit, LineStats, Refused, SequenceStats, Stashed};
 use crate::subscribe::Changes;
-use crate::transport::{Frame, FrameKind, Framing, Session};
+use crate::transport::{Frame, FrameKind, Framing};
 use feed_common::event::{Flags, Gap, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::Packet;
@@ -82,18 +81,14 @@ pub struct Channel<P: Protocol> {
     name: String,
     framing: P::Framing,
     decoder: P::Decoder,
-    sequencer: Sequencer,
-    stash: Stash,
-    /// The highest number an empty frame has announced as next, and when: the only sign of loss at the tail.
-    announced: Option<(u64, u64)>,
+    /// The first is there from the start; others are added as they appear.
+    units: Vec<Unit>,
+    stash_slots: usize,
+    stash_slot_bytes: usize,
     window_nanos: u64,
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
-    /// The receive call at which the earliest hole was first seen to be older than its window.
-    overdue: Option<u64>,
     lines: Box<[LineStats]>,
-    session: Option<Session>,
-    replaced: Option<Session>,
     day: SessionDay,
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
@@ -111,35 +106,52 @@ impl<P: Protocol> Channel<P> {
             SessionDay::Midnight(m) => m,
             SessionDay::FirstPacket(_) => UnixNanos::UNKNOWN,
         };
-        Channel {
+        let mut channel = Channel {
             name: setup.name.clone(),
             framing,
             decoder,
-            sequencer: Sequencer::default(),
-            stash: Stash::new(setup.stash_slots, setup.stash_slot_bytes),
-            announced: None,
+            units: Vec::new(),
+            stash_slots: setup.stash_slots,
+            stash_slot_bytes: setup.stash_slot_bytes,
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
-            overdue: None,
             lines: (0..setup.lines).map(|_| LineStats::default()).collect(),
-            session: None,
-            replaced: None,
             day: setup.day,
             reviewing: false,
             cx: MsgCtx {
-                sequence: 0,
-                skip: 0,
                 channel: setup.number,
-                rx: Ticks(0),
-                trust: Trust::VALID,
                 midnight,
-                timestamp: UnixNanos::UNKNOWN,
-                instrument: NO_INSTRUMENT,
-                symbol: NO_SYMBOL,
-                flags: Flags::NONE,
                 ..MsgCtx::default()
             },
+        };
+        if !P::Framing::UNITS {
+            channel.add_unit(0);
         }
+        channel
+    }
+
+    /// The place of a frame's unit.
+    #[inline]
+    fn unit(&mut self, key: u8) -> usize {
+        if !P::Framing::UNITS {
+            return 0;
+        }
+        let known = self.units.iter().position(|u| u.key == key);
+        known.unwrap_or_else(|| self.add_unit(key))
+    }
+
+    /// A stream shows which units it has as it goes: this allocates once for each, of which there are 256 at most. The
+    /// room to wait in is that of the first; the others together have as much again.
+    #[cold]
+    fn add_unit(&mut self, key: u8) -> usize {
+        let slots = match self.units.len() {
+            0 => self.stash_slots,
+            _ => self.stash_slots.div_ceil(usize::from(u8::MAX)),
+        };
+        self.units
+            .push(Unit::new(key, slots, self.stash_slot_bytes));
+        self.lines.iter_mut().for_each(LineStats::add_unit);
+        self.units.len() - 1
     }
 
     /// Takes a datagram that came in on `line` (of this channel) and arrived `at`, in the lane's nanoseconds.
@@ -182,22 +194,27 @@ impl<P: Protocol> Channel<P> {
     ) {
         if frame.kind == FrameKind::Unsequenced {
             self.lines[line].packets += 1;
-            self.lines[line].messages += frame.span.count;
+            self.lines[line].messages += u64::from(frame.carries);
             return self.deliver_apart(frame, packet.meta.rx, core);
         }
-        if self.session != Some(frame.session) && !self.turn_to(frame.session, frame.span, core) {
-            core.drops.old_session += 1;
-            return;
+        let unit = self.unit(frame.unit);
+        match self.units[unit].judge::<P::Framing, _>(&frame) {
+            Turn::Stays => {}
+            Turn::Over => self.turn_to(unit, &frame, core),
+            Turn::Back => {
+                core.drops.old_session += 1;
+                return;
+            }
         }
-        self.lines[line].bring(frame.span);
         let span = frame.span;
+        self.lines[line].bring(unit, span, frame.carries.into());
         loop {
-            match self.sequencer.admit(span) {
+            match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {
-                    self.lines[line].first += span.count - skip;
-                    self.deliver(frame, skip, packet.meta.rx, core);
-                    if !self.stash.is_empty() {
-                        self.drain(core);
+                    let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
+                    self.lines[line].first += new;
+                    if !self.units[unit].stash.is_empty() {
+                        self.drain(unit, core);
                     }
                     return;
                 }
@@ -206,23 +223,24 @@ impl<P: Protocol> Channel<P> {
                     return;
                 }
                 Admit::Gap { .. } => {
+                    let waits = &mut self.units[unit];
                     if span.count == 0 {
-                        if self.announced.is_none_or(|(next, _)| next < span.first) {
-                            self.announced = Some((span.first, at));
+                        if waits.announced.is_none_or(|(next, _)| next < span.first) {
+                            waits.announced = Some((span.first, at));
                         }
                         return;
                     }
-                    match self.stash.insert(span, line, at, packet) {
+                    match waits.stash.insert(span, line, at, packet) {
                         Ok(()) => return,
                         Err(Refused::Duplicate) => {
                             self.lines[line].duplicates += 1;
-                            return self.sequencer.count_duplicate();
+                            return waits.sequencer.count_duplicate();
                         }
                         Err(Refused::Full) => {
                             core.drops.stash_full += 1;
-                            if !self.give_up_first(core) {
+                            if !self.give_up_first(unit, core) {
                                 // Larger than a stash slot with nothing waiting: the hole before it is given up.
-                                self.declare(span.first, core);
+                                self.declare(unit, span.first, core);
                             }
                         }
                     }
@@ -242,19 +260,33 @@ impl<P: Protocol> Channel<P> {
         receive_call: Option<u64>,
         core: &mut Core<H, R>,
     ) {
-        while let Some(since) = self.waiting_since() {
+        for unit in 0..self.units.len() {
+            self.expire_unit(unit, now, receive_call, core);
+        }
+    }
+
+    #[inline]
+    fn expire_unit<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        now: u64,
+        receive_call: Option<u64>,
+        core: &mut Core<H, R>,
+    ) {
+        while let Some(since) = self.units[unit].waiting_since() {
+            let waits = &mut self.units[unit];
             if now.saturating_sub(since) < self.window_nanos {
-                self.overdue = None;
+                waits.overdue = None;
                 return;
             }
             if let Some(call) = receive_call {
-                let noticed = *self.overdue.get_or_insert(call);
+                let noticed = *waits.overdue.get_or_insert(call);
                 if call - noticed <= self.lane_lines {
                     return;
                 }
             }
-            self.overdue = None;
-            if !self.give_up_first(core) {
+            waits.overdue = None;
+            if !self.give_up_first(unit, core) {
                 return;
             }
         }
@@ -262,47 +294,32 @@ impl<P: Protocol> Channel<P> {
 
     /// Gives up every hole: nothing more will come.
     pub(super) fn finish<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) {
-        while self.give_up_first(core) {}
-    }
-
-    /// When the packet or announcement that shows the earliest open hole arrived.
-    #[inline]
-    fn waiting_since(&self) -> Option<u64> {
-        match (self.stash.first(), self.announced) {
-            (None, None) => None,
-            (Some(s), _) => Some(s.at),
-            (None, Some((_, at))) => Some(at),
+        for unit in 0..self.units.len() {
+            while self.give_up_first(unit, core) {}
         }
     }
 
-    /// Gives up the earliest hole and delivers what waited behind it; false when there is none.
+    /// Gives up the earliest hole of a unit and delivers what waited behind it; false when there is none.
     #[cold]
-    fn give_up_first<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) -> bool {
-        let Some(next) = self
-            .stash
-            .first()
-            .map(|s| s.span.first)
-            .or(self.announced.map(|a| a.0))
-        else {
+    fn give_up_first<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) -> bool {
+        let Some(next) = self.units[unit].behind_hole() else {
             return false;
         };
-        self.declare(next, core);
-        self.drain(core);
+        self.declare(unit, next, core);
+        self.drain(unit, core);
         true
     }
 
     /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments.
-    fn declare<H: Outlet, R: Probe>(&mut self, next: u64, core: &mut Core<H, R>) {
-        if self
-            .announced
-            .is_some_and(|(announced, _)| announced <= next)
-        {
-            self.announced = None;
-        }
-        if let Some(missing) = self.sequencer.give_up_before(next) {
-            self.cx.trust = Trust::RECOVERING;
+    fn declare<H: Outlet, R: Probe>(&mut self, unit: usize, next: u64, core: &mut Core<H, R>) {
+        let holed = &mut self.units[unit];
+        holed.arrived_at(next);
+        if let Some(missing) = holed.sequencer.give_up_before(next) {
+            holed.trust = Trust::RECOVERING;
             let cx = MsgCtx {
                 sequence: missing.first,
+                unit: holed.key,
+                trust: holed.trust,
                 timestamp: UnixNanos::UNKNOWN,
                 instrument: NO_INSTRUMENT,
                 symbol: NO_SYMBOL,
@@ -315,54 +332,54 @@ impl<P: Protocol> Channel<P> {
     }
 
     /// Delivers what waited for a hole that is closed now.
-    fn drain<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) {
-        while let Some(first) = self.stash.first() {
-            let line = first.line;
-            match self.sequencer.admit(first.span) {
+    fn drain<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) {
+        while let Some(&Stashed { line, span, .. }) = self.units[unit].stash.first() {
+            let waits = &mut self.units[unit];
+            match waits.sequencer.admit(span) {
                 Admit::Gap { .. } => return,
                 Admit::Duplicate => {
                     self.lines[line].duplicates += 1;
-                    if let Some(taken) = self.stash.take_first() {
-                        self.stash.release(taken);
+                    if let Some(taken) = waits.stash.take_first() {
+                        waits.stash.release(taken);
                     }
                 }
                 Admit::Deliver { skip } => {
-                    let Some(taken) = self.stash.take_first() else {
+                    let Some(taken) = waits.stash.take_first() else {
                         return;
                     };
-                    self.lines[line].first += taken.span.count - skip;
-                    self.redeliver(&taken, skip, core);
-                    self.stash.release(taken);
+                    self.lines[line].first += self.redeliver(unit, &taken, skip, core);
+                    self.units[unit].stash.release(taken);
                 }
             }
         }
-        let expected = self.sequencer.expected();
-        if self
-            .announced
-            .is_some_and(|(next, _)| Some(next) <= expected)
-        {
-            self.announced = None;
+        let drained = &mut self.units[unit];
+        if let Some(expected) = drained.sequencer.expected() {
+            drained.arrived_at(expected);
         }
     }
 
-    /// Delivers a packet out of the stash. Its stages are marked here, with its own receive time: what it waited for the
-    /// hole to close is part of its latency.
+    /// Delivers a packet out of the stash, and says how many messages it brought. Its stages are marked here, with its own
+    /// receive time: what it waited for the hole to close is part of its latency.
     #[inline(never)]
     fn redeliver<H: Outlet, R: Probe>(
         &mut self,
+        unit: usize,
         taken: &Stashed,
         skip: u64,
         core: &mut Core<H, R>,
-    ) {
-        let packet = self.stash.packet(taken);
+    ) -> u64 {
+        let unit = &self.units[unit];
+        let packet = unit.stash.packet(taken);
         let rx = packet.meta.rx;
         let Ok((frame, _)) = self.framing.open(packet.bytes) else {
-            return; // it opened when it was stashed
+            return 0; // it opened when it was stashed
         };
-        deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
+        self.cx.trust = unit.trust;
+        let new = deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
         core.probe.mark(Stage::Decoded, rx);
         core.outlet.flush();
         core.probe.mark(Stage::Published, rx);
+        new
     }
 
     /// As [`Channel::deliver`] for a frame without numbers, out of the way of those that have them.
@@ -373,37 +390,37 @@ impl<P: Protocol> Channel<P> {
         rx: Ticks,
         core: &mut Core<H, R>,
     ) {
-        self.deliver(frame, 0, rx, core);
+        deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, 0, rx, core);
     }
 
     #[inline(always)]
     fn deliver<H: Outlet, R: Probe>(
         &mut self,
+        unit: usize,
         frame: Frame<<P::Framing as Framing>::Messages<'_>>,
         skip: u64,
         rx: Ticks,
         core: &mut Core<H, R>,
-    ) {
-        deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
+    ) -> u64 {
+        self.cx.trust = self.units[unit].trust;
+        deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core)
     }
 
-    /// Turns to a new session, unless it is the one that was just replaced; false means the frame is a straggler.
+    /// Turns a unit to a new session.
     #[cold]
     fn turn_to<H: Outlet, R: Probe>(
         &mut self,
-        session: Session,
-        span: SeqSpan,
+        unit: usize,
+        frame: &Frame<<P::Framing as Framing>::Messages<'_>>,
         core: &mut Core<H, R>,
-    ) -> bool {
-        if self.replaced == Some(session) {
-            return false;
-        }
-        if self.session.is_some() {
-            self.finish(core);
-            self.sequencer.restart();
+    ) {
+        if self.units[unit].session.is_some() {
+            while self.give_up_first(unit, core) {}
             self.decoder.restart();
             let cx = MsgCtx {
-                sequence: span.first,
+                sequence: frame.span.first,
+                unit: frame.unit,
+                trust: self.units[unit].trust,
                 timestamp: UnixNanos::UNKNOWN,
                 instrument: NO_INSTRUMENT,
                 symbol: NO_SYMBOL,
@@ -411,20 +428,13 @@ impl<P: Protocol> Channel<P> {
                 ..self.cx
             };
             core.outlet.on_restart(&cx);
-            self.lines.iter_mut().for_each(LineStats::restart);
-            self.announced = None;
+            self.lines.iter_mut().for_each(|line| line.restart(unit));
             if let SessionDay::FirstPacket(_) = self.day {
                 self.cx.midnight = UnixNanos::UNKNOWN;
             }
+            self.units[unit].sequencer.restart();
         }
-        self.replaced = self.session.replace(session);
-        // Sessions begin at 1: whoever joins later has missed what the books are made of.
-        self.cx.trust = if span.first > 1 {
-            Trust::RECOVERING
-        } else {
-            Trust::VALID
-        };
-        true
+        self.units[unit].turn_to(frame);
     }
 
     #[cold]
@@ -450,7 +460,11 @@ impl<P: Protocol> Channel<P> {
         if self.reviewing {
             let cx = MsgCtx {
                 // As of the message that comes next.
-                sequence: self.sequencer.expected().unwrap_or(0),
+                sequence: self
+                    .units
+                    .first()
+                    .and_then(|u| u.sequencer.expected())
+                    .unwrap_or(0),
                 timestamp: UnixNanos::UNKNOWN,
                 flags: Flags::END_OF_EVENT,
                 ..self.cx
@@ -477,7 +491,8 @@ impl<P: Protocol> Channel<P> {
 
     /// Totals after merging.
     pub fn sequence(&self) -> SequenceStats {
-        self.sequencer.stats()
+        let all = self.units.iter().map(|u| u.sequencer.stats());
+        all.reduce(SequenceStats::plus).unwrap_or_default()
     }
 
     /// What each line contributed.
@@ -491,8 +506,8 @@ impl<P: Protocol> Channel<P> {
     }
 }
 
-/// Decodes the messages of a frame from message `skip` on. A free function so that a frame borrowed from the channel's
-/// own stash can be delivered while the decoder and the context are borrowed too.
+/// Decodes the messages of a frame from number `skip` on; how many there were. A free function so that a frame borrowed
+/// from the channel's own stash can be delivered while the decoder and the context are borrowed too.
 #[inline(always)]
 fn deliver<P: Protocol, H: Outlet, R: Probe>(
     decoder: &mut P::Decoder,
@@ -501,15 +516,21 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
     skip: u64,
     rx: Ticks,
     core: &mut Core<H, R>,
-) {
+) -> u64 {
     cx.rx = rx;
-    core.messages += frame.span.count - skip;
+    cx.sent = frame.sent;
+    cx.unit = frame.unit;
+    let new = match P::Framing::PACKETS {
+        true => u64::from(frame.carries),
+        false => frame.span.count - skip,
+    };
+    core.messages += new;
     let mut sequence = frame.span.first;
     // Sequence numbers that another line has delivered and that are still to be passed over.
     let mut skip = skip;
     let mut messages = frame.messages;
     // Messages left of those that were looked at before. There is nothing to be won over a message on its own.
-    let mut looked_at = usize::from(frame.span.count <= 1);
+    let mut looked_at = usize::from(frame.carries <= 1);
     loop {
         if H::LOOKS_AHEAD {
             if looked_at == 0 {
@@ -519,10 +540,13 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
             looked_at -= 1;
         }
         let Some(message) = messages.next() else {
-            return;
+            return new;
         };
-        let numbers = u64::from(P::Framing::sequences(message));
-        if skip >= numbers {
+        let numbers = match P::Framing::PACKETS {
+            true => 0,
+            false => u64::from(P::Framing::sequences(message)),
+        };
+        if !P::Framing::PACKETS && skip >= numbers {
             skip -= numbers;
             sequence += numbers;
             continue;

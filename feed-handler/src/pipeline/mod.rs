@@ -6,6 +6,7 @@
 
 mod channel;
 mod counters;
+mod unit;
 
 pub use channel::{Channel, ChannelSetup, SessionDay};
 pub use counters::Drops;

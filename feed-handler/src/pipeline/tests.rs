@@ -1,8 +1,8 @@
 //! The lane against an obviously right oracle: the clean sequence of messages.
 
 use super::*;
-use crate::protocol::Ahead;
 use crate::protocol::itch50::{Itch50, Itch50Decoder};
+use crate::protocol::{Ahead, Decode};
 use crate::publish::Records;
 use crate::transport::MoldFraming;
 use feed_common::event::{DeleteOrder, Kind, MarketHandler, MsgCtx, Record, Trust};
@@ -44,7 +44,7 @@ fn probed_into<H: Outlet, R: Probe>(
         stash_slot_bytes: 1500,
         day: SessionDay::Midnight(UnixNanos(1)),
     };
-    let channel = (setup, MoldFraming, Itch50Decoder::new(16));
+    let channel = (setup, MoldFraming, Itch50Decoder::with_room(16));
     Lane::new(vec![channel], LaneTime::Captured, 0, outlet, probe)
 }
 

@@ -11,15 +11,19 @@
 //! direct listing's near price.
 
 mod rare;
+mod sheet;
 
-use super::{Ahead, Decode, DecodeError, Instruments, Protocol, REVIEWED_AT_ONCE};
+pub use sheet::Itch50Sheet;
+
+use super::{Ahead, Decode, DecodeError, Described, Instruments, Protocol, REVIEWED_AT_ONCE};
 use crate::subscribe::{Filter, Standing};
 use crate::transport::{ItchFileFraming, MoldFraming};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, NO_INSTRUMENT,
     NO_SYMBOL, Price, ReplaceOrder, Side, Trade, Trust,
 };
-use feed_common::time::UnixNanos;
+use feed_common::time::{UnixNanos, Zone};
+use feed_common::wire::ProtocolName;
 use feed_common::wire::itch50 as wire;
 use zerocopy::byteorder::big_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
@@ -29,9 +33,14 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 pub struct Itch50;
 
 impl Protocol for Itch50 {
-    const NAME: &'static str = "itch50";
+    const NAME: ProtocolName = ProtocolName::Itch50;
+    const ZONE: Zone = Zone::UsEastern;
     type Framing = MoldFraming;
     type Decoder = Itch50Decoder;
+}
+
+impl Described for Itch50 {
+    type Sheet = Itch50Sheet;
 }
 
 /// TotalView-ITCH 5.0 in a BinaryFILE.
@@ -39,7 +48,8 @@ impl Protocol for Itch50 {
 pub struct Itch50File;
 
 impl Protocol for Itch50File {
-    const NAME: &'static str = "itch50";
+    const NAME: ProtocolName = ProtocolName::Itch50;
+    const ZONE: Zone = Zone::UsEastern;
     type Framing = ItchFileFraming;
     type Decoder = Itch50Decoder;
 }
@@ -86,16 +96,15 @@ struct Oddities {
     price_range: u64,
 }
 
-impl Default for Itch50Decoder {
-    /// Room for every locate there can be.
-    fn default() -> Itch50Decoder {
-        Itch50Decoder::new(LOCATES)
+impl Itch50Decoder {
+    /// The instruments seen so far.
+    pub fn instruments(&self) -> &Instruments {
+        &self.instruments
     }
 }
 
-impl Itch50Decoder {
-    /// A decoder with room for `instruments` symbols; later ones are delivered without an instrument number.
-    pub fn new(instruments: usize) -> Itch50Decoder {
+impl Decode for Itch50Decoder {
+    fn with_room(instruments: usize) -> Itch50Decoder {
         let Ok(locates) = vec![Located::NOTHING; LOCATES]
             .into_boxed_slice()
             .try_into()
@@ -113,13 +122,6 @@ impl Itch50Decoder {
         }
     }
 
-    /// The instruments seen so far.
-    pub fn instruments(&self) -> &Instruments {
-        &self.instruments
-    }
-}
-
-impl Decode for Itch50Decoder {
     // Always: the loop over a frame is its one hot caller, and within it context and record stay in registers. Left to
     // the compiler this depends on the program it is built into.
     #[inline(always)]

@@ -1,14 +1,25 @@
 //! Protocols: a framing and a decoder that turns wire messages into events, and the registry of both.
 
+mod ids;
+pub mod iex;
 mod instruments;
 pub mod itch50;
+mod known;
 pub mod native;
+mod registry;
+mod sheet;
 
+pub use ids::Ids;
 pub use instruments::Instruments;
+pub use known::{Known, Place};
+pub use registry::{ForDescribed, ForProtocol, with_described, with_protocol, zone};
+pub use sheet::Sheet;
 
 use crate::subscribe::Filter;
 use crate::transport::Framing;
 use feed_common::event::{MarketHandler, MsgCtx};
+use feed_common::time::Zone;
+use feed_common::wire::ProtocolName;
 
 /// Why a message was not decoded. Counted by [`DecodeError::name`]; the rest of the frame goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -61,6 +72,10 @@ pub struct Ahead {
 
 /// Turns one message into events.
 pub trait Decode {
+    /// A decoder with room for so many instruments, which takes all its memory now; later instruments are delivered
+    /// without a number.
+    fn with_room(instruments: usize) -> Self;
+
     /// Fills the lower half of `cx` and reports the message's events to `out`.
     fn decode<H: MarketHandler>(
         &mut self,
@@ -97,11 +112,19 @@ pub trait Decode {
 }
 
 /// A framing and a decoder under one name.
-pub trait Protocol {
+pub trait Protocol: 'static {
     /// The name in configurations and on the command line.
-    const NAME: &'static str;
+    const NAME: ProtocolName;
+    /// Where times that count from midnight count from.
+    const ZONE: Zone;
     /// How datagrams are framed.
-    type Framing: Framing;
+    type Framing: Framing + Send;
     /// How messages are decoded.
-    type Decoder: Decode;
+    type Decoder: Decode + Send;
+}
+
+/// A protocol whose messages a sheet describes one by one.
+pub trait Described: Protocol {
+    /// The sheet.
+    type Sheet: Sheet;
 }

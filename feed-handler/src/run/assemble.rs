@@ -4,13 +4,14 @@ use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, receive};
 use super::start::{Input, StartError};
-use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, ProtocolName, Timestamps};
-use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap};
+use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, Timestamps};
+use crate::net::file::{
+    CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap, Position,
+};
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
-use crate::protocol::itch50::{Itch50, Itch50Decoder, Itch50File};
-use crate::protocol::native::{Native, NativeDecoder};
-use crate::protocol::{Decode, Protocol};
+use crate::protocol::itch50::Itch50File;
+use crate::protocol::{Decode, ForProtocol, Protocol, with_protocol};
 use crate::publish::{Booked, Outlet, Records};
 use crate::record::{Queue, Tee};
 use crate::subscribe::{Changes, Filter};
@@ -61,6 +62,8 @@ pub(super) struct LaneRunning {
     /// Hot threads, each of which reports to [`Hot::ready`].
     pub(super) threads: usize,
     pub(super) sockets: Option<Arc<[LineCounters]>>,
+    /// How far its file is read.
+    pub(super) position: Option<Arc<Position>>,
     pub(super) facts: Vec<(String, String)>,
 }
 
@@ -68,24 +71,23 @@ type PlannedLane<P, H> = Lane<P, H, StageRecorder>;
 
 /// Opens a lane's input and starts its threads.
 pub(super) fn start_lane(start: LaneStart, input: &Input) -> Result<LaneRunning, StartError> {
-    match (start.plan.protocol, input) {
-        (ProtocolName::Native, _) => start_protocol::<Native>(start, input, NativeDecoder::new),
-        (ProtocolName::Itch50, Input::File(f)) if f.format() == Format::BinaryFile => {
-            start_protocol::<Itch50File>(start, input, Itch50Decoder::new)
-        }
-        (ProtocolName::Itch50, _) => start_protocol::<Itch50>(start, input, Itch50Decoder::new),
+    if let Input::File(file) = input
+        && file.format() == Format::BinaryFile
+    {
+        return start_protocol::<Itch50File>(start, input);
     }
+    struct Start<'a>(LaneStart, &'a Input);
+    impl ForProtocol for Start<'_> {
+        type Out = Result<LaneRunning, StartError>;
+
+        fn call<P: Protocol>(self) -> Self::Out {
+            start_protocol::<P>(self.0, self.1)
+        }
+    }
+    with_protocol(start.plan.protocol, Start(start, input))
 }
 
-fn start_protocol<P: Protocol + 'static>(
-    start: LaneStart,
-    input: &Input,
-    decoder: fn(usize) -> P::Decoder,
-) -> Result<LaneRunning, StartError>
-where
-    P::Framing: Default + Send + 'static,
-    P::Decoder: Send + 'static,
-{
+fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRunning, StartError> {
     let time = match input {
         Input::Live => LaneTime::Received(start.hot.clock.scale()),
         Input::File(_) => LaneTime::Captured,
@@ -94,7 +96,7 @@ where
     let first = start.setups.first().map_or(0, |setup| setup.number);
     let own = first..first + start.setups.len() as u16;
     let channels = start.setups.into_iter().map(|setup| {
-        let mut decoder = decoder(book.limits.instruments);
+        let mut decoder = P::Decoder::with_room(book.limits.instruments);
         decoder.subscribe(Box::new(start.wanted.clone()));
         (setup, P::Framing::default(), decoder)
     });
@@ -117,17 +119,13 @@ where
     }
 }
 
-fn start_threads<P: Protocol + 'static, H: Outlet + Send + 'static>(
+fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
     plan: LanePlan,
     lane: PlannedLane<P, H>,
     input: &Input,
     hot: Hot,
     record: Option<Queue>,
-) -> Result<LaneRunning, StartError>
-where
-    P::Framing: Send + 'static,
-    P::Decoder: Send + 'static,
-{
+) -> Result<LaneRunning, StartError> {
     match (input, plan.threads) {
         (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot, record),
         (
@@ -150,13 +148,16 @@ where
                 receive: Some(receive),
                 threads: 2,
                 sockets: Some(sockets),
+                position: None,
                 facts,
             })
         }
         (Input::File(file), LaneThreads::One { core }) => {
             let (file, lines) = (file.clone(), line_map(&plan));
+            let position = Arc::new(Position::default());
+            let shown = position.clone();
             let decode = lane_thread(&plan, core, lane, hot, move |lane, hot| {
-                let mut source = CaptureSource::new(&file, lines, hot.clock.clone());
+                let mut source = CaptureSource::new(&file, lines, hot.clock.clone()).showing(shown);
                 let ended = drive(
                     lane,
                     &mut source,
@@ -172,6 +173,7 @@ where
                 receive: None,
                 threads: 1,
                 sockets: None,
+                position: Some(position),
                 facts: Vec::new(),
             })
         }
@@ -185,29 +187,28 @@ where
             let (producer, ring, decode) =
                 ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill, None)?;
             let facts = vec![ring_fact(&plan, &ring)];
-            let receive = file_thread(&plan, receive_core, file.clone(), producer, hot)?;
+            let position = Arc::new(Position::default());
+            let shown = position.clone();
+            let receive = file_thread(&plan, receive_core, file.clone(), shown, producer, hot)?;
             Ok(LaneRunning {
                 decode,
                 receive: Some(receive),
                 threads: 2,
                 sockets: None,
+                position: Some(position),
                 facts,
             })
         }
     }
 }
 
-fn live_one<P: Protocol + 'static, H: Outlet + Send + 'static>(
+fn live_one<P: Protocol, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
     lane: PlannedLane<P, H>,
     hot: Hot,
     record: Option<Queue>,
-) -> Result<LaneRunning, StartError>
-where
-    P::Framing: Send + 'static,
-    P::Decoder: Send + 'static,
-{
+) -> Result<LaneRunning, StartError> {
     let receiver = open_sockets(plan, &hot)?;
     let sockets = receiver.counters();
     let facts = buffer_facts(plan, &receiver);
@@ -237,23 +238,20 @@ where
         receive: None,
         threads: 1,
         sockets: Some(sockets),
+        position: None,
         facts,
     })
 }
 
 /// Starts the decoding half of a two-thread lane and returns the ring's other end.
-fn ring_lane<P: Protocol + 'static, H: Outlet + Send + 'static>(
+fn ring_lane<P: Protocol, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
     lane: PlannedLane<P, H>,
     hot: &Hot,
     idle: IdleTime,
     record: Option<Queue>,
-) -> Result<(Producer, RingGauge, JoinHandle<LaneEnd>), StartError>
-where
-    P::Framing: Send + 'static,
-    P::Decoder: Send + 'static,
-{
+) -> Result<(Producer, RingGauge, JoinHandle<LaneEnd>), StartError> {
     let slots = SlotConfig {
         slots: plan.ring_slots,
         stride: plan.slot_bytes,
@@ -278,17 +276,13 @@ where
     Ok((producer, gauge, decode))
 }
 
-fn lane_thread<P: Protocol + 'static, H: Outlet + Send + 'static>(
+fn lane_thread<P: Protocol, H: Outlet + Send + 'static>(
     plan: &LanePlan,
     core: Option<usize>,
     mut lane: PlannedLane<P, H>,
     hot: Hot,
     body: impl FnOnce(&mut PlannedLane<P, H>, &Hot) -> SourceEnd + Send + 'static,
-) -> Result<JoinHandle<LaneEnd>, StartError>
-where
-    P::Framing: Send + 'static,
-    P::Decoder: Send + 'static,
-{
+) -> Result<JoinHandle<LaneEnd>, StartError> {
     hot_thread(plan, "lane", core, hot, move |hot| {
         let source = body(&mut lane, hot);
         LaneEnd::of(&lane, source)
@@ -316,12 +310,13 @@ fn file_thread(
     plan: &LanePlan,
     core: Option<usize>,
     file: Arc<CaptureFile>,
+    position: Arc<Position>,
     mut producer: Producer,
     hot: Hot,
 ) -> Result<JoinHandle<SourceEnd>, StartError> {
     let lines = line_map(plan);
     hot_thread(plan, "rx", core, hot, move |hot| {
-        let mut backend = CaptureBackend::new(&file, lines, hot.clock.clone());
+        let mut backend = CaptureBackend::new(&file, lines, hot.clock.clone()).showing(position);
         // In a file time is the capture's, so nobody follows this.
         let quiet = Quiet::default();
         let ended = receive(&mut backend, &mut producer, &hot.clock, &hot.stop, &quiet);

@@ -10,6 +10,7 @@ use super::gauge::{Gauge, Reading};
 use super::start::{Input, StartError, join};
 use crate::config::{Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, SessionDay};
+use crate::protocol::zone;
 use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest};
 use crate::record::{Queue, RecordEnd, Recorder};
 use crate::subscribe::{Changes, Filter, Subscription};
@@ -19,7 +20,7 @@ use feed_common::latency::recorder::{Collector, pair};
 use feed_common::latency::{Resolution, StageSet};
 use feed_common::ring::{Subscriber, broadcast};
 use feed_common::sys::lock_memory;
-use feed_common::time::{Clock, FitQuality, FitReader, UnixNanos, Zone};
+use feed_common::time::{Clock, FitQuality, FitReader, UnixNanos};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
@@ -321,6 +322,12 @@ impl Handler {
         sum
     }
 
+    /// Bytes of its input that every lane has read; `None` where that is live.
+    pub fn position(&self) -> Option<u64> {
+        let positions = self.lanes.iter().filter_map(|l| l.position.as_ref());
+        positions.map(|p| p.read()).min()
+    }
+
     /// Ends the running latency interval of every lane and returns their sum.
     pub fn interval(&mut self) -> &StageSet {
         self.interval.reset();
@@ -380,10 +387,7 @@ fn join_lane(running: LaneRunning) -> LaneEnd {
 /// Where the dates of a lane's times since midnight come from: the configuration, else the first packet's own time
 /// (from a file) or today (live).
 fn session_day(plan: &Plan, protocol: ProtocolName, input: &Input, today: UnixNanos) -> SessionDay {
-    let zone = plan.session.zone.unwrap_or(match protocol {
-        ProtocolName::Itch50 => Zone::UsEastern,
-        ProtocolName::Native => Zone::Utc,
-    });
+    let zone = plan.session.zone.unwrap_or_else(|| zone(protocol));
     match (plan.session.date, input) {
         (Some(date), _) => SessionDay::Midnight(zone.midnight(date)),
         (None, Input::Live) => SessionDay::Midnight(zone.midnight(zone.date_of(today))),

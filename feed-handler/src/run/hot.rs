@@ -153,6 +153,7 @@ pub fn receive<B: RxBackend, W: SlotWriter>(
 mod tests {
     use super::*;
     use crate::pipeline::{ChannelSetup, LaneTime, SessionDay};
+    use crate::protocol::Decode;
     use crate::protocol::itch50::{Itch50, Itch50Decoder};
     use crate::publish::Records;
     use crate::transport::MoldFraming;
@@ -236,7 +237,7 @@ mod tests {
         };
         let (recorder, _collector) = pair(Resolution::default(), clock.clone());
         let time = LaneTime::Received(clock.scale());
-        let channel = (setup, MoldFraming, Itch50Decoder::new(1));
+        let channel = (setup, MoldFraming, Itch50Decoder::with_room(1));
         let records = Records::new(Vec::<Record>::new(), 1);
         let mut lane = Lane::<Itch50, _, _>::new(vec![channel], time, 0, records, recorder);
         // The session begins, and eight messages of it are missing.

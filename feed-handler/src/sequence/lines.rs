@@ -13,25 +13,31 @@ pub struct LineStats {
     pub duplicates: u64,
     /// Messages this line brought before any other.
     pub first: u64,
-    seen: SeenWindow,
+    /// By the unit's place.
+    seen: Vec<SeenWindow>,
 }
 
 impl LineStats {
-    /// A frame came in on the line.
+    /// Another numbering has appeared on the channel.
+    pub fn add_unit(&mut self) {
+        self.seen.push(SeenWindow::new());
+    }
+
+    /// A frame of the unit at a place came in on the line, with `messages` messages.
     #[inline]
-    pub fn bring(&mut self, span: SeqSpan) {
+    pub fn bring(&mut self, unit: usize, span: SeqSpan, messages: u64) {
         self.packets += 1;
-        self.messages += span.count;
-        self.seen.bring(span);
+        self.messages += messages;
+        self.seen[unit].bring(span);
     }
 
-    /// Messages of the sequence that this line never brought.
+    /// Numbers of the sequence that this line never brought.
     pub fn lost(&self) -> u64 {
-        self.seen.lost()
+        self.seen.iter().map(SeenWindow::lost).sum()
     }
 
-    /// The numbers start over.
-    pub fn restart(&mut self) {
-        self.seen.restart();
+    /// The numbers of a unit start over.
+    pub fn restart(&mut self, unit: usize) {
+        self.seen[unit].restart();
     }
 }

@@ -4,11 +4,13 @@
 //! None of them owns a clock or a socket: time comes in as an argument, so the same code runs live, from a file and in
 //! tests.
 
+mod epochs;
 mod lines;
 mod seen;
 mod sequencer;
 mod stash;
 
+pub use epochs::{Epoch, Epochs};
 pub use lines::LineStats;
 pub use seen::SeenWindow;
 pub use sequencer::{Admit, SequenceStats, Sequencer};

@@ -34,7 +34,20 @@ pub struct SequenceStats {
     pub restarts: u64,
 }
 
-/// The sequence state of one channel. All lines, and later recovery, are admitted through it.
+impl SequenceStats {
+    /// The totals of two numberings together. Those of hostile numbers could leave the range.
+    pub fn plus(self, other: SequenceStats) -> SequenceStats {
+        SequenceStats {
+            gaps: self.gaps + other.gaps,
+            lost: self.lost.saturating_add(other.lost),
+            duplicates: self.duplicates + other.duplicates,
+            recovered: self.recovered + other.recovered,
+            restarts: self.restarts + other.restarts,
+        }
+    }
+}
+
+/// The sequence state of one numbering. All lines, and later recovery, are admitted through it.
 #[derive(Debug, Default)]
 pub struct Sequencer {
     /// Next number to deliver; `None` until the first packet, whose numbers are taken as the start (late join).

@@ -68,6 +68,9 @@ impl ItchFileFraming {
             span,
             kind,
             sent: UnixNanos::UNKNOWN,
+            carries: count,
+            unit: 0,
+            begins: false,
             messages: Blocks::new(records),
         }
     }

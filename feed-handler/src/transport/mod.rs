@@ -1,8 +1,10 @@
 //! Framing per family: a datagram's header and where its messages lie.
 
+mod iex;
 mod itchfile;
 mod moldudp64;
 
+pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
 pub use moldudp64::MoldFraming;
 pub mod native;
@@ -37,6 +39,12 @@ pub struct Frame<M> {
     pub kind: FrameKind,
     /// When the sender says it sent it, or unknown.
     pub sent: UnixNanos,
+    /// Messages in it: as many as numbers, unless numbers count packets ([`Framing::PACKETS`]).
+    pub carries: u32,
+    /// Which of the independent numberings of its stream it is of ([`Framing::UNITS`]); 0 where there is one.
+    pub unit: u8,
+    /// It could be the first of a numbering that begins anew within its session ([`Framing::BEGINS`]).
+    pub begins: bool,
     /// Its messages, in order.
     pub messages: M,
 }
@@ -88,7 +96,16 @@ impl FrameError {
 pub type Opened<'a, M> = Result<(Frame<M>, &'a [u8]), FrameError>;
 
 /// Opens datagrams of one family.
-pub trait Framing {
+pub trait Framing: Default {
+    /// Numbers count packets and not messages: a frame's span is one number, and all its messages have it.
+    const PACKETS: bool = false;
+
+    /// A stream may carry several independent numberings.
+    const UNITS: bool = false;
+
+    /// A numbering may begin anew without a new session, to be told by when its packets were sent.
+    const BEGINS: bool = false;
+
     /// Iterates the messages of a frame; cloned to look at some before their turn.
     type Messages<'a>: Iterator<Item = &'a [u8]> + Clone;
 

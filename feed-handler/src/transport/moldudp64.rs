@@ -39,6 +39,9 @@ impl Framing for MoldFraming {
             span,
             kind,
             sent: UnixNanos::UNKNOWN,
+            carries: header.blocks().into(),
+            unit: 0,
+            begins: false,
             messages,
         };
         Ok((frame, &[]))

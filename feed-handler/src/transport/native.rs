@@ -35,6 +35,9 @@ impl Framing for NativeFraming {
             },
             kind,
             sent: UnixNanos(header.sent.get()),
+            carries: header.count.get().into(),
+            unit: 0,
+            begins: false,
             messages: message.into_iter(),
         };
         Ok((opened, rest))

@@ -102,7 +102,7 @@ fn play(messages: u64, symbols: u16, limits: BookLimits, lose: u64) -> Session {
         what: What::Cross,
     };
     let mut session = Session {
-        decoder: Itch50Decoder::default(),
+        decoder: Itch50Decoder::with_room(1 << 16),
         cx: context(&nothing),
         books: Handler {
             both: Both::new(limits),
@@ -226,7 +226,7 @@ fn what_is_told_ahead_is_what_the_event_looks_up() {
         open: false,
         what: What::Cross,
     };
-    let mut sink = Sink(Itch50Decoder::default(), context(&nothing), [0, 0]);
+    let mut sink = Sink(Itch50Decoder::with_room(1 << 16), context(&nothing), [0, 0]);
     let spec = Spec::new(Protocol::Itch50, 20_000, 1);
     generate_messages(&spec, &mut sink).expect("a session that can be made");
     let [told, cut] = sink.2;

@@ -4,7 +4,8 @@ use super::channels::Unplaced;
 use super::{Resolver, Taken, number};
 use crate::config::defaults::*;
 use crate::config::file::{self, File, Layout};
-use crate::config::plan::{LanePlan, LaneThreads, ProtocolName};
+use crate::config::plan::{LanePlan, LaneThreads};
+use feed_common::wire::ProtocolName;
 use std::collections::HashMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -38,7 +39,7 @@ impl Resolver<'_> {
         cores: &mut HashMap<usize, Range<usize>>,
     ) -> LanePlan {
         let protocol = match channels.first() {
-            Some(first) => *first.file.protocol.get_ref(),
+            Some(first) => first.file.protocol.get_ref().0,
             None => {
                 self.wrong(&lane.name, format!("lane `{name}` has no channel"));
                 ProtocolName::Native
@@ -46,7 +47,7 @@ impl Resolver<'_> {
         };
         for other in channels
             .iter()
-            .filter(|c| *c.file.protocol.get_ref() != protocol)
+            .filter(|c| c.file.protocol.get_ref().0 != protocol)
         {
             let message = format!(
                 "lane `{name}` already has channels of protocol `{}`: expected the same, or another lane",

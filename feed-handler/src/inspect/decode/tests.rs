@@ -4,7 +4,7 @@ use feed_common::time::UnixNanos;
 use feed_common::wire::itch50::{AddOrder, StockTradingAction};
 use feed_common::wire::message::U48;
 use feed_common::wire::moldudp64::PacketBuilder;
-use feed_common::wire::native;
+use feed_common::wire::{ProtocolName, native};
 use std::net::{Ipv4Addr, SocketAddr};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -80,7 +80,7 @@ fn the_shape_programs_rely_on() {
 fn malformed_messages_are_printed_with_the_reason_and_stay_json() {
     let packet = mold(&[&[b'D'; 19], b"D\"", b"", b"\"x"]);
     // Detection wants known types only; here the protocol is given.
-    let streams = Streams::given(crate::inspect::protocol("itch50").unwrap());
+    let streams = Streams::given(crate::inspect::dissector(ProtocolName::Itch50));
     let datagram = Datagram {
         number: 1,
         time: UnixNanos::UNKNOWN,

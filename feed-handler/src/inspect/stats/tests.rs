@@ -1,8 +1,8 @@
 use super::*;
-use crate::inspect::{PROTOCOLS, decode};
+use crate::inspect::{decode, dissector};
 use feed_common::time::UnixNanos;
 use feed_common::wire::moldudp64::{Header, PacketBuilder};
-use feed_common::wire::native;
+use feed_common::wire::{ProtocolName, native};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -301,7 +301,7 @@ proptest! {
             let message = [DELETE.to_vec(), vec![byte; len], vec![b'D'; len]];
             prop_assert!(b.push(&message[like]));
         }
-        let protocol = crate::inspect::protocol("itch50").unwrap();
+        let protocol = dissector(ProtocolName::Itch50);
         let frame = protocol.open(b.payload(), 1).unwrap();
         let (mut fast, mut slow) = (Tally::default(), Tally::default());
         protocol.tally(&frame, &mut fast);
@@ -326,7 +326,7 @@ proptest! {
         let mut bytes = b.payload().to_vec();
         bytes.truncate(bytes.len() - cut.min(bytes.len()));
         bytes.resize(bytes.len() + more, 0);
-        let protocol = crate::inspect::protocol("itch50").unwrap();
+        let protocol = dissector(ProtocolName::Itch50);
         let (mut once, mut twice) = (Tally::default(), Tally::default());
         let counted = protocol.tally_next(&bytes, A, 7, &mut once);
         let all_good = kinds.iter().all(|&kind| kind > 0) && !kinds.is_empty();
@@ -403,7 +403,7 @@ proptest! {
                 src: None,
                 payload,
             });
-            let given = PROTOCOLS.map(Streams::given);
+            let given: Vec<_> = ProtocolName::ALL.iter().map(|&p| Streams::given(dissector(p))).collect();
             let datagrams: Vec<_> = datagrams.collect();
             let found = Streams::detect(&datagrams[..]).ok();
             for streams in given.iter().chain(&found) {

@@ -96,7 +96,7 @@ macro_rules! made {
 
 /// A decoder that has been told what locate 7 is.
 fn introduced() -> Itch50Decoder {
-    let mut d = Itch50Decoder::new(4);
+    let mut d = Itch50Decoder::with_room(4);
     let r = made!(StockDirectory {
         stock: AAPL,
         round_lot_size: 100.into()
@@ -434,7 +434,8 @@ fn every_type_gives_an_event_and_only_the_last_ends_it() {
     for &kind in wire::TYPES {
         let mut message = vec![b'1'; wire::length_of(kind).unwrap()];
         message[0] = kind;
-        let (mut d, mut cx, mut out) = (Itch50Decoder::new(4), context(), Recorder::default());
+        let (mut d, mut cx, mut out) =
+            (Itch50Decoder::with_room(4), context(), Recorder::default());
         d.decode(&message, &mut cx, &mut out).unwrap();
         let (last, others) = out.events.split_last().expect("an event");
         assert!(last.ends_with('.'), "{last}");
@@ -481,7 +482,7 @@ fn a_longer_message_is_read_as_its_prefix_and_counted() {
 
 #[test]
 fn instruments_are_learnt_late_and_forgotten_with_the_session() {
-    let mut d = Itch50Decoder::new(4);
+    let mut d = Itch50Decoder::with_room(4);
     let delete = made!(OrderDelete {
         order_ref: 5.into()
     });
@@ -516,7 +517,7 @@ fn instruments_are_learnt_late_and_forgotten_with_the_session() {
 
 #[test]
 fn every_locate_is_forgotten_with_the_session() {
-    let mut d = Itch50Decoder::new(4);
+    let mut d = Itch50Decoder::with_room(4);
     for locates in [[65_535, 1], [2, 40_000], [3, 3]] {
         for locate in locates {
             let mut add = made!(AddOrder { stock: AAPL });
@@ -530,7 +531,7 @@ fn every_locate_is_forgotten_with_the_session() {
 
 #[test]
 fn symbols_beyond_the_table_are_delivered_without_a_number() {
-    let mut d = Itch50Decoder::new(1);
+    let mut d = Itch50Decoder::with_room(1);
     for (stock, want) in [(AAPL, 0), (*b"MSFT    ", NO_INSTRUMENT)] {
         let (mut cx, add) = (context(), made!(AddOrder { stock: stock }));
         d.decode(add.as_bytes(), &mut cx, &mut Recorder::default())
@@ -547,7 +548,7 @@ fn without_a_date_times_count_from_midnight_and_say_so() {
         ..context()
     };
     let message = made!(SystemEvent { event_code: b'O' });
-    Itch50Decoder::new(1)
+    Itch50Decoder::with_room(1)
         .decode(message.as_bytes(), &mut cx, &mut Recorder::default())
         .unwrap();
     assert_eq!(cx.timestamp, UnixNanos(1));
@@ -580,7 +581,7 @@ proptest! {
             datagram.extend(m);
         }
         let cut = &datagram[..cut.min(datagram.len())];
-        let mut decoder = Itch50Decoder::new(64);
+        let mut decoder = Itch50Decoder::with_room(64);
         for bytes in [&datagram[..], cut, &noise] {
             let Ok((frame, rest)) = MoldFraming.open(bytes) else { continue };
             prop_assert!(rest.is_empty());

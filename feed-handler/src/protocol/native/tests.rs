@@ -1,6 +1,6 @@
 use super::*;
 use crate::transport::{Framing, native::NativeFraming};
-use feed_common::event::{MarketData, Trust};
+use feed_common::event::{MarketData, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::prices::Endian;
 use feed_common::time::Ticks;
 use feed_common::wire::native::{BatchInfo, encode_columns, encode_records};
@@ -95,7 +95,7 @@ fn records_become_events_with_their_context() {
     ];
     let price = layout(4, true, Endian::Big, 2);
     encode_records(&mut bytes, &INFO, &price, &records).unwrap();
-    let mut decoder = NativeDecoder::new(10);
+    let mut decoder = NativeDecoder::with_room(10);
     let seen = run(&mut decoder, &bytes, 0).unwrap();
     assert_eq!(seen.iter().map(|s| s.data).collect::<Vec<_>>(), records);
     let numbers: Vec<_> = seen.iter().map(|s| (s.sequence, s.instrument)).collect();
@@ -138,7 +138,7 @@ fn a_price_out_of_range_is_flagged_and_counted_where_it_is() {
 fn the_path_can_be_switched_and_seen() {
     let portable = NativeDecoder::with_path(1, Path::Portable);
     assert_eq!(portable.path(), Path::Portable);
-    assert_eq!(NativeDecoder::new(1).path(), Path::best());
+    assert_eq!(NativeDecoder::with_room(1).path(), Path::best());
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_full_instrument_table_is_counted() {
     let mut bytes = Vec::new();
     let records = [record(b"A       ", 0), record(b"B       ", 0)];
     encode_columns(&mut bytes, &INFO, &PriceLayout::CANONICAL, &records).unwrap();
-    let mut decoder = NativeDecoder::new(1);
+    let mut decoder = NativeDecoder::with_room(1);
     let seen = run(&mut decoder, &bytes, 0).unwrap();
     assert_eq!((seen[0].instrument, seen[1].instrument), (0, NO_INSTRUMENT));
     assert_eq!(seen[1].symbol, *b"B       ");
@@ -169,7 +169,7 @@ fn messages_that_are_none_have_their_kind_of_error() {
     let mut bytes = Vec::new();
     let records = [record(b"A       ", 0)];
     encode_records(&mut bytes, &INFO, &PriceLayout::CANONICAL, &records).unwrap();
-    let mut decoder = NativeDecoder::new(1);
+    let mut decoder = NativeDecoder::with_room(1);
     assert_eq!(run(&mut decoder, b"", 0), Err(DecodeError::Empty));
     assert_eq!(run(&mut decoder, &bytes[..50], 0), Err(DecodeError::Short));
     let mut other = bytes.clone();
@@ -257,7 +257,7 @@ proptest! {
                 let Ok((frame, behind)) = NativeFraming.open(rest) else { break };
                 prop_assert!(behind.len() < rest.len());
                 rest = behind;
-                let mut decoder = NativeDecoder::new(300);
+                let mut decoder = NativeDecoder::with_room(300);
                 for message in frame.messages {
                     prop_assert_eq!(u64::from(NativeFraming::sequences(message)), frame.span.count);
                     match run(&mut decoder, message, 0) {
