@@ -15,9 +15,11 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod itch50;
 pub mod link;
+pub mod mdp3;
 pub mod message;
 pub mod moldudp64;
 pub mod native;
+pub mod pitch;
 mod protocols;
 pub mod udp;
 
