@@ -2,10 +2,12 @@
 
 mod itchfile;
 mod moldudp64;
+mod pitch;
 
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
 pub use moldudp64::MoldFraming;
 pub mod native;
+pub use pitch::PitchFraming;
 
 use crate::sequence::SeqSpan;
 use feed_common::time::UnixNanos;
