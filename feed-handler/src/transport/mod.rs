@@ -3,11 +3,13 @@
 mod iex;
 mod itchfile;
 mod moldudp64;
+mod pitch;
 
 pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
 pub use moldudp64::MoldFraming;
 pub mod native;
+pub use pitch::PitchFraming;
 
 use crate::sequence::SeqSpan;
 use feed_common::time::UnixNanos;
