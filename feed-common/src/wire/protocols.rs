@@ -1,6 +1,6 @@
 //! The exchanges' protocols that can be read, by name, and telling which one a stream of datagrams speaks.
 
-use super::{iex, itch50, mdp3, native};
+use super::{iex, itch50, mdp3, native, pitch};
 
 /// What a datagram says about a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ protocols! {
     Iex = "iex", iex::fit;
     /// CME MDP 3.0 over UDP, schema versions 5 to 13.
     Mdp3 = "mdp3", mdp3::fit;
+    /// Cboe Multicast PITCH 2.x, US equities.
+    Pitch = "pitch", pitch::fit;
 }
 
 impl ProtocolName {

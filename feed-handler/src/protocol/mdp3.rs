@@ -42,7 +42,9 @@ mod trades;
 
 pub use sheet::Mdp3Sheet;
 
-use super::{Decode, DecodeError, Definitions, Described, Instruments, Known, Place, Protocol};
+use super::{
+    About, Decode, DecodeError, Definitions, Described, Instruments, Known, Place, Protocol,
+};
 use crate::subscribe::Filter;
 use crate::transport::Mdp3Framing;
 use arrays::Arrays;
@@ -64,6 +66,12 @@ pub struct Mdp3;
 
 impl Protocol for Mdp3 {
     const NAME: ProtocolName = ProtocolName::Mdp3;
+    const ABOUT: About = About {
+        feed: "CME MDP 3.0",
+        versions: "SBE schema versions 5 to 13",
+        framing: "binary packet header",
+        books: "numbered levels, real and implied; orders by priority",
+    };
     /// Times are on the Unix epoch.
     const ZONE: Zone = Zone::Utc;
     type Framing = Mdp3Framing;

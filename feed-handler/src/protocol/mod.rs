@@ -1,5 +1,6 @@
 //! Protocols: a framing and a decoder that turns wire messages into events, and the registry of both.
 
+mod about;
 mod definitions;
 mod ids;
 pub mod iex;
@@ -8,9 +9,11 @@ pub mod itch50;
 mod known;
 pub mod mdp3;
 pub mod native;
+pub mod pitch;
 mod registry;
 mod sheet;
 
+pub use about::{About, about, messages};
 pub use definitions::Definitions;
 pub use ids::Ids;
 pub use instruments::Instruments;
@@ -135,6 +138,8 @@ pub trait Protocol: 'static {
     const NAME: ProtocolName;
     /// Where times that count from midnight count from.
     const ZONE: Zone;
+    /// What it is, for people.
+    const ABOUT: About;
     /// How datagrams are framed.
     type Framing: Framing + Send;
     /// How messages are decoded.
