@@ -14,6 +14,7 @@ pub mod link;
 pub mod message;
 pub mod moldudp64;
 pub mod native;
+pub mod pillar;
 mod protocols;
 pub mod udp;
 

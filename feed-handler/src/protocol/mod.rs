@@ -5,6 +5,7 @@ mod instruments;
 pub mod itch50;
 mod known;
 pub mod native;
+pub mod pillar;
 mod registry;
 mod sheet;
 

@@ -2,9 +2,11 @@
 
 mod itchfile;
 mod moldudp64;
+mod pillar;
 
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
 pub use moldudp64::MoldFraming;
+pub use pillar::PillarFraming;
 pub mod native;
 
 use crate::sequence::SeqSpan;
@@ -24,6 +26,8 @@ pub enum FrameKind {
     EndOfSession,
     /// Carries messages without sequence numbers: taken as they come.
     Unsequenced,
+    /// Carries numbered messages that repeat a state for those who asked: they are not what happens now.
+    Refresh,
 }
 
 /// A frame whose message lengths have all been validated: iterating its messages cannot fail.
