@@ -3,6 +3,43 @@
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, ReplaceOrder, Trade,
 };
+use feed_common::time::UnixNanos;
+use feed_handler::protocol::Decode;
+use feed_handler::protocol::itch50::Itch50Decoder;
+use feed_replay::synth::{Protocol, Spec};
+
+/// Messages of a session, where the command line does not say.
+pub const MESSAGES: usize = 4_000_000;
+
+/// Midnight of the day of every session.
+pub const MIDNIGHT: UnixNanos = UnixNanos(1_700_000_000_000_000_000);
+
+/// The numbers on the command line.
+pub fn arguments() -> impl Iterator<Item = usize> {
+    let arguments = std::env::args().skip(1);
+    arguments.map(|a| a.parse().expect("a number"))
+}
+
+/// A session that is the same every time.
+pub fn spec(messages: usize) -> Spec {
+    Spec {
+        rate: 1_000_000,
+        ..Spec::new(Protocol::Itch50, messages as u64, 3)
+    }
+}
+
+/// A decoder with room for every instrument.
+pub fn decoder() -> Itch50Decoder {
+    Itch50Decoder::with_room(1 << 16)
+}
+
+/// What a decoder is told before its first message.
+pub fn context() -> MsgCtx {
+    MsgCtx {
+        midnight: MIDNIGHT,
+        ..MsgCtx::default()
+    }
+}
 
 /// Uses every field of every event and of its context, so that none can be left unread.
 pub struct Sum(pub u64);

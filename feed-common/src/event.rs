@@ -143,6 +143,8 @@ impl Flags {
     pub const CROSS: Flags = Flags(1 << 6);
     /// A price level that the exchange derives from the books of other instruments (implied), apart from the real ones.
     pub const IMPLIED: Flags = Flags(1 << 7);
+    /// The event is of the record's instrument alone: its end ends no event of another instrument that is open.
+    pub const OF_INSTRUMENT: Flags = Flags(1 << 8);
 
     /// Both sets.
     #[inline]

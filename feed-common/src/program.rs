@@ -1,8 +1,10 @@
 //! How the programs end and print: the exit statuses and fact output that scripts rely on.
 
 mod progress;
+mod watched;
 
 pub use progress::Progress;
+pub use watched::Watched;
 
 use crate::capture::{CaptureFile, Cut};
 use std::fmt::Display;

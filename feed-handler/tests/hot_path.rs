@@ -20,9 +20,9 @@ use feed_handler::config::RecordPlan;
 use feed_handler::net::file::{CaptureBackend, CaptureSource, LineMap};
 use feed_handler::net::{LineAddress, UdpOptions, UdpReceiver};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
-use feed_handler::protocol::Protocol;
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
+use feed_handler::protocol::{Decode, Protocol};
 use feed_handler::publish::{Booked, Outlet, Records};
 use feed_handler::record::{Queue, Recorder, Tee};
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
@@ -201,11 +201,7 @@ fn line_map() -> LineMap {
     LineMap::new(GROUPS.into_iter().zip(0..)).unwrap()
 }
 
-fn from_file<P: Protocol, H: Outgoing>(protocol: Made)
-where
-    P::Framing: Default + Send,
-    P::Decoder: Default + Send,
-{
+fn from_file<P: Protocol, H: Outgoing>(protocol: Made) {
     let feed = feed(protocol);
     let file = capture(&feed);
     let never = AtomicBool::new(false);
@@ -243,11 +239,7 @@ where
     });
 }
 
-fn from_sockets<P: Protocol, H: Outgoing>(protocol: Made, recording: bool)
-where
-    P::Framing: Default + Send,
-    P::Decoder: Default + Send,
-{
+fn from_sockets<P: Protocol, H: Outgoing>(protocol: Made, recording: bool) {
     let feed = feed(protocol);
     let open = |clock: &Clock| {
         let lines = [free_port(), free_port()].map(|group| LineAddress {
@@ -426,11 +418,7 @@ impl Seen {
     }
 }
 
-impl<P: Protocol, H: Outgoing> Rig<P, H>
-where
-    P::Framing: Default + Send,
-    P::Decoder: Default + Send,
-{
+impl<P: Protocol, H: Outgoing> Rig<P, H> {
     fn new(time: LaneTime) -> Rig<P, H> {
         let clock = Clock::new();
         let setup = ChannelSetup {

@@ -8,7 +8,8 @@ use feed_common::event::{MarketHandler, MsgCtx, Record};
 use feed_common::latency::NoProbe;
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
 use feed_common::prices::Path;
-use feed_common::time::{Ticks, UnixNanos};
+use feed_common::time::{Ticks, UnixNanos, Zone};
+use feed_common::wire::ProtocolName;
 use feed_handler::config::{BookKeep, BookPlan, Plan};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::native::NativeDecoder;
@@ -300,12 +301,21 @@ struct TellingDecoder {
 }
 
 impl Protocol for Telling {
-    const NAME: &'static str = "native";
+    const NAME: ProtocolName = ProtocolName::Native;
+    const ZONE: Zone = Zone::Utc;
     type Framing = NativeFraming;
     type Decoder = TellingDecoder;
 }
 
 impl Decode for TellingDecoder {
+    /// Nobody listens.
+    fn with_room(instruments: usize) -> TellingDecoder {
+        TellingDecoder {
+            inner: NativeDecoder::with_room(instruments),
+            told: channel().0,
+        }
+    }
+
     fn decode<H: MarketHandler>(
         &mut self,
         message: &[u8],
@@ -313,7 +323,7 @@ impl Decode for TellingDecoder {
         out: &mut H,
     ) -> Result<(), DecodeError> {
         let done = self.inner.decode(message, cx, out);
-        self.told.send(self.inner.path()).unwrap();
+        let _ = self.told.send(self.inner.path());
         done
     }
 

@@ -3,6 +3,8 @@
 //! In a network namespace of its own, as the tests of live runs are, and for the same reason with its own `main`.
 
 mod harness;
+#[path = "harness/scratch.rs"]
+mod scratch;
 mod sessions;
 
 use feed_handler::config::{Plan, RecordPlan};
@@ -10,13 +12,13 @@ use feed_handler::run::{Handler, Input, Outcome};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol};
+use scratch::Scratch;
 use serde_json::Value;
 use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, plan};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -250,38 +252,5 @@ fn wait_for(mut done: impl FnMut() -> bool) {
             "it does not come to it"
         );
         thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// A directory that goes away with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Scratch {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let name = format!("feed-handler-recording-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-
-    /// A pipe with a name.
-    fn pipe(&self) -> PathBuf {
-        let path = self.0.join("pipe");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&path)
-                .status()
-                .unwrap()
-                .success()
-        );
-        path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

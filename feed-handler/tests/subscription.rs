@@ -38,11 +38,7 @@ struct Run<'f, P: Protocol> {
     changes: Arc<Changes>,
 }
 
-impl<'f, P: Protocol> Run<'f, P>
-where
-    P::Framing: Default,
-    P::Decoder: Default,
-{
+impl<'f, P: Protocol> Run<'f, P> {
     fn begin(file: &'f CaptureFile, filter: Filter) -> Run<'f, P> {
         let setup = ChannelSetup {
             name: "c".into(),
@@ -123,11 +119,7 @@ fn session(protocol: Made, seed: u64) -> CaptureFile {
     CaptureFile::from_memory("session", feed.lossless()).unwrap()
 }
 
-fn a_filter_leaves_the_others_out<P: Protocol>(protocol: Made)
-where
-    P::Framing: Default,
-    P::Decoder: Default,
-{
+fn a_filter_leaves_the_others_out<P: Protocol>(protocol: Made) {
     let file = session(protocol, 5);
     let mut whole = Run::<P>::begin(&file, Filter::default());
     whole.until(u64::MAX);
@@ -160,11 +152,7 @@ fn a_filter_leaves_the_others_out_of_native() {
     a_filter_leaves_the_others_out::<Native>(Made::Native(Layout::Mixed));
 }
 
-fn changes_while_it_runs<P: Protocol>(protocol: Made)
-where
-    P::Framing: Default,
-    P::Decoder: Default,
-{
+fn changes_while_it_runs<P: Protocol>(protocol: Made) {
     let file = session(protocol, 6);
     let mut run = Run::<P>::begin(&file, Filter::default());
     run.until(MESSAGES / 2);
@@ -242,11 +230,7 @@ fn two_sessions(protocol: Made) -> CaptureFile {
     CaptureFile::from_memory("sessions", sessions::pcap(packets)).unwrap()
 }
 
-fn a_new_session_is_whole_again<P: Protocol>(protocol: Made)
-where
-    P::Framing: Default,
-    P::Decoder: Default,
-{
+fn a_new_session_is_whole_again<P: Protocol>(protocol: Made) {
     let file = two_sessions(protocol);
     let g = wanting(&["G*"]);
     let mut run = Run::<P>::begin(&file, wanting(&["N*"]));

@@ -95,7 +95,7 @@ impl Survey {
                     }
                 }
             }
-            progress.step(|| datagrams.position());
+            progress.step(|| datagrams.taken());
         }
         let frames = match file.format() {
             Format::BinaryFile => 0,

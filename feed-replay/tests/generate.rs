@@ -1,5 +1,6 @@
 //! The knobs of `generate`: what they change in the session, and what they refuse.
 
+use feed_replay::synth::{Protocol, Spec, expected_book};
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -81,5 +82,83 @@ fn what_no_knob_can_be_set_to_is_said_with_the_reason() {
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{option} {value}: {error}");
         assert!(error.contains(reason), "{option} {value}: {error}");
+    }
+}
+
+#[test]
+fn the_books_of_the_market_are_written_beside_the_session() {
+    let path = std::env::temp_dir().join(format!("feed-replay-book-{}.csv", std::process::id()));
+    let made = made(&["--book", path.to_str().unwrap()]);
+    let book = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let mut lines = book.lines();
+    assert_eq!(
+        lines.next(),
+        Some("symbol,side,level,price,quantity,orders")
+    );
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == 6));
+    let spec = Spec::new(Protocol::Itch50, 30_000, 3);
+    let want = expected_book(&spec, usize::MAX).unwrap();
+    let want: Vec<String> = want.iter().map(|row| row.to_string()).collect();
+    assert_eq!(book.lines().skip(1).collect::<Vec<_>>(), want);
+    // One best level of each side of every instrument, nearly all of which have both.
+    let best = rows.iter().filter(|row| row[2] == "1").count() as u64;
+    let symbols = made["symbols"].as_u64().unwrap();
+    assert!(best <= 2 * symbols && best > symbols && rows.len() > 500);
+    assert!(rows.is_sorted_by_key(|row| (row[0], row[1])));
+}
+
+#[test]
+fn what_a_protocol_does_not_have_is_said() {
+    let native = [
+        "generate",
+        "--protocol",
+        "native",
+        "--messages",
+        "9",
+        "--seed",
+        "1",
+    ];
+    let itch = [
+        "generate",
+        "--protocol",
+        "itch50",
+        "--messages",
+        "99",
+        "--seed",
+        "1",
+    ];
+    for (base, more, reason) in [
+        (
+            native,
+            ["--book", "/dev/null"],
+            "native sessions are of quotes",
+        ),
+        (
+            native,
+            ["--framing", "binaryfile"],
+            "native sessions are packets",
+        ),
+        (itch, ["--feed", "deep"], "itch50 has one feed only"),
+        (
+            itch,
+            ["--protocol", "morse"],
+            "possible values: itch50, native",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_feed-replay"))
+            .args(base.iter().take(if more[0] == "--protocol" {
+                1
+            } else {
+                base.len()
+            }))
+            .args(more)
+            .args(["-o", "/dev/null"])
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {error}");
+        assert!(error.contains(reason), "{more:?}: {error}");
     }
 }

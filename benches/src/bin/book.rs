@@ -16,17 +16,15 @@
 //!     target/release/book 1000000 0
 //! ```
 
-use benches::Sum;
+use benches::{MESSAGES, Sum, arguments, context, decoder, spec};
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, NO_INSTRUMENT,
-    NO_SYMBOL, ReplaceOrder, Status, Trade, Trust,
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, ReplaceOrder,
+    Status, Trade,
 };
-use feed_common::time::{Ticks, UnixNanos};
 use feed_common::wire::moldudp64::Blocks;
 use feed_handler::book::{BookLimits, Books, oracle};
-use feed_handler::protocol::itch50::Itch50Decoder;
 use feed_handler::protocol::{Ahead, Decode};
-use feed_replay::synth::{MessageSink, Protocol, Spec, generate_messages};
+use feed_replay::synth::{MessageSink, Spec, generate_messages};
 use std::hint::black_box;
 use std::{fs, io};
 
@@ -45,11 +43,9 @@ enum Stages {
 type Way<'w> = (&'static str, usize, Box<dyn FnMut(&mut Fast) -> u64 + 'w>);
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|a| a.parse().expect("a number"));
-    let messages = arguments.next().unwrap_or(4_000_000usize);
-    let rounds = arguments.next().unwrap_or(9usize);
+    let mut arguments = arguments();
+    let messages = arguments.next().unwrap_or(MESSAGES);
+    let rounds = arguments.next().unwrap_or(9);
     let symbols = arguments.next().unwrap_or(100);
     let limits = BookLimits {
         orders: arguments.next().unwrap_or(1 << 20),
@@ -152,20 +148,8 @@ fn counted(bytes: &[u8], books: &mut Fast) {
 /// Takes the messages through the decoder into `out`, `GROUP` at a time.
 #[inline(always)]
 fn play<const GROUP: usize>(stages: Stages, bytes: &[u8], out: &mut impl LookAhead) -> u64 {
-    let mut decoder = Itch50Decoder::default();
-    let mut cx = MsgCtx {
-        sequence: 0,
-        skip: 0,
-        channel: 0,
-        rx: Ticks(0),
-        trust: Trust::VALID,
-        midnight: UnixNanos(1_700_000_000_000_000_000),
-        timestamp: UnixNanos::UNKNOWN,
-        instrument: NO_INSTRUMENT,
-        symbol: NO_SYMBOL,
-        flags: Flags::NONE,
-        ..MsgCtx::default()
-    };
+    let mut decoder = decoder();
+    let mut cx = context();
     let start = time_on_core();
     let mut messages = Blocks::new(bytes);
     while !messages.rest().is_empty() {
@@ -310,9 +294,8 @@ impl MessageSink for Session {
 fn session(messages: usize, symbols: usize) -> Session {
     let mut session = Session(Vec::with_capacity(messages * 34));
     let spec = Spec {
-        rate: 1_000_000,
         symbols: symbols as u16,
-        ..Spec::new(Protocol::Itch50, messages as u64, 3)
+        ..spec(messages)
     };
     generate_messages(&spec, &mut session).expect("a session that can be made");
     session

@@ -6,9 +6,7 @@
 //!
 //! `cargo run --release -p benches --bin decode [-- MESSAGES [ROUNDS]]`; on a busy machine many short rounds (30000 801) are steadier.
 
-use benches::Sum;
-use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
-use feed_common::time::{Ticks, UnixNanos};
+use benches::{MESSAGES, Sum, arguments, context, decoder};
 use feed_common::wire::itch50 as wire;
 use feed_common::wire::message::U48;
 use feed_common::wire::moldudp64::Blocks;
@@ -22,18 +20,16 @@ use zerocopy::IntoBytes;
 type Way = Box<dyn FnMut(&[u8]) -> u64>;
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|a| a.parse().expect("a number"));
-    let messages = arguments.next().unwrap_or(4_000_000usize);
-    let rounds = arguments.next().unwrap_or(9usize);
+    let mut arguments = arguments();
+    let messages = arguments.next().unwrap_or(MESSAGES);
+    let rounds = arguments.next().unwrap_or(9);
     let file = session(messages);
     println!(
         "{messages} messages, {:.1} bytes each with their length",
         file.len() as f64 / messages as f64
     );
 
-    let mut decoder = Itch50Decoder::default();
+    let mut decoder = decoder();
     let mut ways: [(&str, Way); 3] = [
         ("walk the length prefixes", Box::new(walk)),
         ("plain loop, book's fields", Box::new(plain)),
@@ -207,19 +203,7 @@ fn plain(file: &[u8]) -> u64 {
 fn product(file: &[u8], decoder: &mut Itch50Decoder) -> u64 {
     let mut framing = ItchFileFraming::default();
     let mut sum = Sum(0);
-    let mut cx = MsgCtx {
-        sequence: 0,
-        skip: 0,
-        channel: 0,
-        rx: Ticks(0),
-        trust: Trust::VALID,
-        midnight: UnixNanos(1_700_000_000_000_000_000),
-        timestamp: UnixNanos::UNKNOWN,
-        instrument: NO_INSTRUMENT,
-        symbol: NO_SYMBOL,
-        flags: Flags::NONE,
-        ..MsgCtx::default()
-    };
+    let mut cx = context();
     let mut rest = file;
     while !rest.is_empty() {
         let (frame, after) = framing.open(rest).expect("a whole file");

@@ -8,15 +8,16 @@
 //! cargo run --release -p benches --bin lane [-- PACKETS [ROUNDS]]
 //! ```
 
+use benches::{MIDNIGHT, arguments, decoder};
 use feed_common::event::Record;
 use feed_common::latency::recorder;
 use feed_common::latency::{NoProbe, Probe, Resolution};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
 use feed_common::ring::broadcast;
-use feed_common::time::{Clock, UnixNanos};
+use feed_common::time::Clock;
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
-use feed_handler::protocol::itch50::{Itch50, Itch50Decoder};
+use feed_handler::protocol::itch50::Itch50;
 use feed_handler::publish::Records;
 use feed_handler::transport::MoldFraming;
 use feed_replay::synth::{MessageSink, Protocol, Spec, generate_messages};
@@ -29,11 +30,9 @@ const MESSAGES: usize = 10;
 const SLOTS: usize = 1 << 16;
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|a| a.parse().expect("a number"));
-    let packets = arguments.next().unwrap_or(50_000usize);
-    let rounds = arguments.next().unwrap_or(15usize);
+    let mut arguments = arguments();
+    let packets = arguments.next().unwrap_or(50_000);
+    let rounds = arguments.next().unwrap_or(15);
     let session = Session::new(packets);
     let clock = Clock::new();
 
@@ -109,9 +108,9 @@ impl Session {
             window_nanos: 1_000_000,
             stash_slots: 16,
             stash_slot_bytes: 2048,
-            day: SessionDay::Midnight(UnixNanos(1_700_000_000_000_000_000)),
+            day: SessionDay::Midnight(MIDNIGHT),
         };
-        let channel = (setup, MoldFraming, Itch50Decoder::default());
+        let channel = (setup, MoldFraming, decoder());
         let time = LaneTime::Received(clock.scale());
         let ring = Records::new(broadcast::<Record>(SLOTS).expect("memory"), 1);
         let mut lane = Lane::<Itch50, _, R>::new(vec![channel], time, 0, ring, probe);

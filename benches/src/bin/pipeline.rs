@@ -16,25 +16,23 @@
 //!     target/release/pipeline 1000000 0
 //! ```
 
-use benches::Sum;
+use benches::{MESSAGES, MIDNIGHT, Sum, arguments, context, decoder, spec};
 use feed_common::capture::{BinaryFileWriter, CaptureFile};
-use feed_common::event::{
-    AddOrder, Flags, MarketHandler, MsgCtx, NO_SYMBOL, Price, Record, Side, Trust,
-};
+use feed_common::event::{AddOrder, Flags, MarketHandler, MsgCtx, Price, Record, Side};
 use feed_common::latency::recorder::{self, StageRecorder};
 use feed_common::latency::{NoProbe, Probe, Resolution};
 use feed_common::packet::{Packet, PacketBatch, PacketSource};
 use feed_common::ring::{Writer, broadcast};
-use feed_common::time::{Clock, Ticks, UnixNanos};
+use feed_common::time::Clock;
 use feed_common::wire::moldudp64::Blocks;
 use feed_handler::config::BookPlan;
 use feed_handler::net::file::{CaptureSource, LineMap};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::Decode;
-use feed_handler::protocol::itch50::{Itch50Decoder, Itch50File};
+use feed_handler::protocol::itch50::Itch50File;
 use feed_handler::publish::{Booked, Outlet, Publish, Records};
 use feed_handler::transport::{Framing, ItchFileFraming};
-use feed_replay::synth::{MessageSink, Protocol, Spec, generate_messages};
+use feed_replay::synth::{MessageSink, generate_messages};
 use std::hint::black_box;
 use std::io;
 use std::time::{Duration, Instant};
@@ -48,10 +46,8 @@ const SLOTS: usize = 1 << 16;
 type Way<'f> = (&'static str, Box<dyn FnMut() -> Duration + 'f>);
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|a| a.parse().expect("a number"));
-    let messages = arguments.next().unwrap_or(4_000_000usize);
+    let mut arguments = arguments();
+    let messages = arguments.next().unwrap_or(MESSAGES);
     let rounds = arguments.next().unwrap_or(15);
     let file = session(messages);
     let clock = Clock::new();
@@ -134,11 +130,7 @@ fn session(messages: usize) -> CaptureFile {
         }
     }
     let mut sink = Sink(BinaryFileWriter::new(Vec::with_capacity(messages * 34)));
-    let spec = Spec {
-        rate: 1_000_000,
-        ..Spec::new(Protocol::Itch50, messages as u64, 3)
-    };
-    generate_messages(&spec, &mut sink).expect("a session that can be made");
+    generate_messages(&spec(messages), &mut sink).expect("a session that can be made");
     let bytes = sink.0.finish().expect("memory");
     CaptureFile::from_memory("session.itch", bytes).expect("a BinaryFILE")
 }
@@ -194,7 +186,7 @@ fn messages(file: &CaptureFile, clock: &Clock, mut take: impl FnMut(u64, &[u8]))
 }
 
 fn events(file: &CaptureFile, clock: &Clock) -> Duration {
-    let (mut decoder, mut sum) = (Itch50Decoder::with_room(1 << 16), Sum(0));
+    let (mut decoder, mut sum) = (decoder(), Sum(0));
     let mut cx = context();
     timed(|| {
         messages(file, clock, |number, message| {
@@ -204,22 +196,6 @@ fn events(file: &CaptureFile, clock: &Clock) -> Duration {
         });
         sum.0
     })
-}
-
-fn context() -> MsgCtx {
-    MsgCtx {
-        sequence: 0,
-        skip: 0,
-        channel: 0,
-        rx: Ticks(0),
-        trust: Trust::VALID,
-        midnight: UnixNanos(1_700_000_000_000_000_000),
-        timestamp: UnixNanos::UNKNOWN,
-        instrument: 0,
-        symbol: NO_SYMBOL,
-        flags: Flags::END_OF_EVENT,
-        ..MsgCtx::default()
-    }
 }
 
 fn full_lane(file: &CaptureFile, clock: &Clock) -> Duration {
@@ -259,7 +235,12 @@ fn booked(writer: Writer<Record>) -> Booked<Writer<Record>> {
     let limits = BookPlan::default().limits;
     let mut booked = Booked::new(Records::new(writer, 1), 0..1, &limits, true).expect("memory");
     // So many that no page of their table is left untouched.
-    let (cx, side) = (context(), Side::BUY);
+    let cx = MsgCtx {
+        instrument: 0,
+        flags: Flags::END_OF_EVENT,
+        ..context()
+    };
+    let side = Side::BUY;
     for order_id in 0..1 << 16 {
         let (price, quantity) = (Price(order_id as i64 % 1024), 1);
         let add = AddOrder {
@@ -290,13 +271,9 @@ fn lane<H: Outlet, R: Probe>(file: &CaptureFile, clock: &Clock, outlet: H, probe
         window_nanos: 1_000_000,
         stash_slots: 16,
         stash_slot_bytes: 2048,
-        day: SessionDay::Midnight(UnixNanos(1_700_000_000_000_000_000)),
+        day: SessionDay::Midnight(MIDNIGHT),
     };
-    let channel = (
-        setup,
-        ItchFileFraming::default(),
-        Itch50Decoder::with_room(1 << 16),
-    );
+    let channel = (setup, ItchFileFraming::default(), decoder());
     let mut lane =
         Lane::<Itch50File, _, R>::new(vec![channel], LaneTime::Captured, 0, outlet, probe);
     let mut source = CaptureSource::new(file, LineMap::default(), clock.clone());

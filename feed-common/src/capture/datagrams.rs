@@ -286,9 +286,9 @@ impl<'f> Datagrams<'f> {
         }
     }
 
-    /// See [`Records::position`].
-    pub fn position(&self) -> u64 {
-        self.records.position()
+    /// See [`Records::taken`].
+    pub fn taken(&self) -> u64 {
+        self.records.taken()
     }
 
     /// Frames read so far, skipped ones included; of a BinaryFILE, runs.

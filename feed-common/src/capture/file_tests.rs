@@ -107,6 +107,24 @@ fn open(bytes: &[u8]) -> Result<CaptureFile, OpenError> {
 }
 
 #[test]
+fn what_is_taken_is_counted_as_it_is_in_the_file() {
+    let plain = pcap(100);
+    let inputs = BOTH.map(|compression| packed(&plain, compression));
+    for bytes in [plain].iter().chain(&inputs) {
+        let file = open(bytes).expect("readable");
+        let mut records = file.records_in_blocks(512);
+        let (mut taken, mut steps) = (0, 0);
+        while records.next(1).is_some() {
+            assert!((taken..=bytes.len() as u64).contains(&records.taken()));
+            steps += u64::from(records.taken() > taken);
+            taken = records.taken();
+        }
+        assert_eq!(records.taken(), bytes.len() as u64);
+        assert!(steps > 10, "{steps}");
+    }
+}
+
+#[test]
 fn members_and_frames_are_one_file() {
     let mut messages = BinaryFileWriter::new(Vec::new());
     for _ in 0..100 {

@@ -156,6 +156,13 @@ impl<'f> Records<'f> {
         self.window.base() + self.cursor.at as u64
     }
 
+    /// Bytes of the file as it is, packed or not, read so far: beside the length of [`CaptureFile::bytes`], how far this is.
+    ///
+    /// [`CaptureFile::bytes`]: super::CaptureFile::bytes
+    pub fn taken(&self) -> u64 {
+        self.window.taken(self.cursor.at)
+    }
+
     /// Why the records ended before the end of the file, where they did; asked after the last one.
     pub fn cut(&self) -> Option<Cut> {
         self.cursor.end.flatten()

@@ -47,6 +47,15 @@ impl Window<'_> {
         }
     }
 
+    /// Bytes of the file as it is, packed or not, that have been read when `at` bytes of the window have: those of
+    /// blocks count when the block is at hand.
+    pub(super) fn taken(&self, at: usize) -> u64 {
+        match self {
+            Window::Whole(_) => at as u64,
+            Window::Stream(stream) => stream.taken(),
+        }
+    }
+
     /// Replaces the window by one that begins at position `at` and has more behind; `at` is then its place there.
     /// Waits for at most `wait`, where one is given.
     pub(super) fn refill(&mut self, at: &mut usize, wait: Option<Duration>) -> Refill {

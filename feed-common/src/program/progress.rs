@@ -1,6 +1,10 @@
 //! How far a long job has come: a bar on standard error where that is a terminal, nothing anywhere else.
 
+use crate::capture::CaptureFile;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// Steps from one look at the clock to the next.
@@ -22,13 +26,26 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a job that has so many bytes to go through, or nobody knows how many.
-    pub fn of_bytes(total: Option<u64>) -> Progress {
+    /// Of a job that goes through a capture and counts, as [`Records::taken`] does, the bytes of the file as it is. Of a
+    /// pipe nobody knows how many there are.
+    ///
+    /// [`Records::taken`]: crate::capture::Records::taken
+    pub fn of_file(file: &CaptureFile) -> Progress {
+        let total = file.bytes().map(|bytes| bytes.len() as u64);
         let template = match total {
             Some(_) => "{wide_bar} {percent:>3} % of {total_bytes}, {eta} left",
             None => "{spinner} {bytes} so far, {bytes_per_sec}",
         };
         Progress::new(total.unwrap_or(0), template)
+    }
+
+    /// Of a job that prints rows while it goes through a capture. It is shown only where they go to a file: on a terminal
+    /// they would run into the bar, and a pipe may lead to a pager on the terminal.
+    pub fn beside_rows(file: &CaptureFile) -> Progress {
+        match is_file(io::stdout()) {
+            true => Progress::of_file(file),
+            false => Progress::unwatched(),
+        }
     }
 
     /// Of a job that has so many messages to make.
@@ -79,10 +96,29 @@ impl Progress {
     #[cold]
     fn show(&mut self, done: u64) {
         self.left = Some(STEPS);
+        self.reach(done);
+    }
+
+    /// So much of the job is done in all. For those who have no steps but look now and then.
+    pub fn reach(&mut self, done: u64) {
         if self.began.elapsed() >= DELAY {
             self.bar.set_position(done);
         }
     }
+
+    /// Prints a line on standard error, above the bar if there is one.
+    pub fn print_above(&self, line: &str) {
+        // Progress is a courtesy; a closed standard error ends nothing.
+        let print = || writeln!(io::stderr(), "{line}");
+        let _ = self.bar.suspend(print);
+    }
+}
+
+/// True where what is written to `out` ends up in a file.
+fn is_file(out: impl AsFd) -> bool {
+    let file = out.as_fd().try_clone_to_owned().map(File::from);
+    file.and_then(|file| file.metadata())
+        .is_ok_and(|metadata| metadata.is_file())
 }
 
 impl Drop for Progress {

@@ -1,7 +1,7 @@
 //! Tests of the walk to the payload and of the frame encoder.
 
 use super::*;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 
@@ -33,17 +33,32 @@ fn with(edits: &[(usize, u8)]) -> Vec<u8> {
 }
 
 fn skip(frame: &[u8]) -> Option<Skip> {
-    udp_payload(frame, LinkType::Ethernet).err()
+    contents(frame, LinkType::Ethernet).err()
+}
+
+#[track_caller]
+fn datagram(frame: &[u8], link: LinkType) -> UdpDatagram<'_> {
+    match contents(frame, link) {
+        Ok(Contents::Datagram(datagram)) => datagram,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a frame holds of its payload, and how much it lacks.
+#[track_caller]
+fn held(frame: &[u8]) -> (&[u8], u16) {
+    let datagram = datagram(frame, LinkType::Ethernet);
+    (datagram.payload, datagram.missing)
 }
 
 #[test]
 fn walks_to_the_payload_and_leaves_the_trailer() {
-    let d = udp_payload(&FRAME, LinkType::Ethernet).expect("a datagram");
+    let d = datagram(&FRAME, LinkType::Ethernet);
     assert_eq!(d.src, IpAddr::from([192, 168, 0, 1]));
     assert_eq!(d.dst, IpAddr::from([239, 1, 2, 3]));
     assert_eq!((d.src_port, d.dst_port), (0x1234, 0x5678));
     assert_eq!((d.payload, d.missing), (&b"abc"[..], 0));
-    assert_eq!(udp_payload(&FRAME[IP..], LinkType::Raw), Ok(d));
+    assert_eq!(datagram(&FRAME[IP..], LinkType::Raw), d);
 }
 
 #[test]
@@ -57,23 +72,22 @@ fn encodes_the_same_frame() {
 fn options_are_stepped_over() {
     let mut frame = with(&[(IP, 0x46), (IP + 3, 0x23)]);
     frame.splice(UDP..UDP, [1, 1, 1, 0]);
-    assert_eq!(
-        udp_payload(&frame, LinkType::Ethernet).map(|d| d.payload),
-        Ok(&b"abc"[..])
-    );
+    assert_eq!(held(&frame), (&b"abc"[..], 0));
 }
 
 #[test]
 fn a_cut_frame_gives_what_it_holds_and_says_what_is_missing() {
-    let d = udp_datagram(&FRAME[..43], LinkType::Ethernet).expect("headers are whole");
-    assert_eq!((d.payload, d.missing), (&b"a"[..], 2));
-    for cut in 0..FRAME.len() {
-        let want = match cut {
-            0..42 => Some(Skip::ShortHeaders),
-            42..45 => Some(Skip::Truncated),
-            _ => None,
-        };
-        assert_eq!(skip(&FRAME[..cut]), want, "cut at {cut}");
+    for cut in 0..42 {
+        assert_eq!(
+            skip(&FRAME[..cut]),
+            Some(Skip::ShortHeaders),
+            "cut at {cut}"
+        );
+    }
+    for cut in 42..FRAME.len() {
+        let whole = cut.min(45);
+        let want = (&FRAME[42..whole], 45 - whole as u16);
+        assert_eq!(held(&FRAME[..cut]), want, "cut at {cut}");
     }
 }
 
@@ -86,8 +100,6 @@ fn what_is_not_a_datagram_is_named() {
         ("header of 16", &[(IP, 0x44)], Skip::BadIpv4),
         ("total below header", &[(IP + 3, 19)], Skip::BadIpv4),
         ("TCP", &[(IP + 9, 6)], Skip::NotUdp),
-        ("first fragment", &[(IP + 6, 0x20)], Skip::Fragment),
-        ("later fragment", &[(IP + 7, 0x01)], Skip::Fragment),
         ("no room for UDP", &[(IP + 3, 27)], Skip::BadUdp),
         ("UDP length 7", &[(UDP + 5, 7)], Skip::BadUdp),
         ("UDP past IP", &[(UDP + 5, 12)], Skip::BadUdp),
@@ -97,22 +109,35 @@ fn what_is_not_a_datagram_is_named() {
 }
 
 #[test]
+fn a_fragment_is_handed_out_as_it_is() {
+    for (edit, more, offset) in [((IP + 6, 0x20), true, 0), ((IP + 7, 0x01), false, 8)] {
+        let frame = with(&[(IP + 6, 0), edit]);
+        let want = Fragment {
+            src: IpAddr::from([192, 168, 0, 1]),
+            dst: IpAddr::from([239, 1, 2, 3]),
+            protocol: 17,
+            id: 7,
+            offset,
+            more,
+            bytes: &FRAME[UDP..45],
+        };
+        let found = contents(&frame, LinkType::Ethernet);
+        assert_eq!(found, Ok(Contents::Fragment(want)));
+        assert_eq!(skip(&frame[..44]), Some(Skip::Truncated));
+    }
+}
+
+#[test]
 fn shorter_udp_than_ip_bounds_the_payload() {
     let d = with(&[(UDP + 5, 10)]);
-    assert_eq!(
-        udp_payload(&d, LinkType::Ethernet).map(|d| d.payload),
-        Ok(&b"ab"[..])
-    );
+    assert_eq!(held(&d), (&b"ab"[..], 0));
 }
 
 #[test]
 fn total_length_zero_leaves_the_frame_as_bound() {
     let frame = with(&[(IP + 3, 0)]);
-    assert_eq!(
-        udp_payload(&frame, LinkType::Ethernet).map(|d| d.payload),
-        Ok(&b"abc"[..])
-    );
-    assert_eq!(skip(&frame[..44]), Some(Skip::Truncated));
+    assert_eq!(held(&frame), (&b"abc"[..], 0));
+    assert_eq!(held(&frame[..44]), (&b"ab"[..], 1));
     assert_eq!(skip(&frame[..41]), Some(Skip::ShortHeaders));
 }
 
@@ -132,8 +157,7 @@ fn longest_payload() {
     let mut frame = Vec::new();
     let payload = vec![9; 65_507];
     flow().encode(&payload, 0, &mut frame).expect("fits");
-    let d = udp_payload(&frame, LinkType::Ethernet).expect("a datagram");
-    assert_eq!(d.payload, payload);
+    assert_eq!(held(&frame), (&payload[..], 0));
     assert_eq!(
         flow().encode(&[0; 65_508], 0, &mut frame),
         Err(PayloadTooLong(65_508))
@@ -146,8 +170,7 @@ proptest! {
         let mut frame = Vec::new();
         flow().encode(&payload, id, &mut frame).unwrap();
         frame.resize(frame.len() + pad, 0xAA);
-        let d = udp_payload(&frame, LinkType::Ethernet).unwrap();
-        prop_assert_eq!(d.payload, &payload[..]);
-        prop_assert_eq!(super::super::ipv4::internet_checksum(&frame[IP..UDP]), 0);
+        prop_assert_eq!(held(&frame), (&payload[..], 0));
+        prop_assert_eq!(crate::wire::checksum::internet_checksum(&frame[IP..UDP]), 0);
     }
 }

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use zerocopy::byteorder::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::frame::{Contents, Fragment, Skip};
-use super::ipv4::PROTOCOL_UDP;
-use super::udp;
+use super::contents::{Contents, Fragment, Skip};
+use super::udp::{self, PROTOCOL_UDP};
 
 /// The fixed 40 bytes; extension headers may follow.
 #[derive(

@@ -19,11 +19,13 @@ fn packet(next: u8, behind: &[&[u8]]) -> Vec<u8> {
     packet
 }
 
+/// The payload of a datagram, whole; one that the capture cut is [`Skip::Truncated`].
+#[track_caller]
 fn payload(packet: &[u8]) -> Result<&[u8], Skip> {
     match contents(packet)? {
         Contents::Datagram(d) if d.missing == 0 => Ok(d.payload),
         Contents::Datagram(_) => Err(Skip::Truncated),
-        Contents::Fragment(_) => Err(Skip::Fragment),
+        Contents::Fragment(fragment) => panic!("{fragment:?}"),
     }
 }
 

@@ -8,8 +8,8 @@ use std::fmt;
 use zerocopy::byteorder::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::contents::Skip;
 use super::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPES_MPLS, EthernetHeader, peel_tags};
-use super::frame::Skip;
 
 /// What a frame begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

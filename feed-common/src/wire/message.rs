@@ -273,6 +273,7 @@ macro_rules! message {
     (@type p2) => { $crate::wire::message::FieldType::Price(2) };
     (@type sp4) => { $crate::wire::message::FieldType::Price(4) };
     (@type sp6) => { $crate::wire::message::FieldType::Price(6) };
+    (@type sp9) => { $crate::wire::message::FieldType::Price(9) };
     (@type a) => { $crate::wire::message::FieldType::Text };
     (@type x) => { $crate::wire::message::FieldType::Opaque };
     (@type p4) => { $crate::wire::message::FieldType::Price(4) };
@@ -300,6 +301,7 @@ macro_rules! message {
     };
     (@value sp4 $field:expr) => { $crate::wire::message::message!(@signed 4 $field) };
     (@value sp6 $field:expr) => { $crate::wire::message::message!(@signed 6 $field) };
+    (@value sp9 $field:expr) => { $crate::wire::message::message!(@signed 9 $field) };
     (@signed $decimals:literal $field:expr) => {
         $crate::wire::message::Value::Price {
             mantissa: $crate::wire::message::WireSigned::widen($field).into(),

@@ -5,16 +5,22 @@
 //! can fail. The same structs are filled in to make messages. Enumerations stay bytes, so that a value this version
 //! does not know is kept, not lost.
 
+mod checksum;
+mod contents;
 pub mod ethernet;
 pub mod frame;
+pub mod iex;
+pub mod iextp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod itch50;
 pub mod link;
+pub mod mdp3;
 pub mod message;
 pub mod moldudp64;
 pub mod native;
 pub mod pillar;
+pub mod pitch;
 mod protocols;
 pub mod udp;
 

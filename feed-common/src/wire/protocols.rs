@@ -1,6 +1,6 @@
 //! The exchanges' protocols that can be read, by name, and telling which one a stream of datagrams speaks.
 
-use super::{itch50, native, pillar};
+use super::{iex, itch50, native, pillar};
 
 /// What a datagram says about a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ protocols! {
     Native = "native", native::fit;
     /// Nasdaq TotalView-ITCH 5.0 in MoldUDP64.
     Itch50 = "itch50", itch50::fit;
+    /// IEX TOPS 1.5 and 1.6, DEEP 1.0 and DEEP+ 1.0 in IEX-TP.
+    Iex = "iex", iex::fit;
     /// NYSE XDP, as the Pillar markets send it: Integrated Feed.
     Pillar = "pillar", pillar::fit;
 }

@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::frame::{Skip, UdpDatagram};
-use super::ipv4::{PROTOCOL_UDP, checksum_of_sum, sum_of_words};
+use super::checksum::{checksum_of_sum, sum_of_words};
+use super::contents::{Skip, UdpDatagram};
+
+/// Number of the protocol in the IP header.
+pub const PROTOCOL_UDP: u8 = 17;
 
 /// The eight bytes before a datagram's payload.
 #[derive(

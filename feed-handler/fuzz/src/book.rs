@@ -1,7 +1,7 @@
 //! Order books: any list of events, sensible or not.
 
 use super::choices::Choices;
-use super::itch50::context;
+use super::messages::context;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, Price, ReplaceOrder,
     Side, Status, StatusKind,

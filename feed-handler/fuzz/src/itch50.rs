@@ -1,12 +1,11 @@
 //! MoldUDP64 and ITCH: datagrams to messages to records and books.
 
 use super::book::Keeper;
-use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Record, Trust};
-use feed_common::time::{Ticks, UnixNanos};
+use super::messages::{Kept, context};
 use feed_common::wire::moldudp64::{Blocks, END_OF_SESSION, PacketBuilder, parse};
 use feed_handler::protocol::Decode;
 use feed_handler::protocol::itch50::Itch50Decoder;
-use feed_handler::publish::{Publish, Records};
+use feed_handler::publish::Records;
 
 /// A datagram. One that is not a packet is taken as messages without one.
 pub fn itch50(data: &[u8]) {
@@ -38,31 +37,4 @@ fn decode(blocks: Blocks<'_>) {
         assert_eq!(decoder.decode(message, &mut cx, &mut keeper), recorded);
     }
     keeper.finish();
-}
-
-/// What a decoder is told about a message.
-pub fn context(sequence: u64) -> MsgCtx {
-    MsgCtx {
-        sequence,
-        skip: 0,
-        channel: 0,
-        rx: Ticks(0),
-        trust: Trust::VALID,
-        midnight: UnixNanos(0),
-        timestamp: UnixNanos::UNKNOWN,
-        instrument: NO_INSTRUMENT,
-        symbol: NO_SYMBOL,
-        flags: Flags::NONE,
-        ..MsgCtx::default()
-    }
-}
-
-/// Keeps the records it is given.
-#[derive(Default)]
-pub struct Kept(pub Vec<Record>);
-
-impl Publish for Kept {
-    fn publish(&mut self, record: &Record) {
-        self.0.push(*record);
-    }
 }

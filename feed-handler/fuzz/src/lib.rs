@@ -18,6 +18,7 @@ mod inspect;
 mod itch50;
 mod itchfile;
 mod lane;
+mod messages;
 mod native;
 mod pcapng;
 mod prices;

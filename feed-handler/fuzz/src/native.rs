@@ -1,6 +1,6 @@
 //! Native batches.
 
-use super::itch50::{Kept, context};
+use super::messages::{Kept, context};
 use feed_common::event::Record;
 use feed_common::prices::Path;
 use feed_handler::protocol::Decode;

@@ -1,5 +1,5 @@
 use super::selection::Selection;
-use feed_common::program::{Failure, warn};
+use feed_common::program::{Failure, Progress, warn};
 use feed_handler::inspect::{BboRows, Kept};
 use std::io::{self, BufWriter};
 
@@ -17,7 +17,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let selection = &arguments.selection;
     let file = selection.input.open()?;
-    let capture = selection.merged(&file)?;
+    let capture = selection.merged(&file, Progress::beside_rows)?;
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let rows = BboRows::new(out, selection.format.into());
     let kept = Kept::new(capture.channels(), rows).map_err(Failure::running)?;

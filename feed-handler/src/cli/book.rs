@@ -1,5 +1,5 @@
 use super::selection::Selection;
-use feed_common::program::Failure;
+use feed_common::program::{Failure, Progress};
 use feed_handler::inspect::{BookOptions, Kept, write_books};
 use std::io::{self, BufWriter};
 
@@ -24,7 +24,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let selection = &arguments.selection;
     let file = selection.input.open()?;
-    let capture = selection.merged(&file)?;
+    let capture = selection.merged(&file, Progress::of_file)?;
     let kept = Kept::new(capture.channels(), ()).map_err(Failure::running)?;
     let (kept, passed) = capture.run(kept, |_| false);
     selection.check_protocol(&passed)?;

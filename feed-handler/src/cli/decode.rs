@@ -1,7 +1,7 @@
 use super::OutputFormat;
 use super::input::{Input, damage, listed};
 use feed_common::capture::{Datagram, Datagrams, Lend};
-use feed_common::program::{Failure, printed, warn};
+use feed_common::program::{Failure, Progress, printed, warn};
 use feed_handler::inspect::Streams;
 use feed_handler::inspect::decode::{Decoded, Format, Options, decode};
 use feed_handler::report::units::plural;
@@ -38,6 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut datagrams = Datagrams::new(&file);
     let readable = Readable {
         datagrams: &mut datagrams,
+        progress: Progress::beside_rows(&file),
         strict: input.strict,
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -54,11 +55,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// The datagrams; when strict, those before the first damaged frame.
 struct Readable<'a, 'f> {
     datagrams: &'a mut Datagrams<'f>,
+    progress: Progress,
     strict: bool,
 }
 
 impl Lend for Readable<'_, '_> {
     fn lend(&mut self) -> Option<Datagram<'_>> {
+        self.progress.step(|| self.datagrams.taken());
         let found = self.datagrams.locate()?;
         let ends = self.strict && damage(self.datagrams.skipped()).is_some();
         (!ends).then(|| self.datagrams.at(&found))

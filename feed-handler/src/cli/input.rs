@@ -2,7 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use feed_common::capture::{CaptureFile, Datagrams, Format, Skipped};
-use feed_common::program::{Failure, judge_cut, open_capture, warn};
+use feed_common::program::{Failure, Progress, Watched, judge_cut, open_capture, warn};
 use feed_common::wire::ProtocolName;
 use feed_common::wire::frame::Skip;
 use feed_handler::inspect::{DetectError, Streams, dissector};
@@ -34,7 +34,10 @@ impl Input {
     pub fn streams(&self, file: &CaptureFile) -> Result<Streams, Failure> {
         match self.given(file)? {
             Some(given) => Ok(given),
-            None => Streams::detect(Datagrams::new(file)).map_err(|e| self.undetected(&e)),
+            None => {
+                let pass = Watched::new(file, Progress::of_file(file));
+                Streams::detect(pass).map_err(|e| self.undetected(&e))
+            }
         }
     }
 

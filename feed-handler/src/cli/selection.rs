@@ -4,7 +4,7 @@ use super::input::{Input, listed};
 use super::stats::{check_lines, lines};
 use clap::ValueEnum;
 use feed_common::capture::CaptureFile;
-use feed_common::program::{Failure, printed, warn};
+use feed_common::program::{Failure, Progress, printed, warn};
 use feed_common::time::CivilDate;
 use feed_handler::inspect::{Kept, Lines, Merged, Passed, RowFormat, Watch};
 use feed_handler::report::units::plural;
@@ -49,8 +49,12 @@ impl From<Rows> for RowFormat {
 }
 
 impl Selection {
-    /// Tells the streams of the capture and pairs its lines.
-    pub fn merged<'f>(&self, file: &'f CaptureFile) -> Result<Merged<'f>, Failure> {
+    /// Tells the streams of the capture and pairs its lines; `watch` shows each reading of it.
+    pub fn merged<'f>(
+        &self,
+        file: &'f CaptureFile,
+        watch: fn(&CaptureFile) -> Progress,
+    ) -> Result<Merged<'f>, Failure> {
         let streams = self.input.streams(file)?;
         if let Lines::Given(channels) = &self.lines {
             check_lines(channels, file, &self.input)?;
@@ -64,7 +68,7 @@ impl Selection {
         }
         let wanted = Filter::of(self.symbols.clone());
         let wanted = wanted.map_err(|e| Failure::usage(format_args!("--symbol: {e}")))?;
-        Merged::new(file, &streams, &self.lines, self.date)
+        Merged::new(file, &streams, &self.lines, self.date, watch)
             .map(|merged| merged.wanting(wanted))
             .map_err(|e| Failure::usage(format_args!("{path}: {e}")))
     }

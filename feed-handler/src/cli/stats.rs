@@ -1,7 +1,7 @@
 use super::OutputFormat;
 use super::input::{Input, listed};
-use feed_common::capture::{CaptureFile, Cut, Datagram, Datagrams, Format, Lend, Skipped};
-use feed_common::program::{Failure, Progress, print, print_line};
+use feed_common::capture::{CaptureFile, Cut, Format, Lend, Skipped};
+use feed_common::program::{Failure, Progress, Watched, print, print_line};
 use feed_handler::inspect::Lines;
 use feed_handler::inspect::stats::{Stats, stats};
 use feed_handler::report::units::count;
@@ -66,12 +66,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Lines::Given(channels) = &arguments.lines {
         check_lines(channels, &file, &arguments.input)?;
     }
-    let pass = || Watched {
-        progress: Progress::of_bytes(file.length()),
-        datagrams: Datagrams::new(&file),
-    };
-    let (stats, Watched { datagrams, .. }) = stats(pass, given.as_ref(), &arguments.lines)
+    let pass = || Watched::new(&file, Progress::of_file(&file));
+    let (stats, watched) = stats(pass, given.as_ref(), &arguments.lines)
         .map_err(|e| arguments.input.undetected(&e))?;
+    let datagrams = watched.into_datagrams();
     let errors = listed(stats.errors.iter().map(|(&name, &n)| (name, n)));
     let skipped = datagrams.skipped().iter().filter(|&(_, n)| n > 0);
     let faults = datagrams.faults();
@@ -95,20 +93,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     arguments.input.judge(errors, &datagrams)
 }
 
-/// Datagrams that somebody waits for.
-struct Watched<'f> {
-    progress: Progress,
-    datagrams: Datagrams<'f>,
-}
-
-impl Lend for Watched<'_> {
-    #[inline(always)] // a datagram handed back by a call goes through memory
-    fn lend(&mut self) -> Option<Datagram<'_>> {
-        self.progress.step(|| self.datagrams.position());
-        self.datagrams.next()
-    }
-}
-
 /// Refuses lines that the capture has not.
 pub(super) fn check_lines(
     channels: &[Vec<SocketAddr>],
@@ -116,8 +100,8 @@ pub(super) fn check_lines(
     input: &Input,
 ) -> Result<(), Failure> {
     let mut missing: BTreeSet<_> = channels.iter().flatten().copied().collect();
-    let mut datagrams = Datagrams::new(file);
-    while let Some(datagram) = datagrams.next()
+    let mut datagrams = Watched::new(file, Progress::of_file(file));
+    while let Some(datagram) = datagrams.lend()
         && !missing.is_empty()
     {
         datagram.dst.map(|group| missing.remove(&group));

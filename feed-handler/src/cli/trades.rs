@@ -1,5 +1,5 @@
 use super::selection::Selection;
-use feed_common::program::Failure;
+use feed_common::program::{Failure, Progress};
 use feed_handler::inspect::{Breaks, Kept, Trades};
 use std::io::{self, BufWriter};
 
@@ -17,7 +17,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let selection = &arguments.selection;
     let file = selection.input.open()?;
-    let capture = selection.merged(&file)?;
+    let capture = selection.merged(&file, Progress::of_file)?;
     // What is broken comes after what it breaks: only those prints are remembered.
     let (breaks, passed) = capture.run(Breaks::new(capture.channels()), |_| false);
     selection.check_protocol(&passed)?;

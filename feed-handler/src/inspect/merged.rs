@@ -15,6 +15,7 @@ use crate::subscribe::Filter;
 use feed_common::capture::{CaptureFile, Datagrams};
 use feed_common::latency::NoProbe;
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
+use feed_common::program::{Progress, Watched};
 use feed_common::time::CivilDate;
 use feed_common::wire::ProtocolName;
 use std::collections::{BTreeMap, HashMap};
@@ -32,6 +33,7 @@ pub struct Merged<'f> {
     groups: Vec<Group>,
     channels: usize,
     date: Option<CivilDate>,
+    watch: fn(&CaptureFile) -> Progress,
     wanted: Filter,
 }
 
@@ -75,14 +77,16 @@ pub struct Passed<'f> {
 }
 
 impl<'f> Merged<'f> {
-    /// Pairs the streams of a capture into channels. `date` is that of exchange times that have none.
+    /// Pairs the streams of a capture into channels. `date` is that of exchange times that have none; `watch` makes
+    /// what shows how far a reading of the file is, of which this is one.
     pub fn new(
         file: &'f CaptureFile,
         streams: &Streams,
         lines: &Lines,
         date: Option<CivilDate>,
+        watch: fn(&CaptureFile) -> Progress,
     ) -> Result<Merged<'f>, TooManyChannels> {
-        let channels = Channels::new(Datagrams::new(file), streams, lines);
+        let channels = Channels::new(Watched::new(file, watch(file)), streams, lines);
         if channels.count() > CHANNELS_PER_CAPTURE_MAX {
             return Err(TooManyChannels(channels.count()));
         }
@@ -106,6 +110,7 @@ impl<'f> Merged<'f> {
             groups: groups.collect(),
             channels: channels.count(),
             date,
+            watch,
             wanted: Filter::default(),
         })
     }
@@ -206,6 +211,7 @@ impl<H: Outlet> ForProtocol for Pass<'_, '_, H> {
         let lines = group.channels.values().flatten().copied().zip(0..);
         let mut source = Source {
             datagrams: &mut passed.datagrams,
+            progress: (capture.watch)(capture.file),
             lines: lines.collect(),
         };
         while !enough(lane.outlet()) && lane.step(&mut source).is_ok() {}
@@ -245,6 +251,7 @@ fn add(
 /// The datagrams of a file as packets of the lane that has their streams; those of others are passed over.
 struct Source<'s, 'f> {
     datagrams: &'s mut Datagrams<'f>,
+    progress: Progress,
     lines: HashMap<Option<SocketAddr>, u16>,
 }
 
@@ -261,6 +268,7 @@ impl PacketSource for Source<'_, '_> {
         Self: 'a;
 
     fn poll(&mut self) -> Result<One<'_>, RxError> {
+        self.progress.step(|| self.datagrams.taken());
         let datagram = self.datagrams.next().ok_or(RxError::End)?;
         let line = self.lines.get(&datagram.dst);
         let meta = line.map(|&line| RxMeta {

@@ -8,6 +8,8 @@
 
 mod lines;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use feed_common::capture::{
@@ -55,6 +57,18 @@ impl FileCounters {
     }
 }
 
+/// How far a source has read its file, for other threads to look at.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub struct Position(AtomicU64);
+
+impl Position {
+    /// Bytes, as [`Datagrams::taken`] counts them, before the last poll.
+    pub fn read(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
 /// Lends a file's packets in place: no copy and no allocation, and no system call but for the blocks of a stream.
 #[derive(Debug)]
 pub struct CaptureSource<'f> {
@@ -91,6 +105,12 @@ impl<'f> CaptureSource<'f> {
         self
     }
 
+    /// Shows in `position` how far it is.
+    pub fn showing(mut self, position: Arc<Position>) -> CaptureSource<'f> {
+        self.walk.position = position;
+        self
+    }
+
     /// What was read and left out so far.
     pub fn counters(&self) -> FileCounters {
         self.walk.counters()
@@ -111,6 +131,7 @@ impl PacketSource for CaptureSource<'_> {
     /// As the trait says, but for a file whose next block is not unpacked yet: then it waits a moment.
     #[inline]
     fn poll(&mut self) -> Result<CaptureBatch<'_>, RxError> {
+        self.walk.show();
         let mut n = 0;
         for _ in 0..FRAMES_PER_POLL {
             match self.walk.step(self.chunk_bytes) {
@@ -184,6 +205,12 @@ impl<'f> CaptureBackend<'f> {
         }
     }
 
+    /// Shows in `position` how far it is.
+    pub fn showing(mut self, position: Arc<Position>) -> CaptureBackend<'f> {
+        self.walk.position = position;
+        self
+    }
+
     /// What was read and left out so far.
     pub fn counters(&self) -> FileCounters {
         self.walk.counters()
@@ -203,6 +230,7 @@ impl RxBackend for CaptureBackend<'_> {
         if free == 0 {
             return Ok(0);
         }
+        self.walk.show();
         let capacity = slots.capacity();
         let mut n = 0;
         for _ in 0..FRAMES_PER_POLL {
@@ -242,6 +270,7 @@ impl RxBackend for CaptureBackend<'_> {
 struct Walk<'f> {
     datagrams: Datagrams<'f>,
     lines: LineMap,
+    position: Arc<Position>,
     packets: u64,
     foreign: u64,
 }
@@ -287,9 +316,16 @@ impl<'f> Walk<'f> {
         Walk {
             datagrams: Datagrams::new(file),
             lines,
+            position: Arc::default(),
             packets: 0,
             foreign: 0,
         }
+    }
+
+    /// A plain store: what others see of it is some moments old.
+    #[inline(always)]
+    fn show(&self) {
+        self.position.0.store(self.datagrams.taken(), Relaxed);
     }
 
     /// One step; `chunk` bounds a run of a BinaryFILE.

@@ -161,6 +161,12 @@ impl Known {
         }
     }
 
+    /// Counts a message of an instrument that is not wanted.
+    #[inline]
+    pub fn pass_over(&mut self) {
+        self.filtered += 1;
+    }
+
     /// See [`Decode::subscribe`](super::Decode::subscribe).
     pub fn subscribe(&mut self, filter: Box<Filter>) -> Box<Filter> {
         self.reviewed = 0;

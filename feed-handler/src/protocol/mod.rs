@@ -1,6 +1,7 @@
 //! Protocols: a framing and a decoder that turns wire messages into events, and the registry of both.
 
 mod ids;
+pub mod iex;
 mod instruments;
 pub mod itch50;
 mod known;

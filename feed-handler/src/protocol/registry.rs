@@ -1,6 +1,6 @@
 //! From the name of a protocol to its types. A line here is what makes a protocol known to runs, captures and books.
 
-use super::{Described, Protocol, itch50, native, pillar};
+use super::{Described, Protocol, iex, itch50, native, pillar};
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
 
@@ -47,6 +47,7 @@ macro_rules! registry {
 registry! {
     Native => native::Native, batches;
     Itch50 => itch50::Itch50, messages;
+    Iex => iex::Iex, messages;
     Pillar => pillar::Pillar, messages;
 }
 

@@ -1,5 +1,8 @@
 //! Tests of whole recordings, with files that are slow, full, or never taken from.
 
+#[path = "../../tests/harness/scratch.rs"]
+mod scratch;
+
 use super::*;
 use crate::config::{ChannelPlan, LinePlan, ProtocolName};
 use crate::net::LineAddress;
@@ -8,42 +11,8 @@ use crate::record::walk::{Walk, walk};
 use feed_common::capture::{CaptureFile, Datagrams};
 use feed_common::packet::{Packet, PacketBatch, RxMeta};
 use feed_common::time::{FitLine, Ticks, UnixNanos, shared_line};
+use scratch::Scratch;
 use std::io::Read;
-use std::process::Command;
-use std::sync::atomic::AtomicU32;
-
-/// A directory that goes away with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Scratch {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Relaxed);
-        let name = format!("feed-handler-record-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-
-    /// A pipe with a name.
-    fn pipe(&self) -> PathBuf {
-        let path = self.0.join("pipe");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&path)
-                .status()
-                .unwrap()
-                .success()
-        );
-        path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Packets of two lines in turn.
 struct Batch(Vec<(RxMeta, Vec<u8>)>);

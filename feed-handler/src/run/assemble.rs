@@ -5,7 +5,9 @@ use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, receive};
 use super::start::{Input, StartError};
 use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, Timestamps};
-use crate::net::file::{CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap};
+use crate::net::file::{
+    CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap, Position,
+};
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
 use crate::protocol::itch50::Itch50File;
@@ -60,6 +62,8 @@ pub(super) struct LaneRunning {
     /// Hot threads, each of which reports to [`Hot::ready`].
     pub(super) threads: usize,
     pub(super) sockets: Option<Arc<[LineCounters]>>,
+    /// How far its file is read.
+    pub(super) position: Option<Arc<Position>>,
     pub(super) facts: Vec<(String, String)>,
 }
 
@@ -144,13 +148,16 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
                 receive: Some(receive),
                 threads: 2,
                 sockets: Some(sockets),
+                position: None,
                 facts,
             })
         }
         (Input::File(file), LaneThreads::One { core }) => {
             let (file, lines) = (file.clone(), line_map(&plan));
+            let position = Arc::new(Position::default());
+            let shown = position.clone();
             let decode = lane_thread(&plan, core, lane, hot, move |lane, hot| {
-                let mut source = CaptureSource::new(&file, lines, hot.clock.clone());
+                let mut source = CaptureSource::new(&file, lines, hot.clock.clone()).showing(shown);
                 let ended = drive(
                     lane,
                     &mut source,
@@ -166,6 +173,7 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
                 receive: None,
                 threads: 1,
                 sockets: None,
+                position: Some(position),
                 facts: Vec::new(),
             })
         }
@@ -179,12 +187,15 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
             let (producer, ring, decode) =
                 ring_lane(&plan, decode_core, lane, &hot, IdleTime::StandsStill, None)?;
             let facts = vec![ring_fact(&plan, &ring)];
-            let receive = file_thread(&plan, receive_core, file.clone(), producer, hot)?;
+            let position = Arc::new(Position::default());
+            let shown = position.clone();
+            let receive = file_thread(&plan, receive_core, file.clone(), shown, producer, hot)?;
             Ok(LaneRunning {
                 decode,
                 receive: Some(receive),
                 threads: 2,
                 sockets: None,
+                position: Some(position),
                 facts,
             })
         }
@@ -227,6 +238,7 @@ fn live_one<P: Protocol, H: Outlet + Send + 'static>(
         receive: None,
         threads: 1,
         sockets: Some(sockets),
+        position: None,
         facts,
     })
 }
@@ -298,12 +310,13 @@ fn file_thread(
     plan: &LanePlan,
     core: Option<usize>,
     file: Arc<CaptureFile>,
+    position: Arc<Position>,
     mut producer: Producer,
     hot: Hot,
 ) -> Result<JoinHandle<SourceEnd>, StartError> {
     let lines = line_map(plan);
     hot_thread(plan, "rx", core, hot, move |hot| {
-        let mut backend = CaptureBackend::new(&file, lines, hot.clock.clone());
+        let mut backend = CaptureBackend::new(&file, lines, hot.clock.clone()).showing(position);
         // In a file time is the capture's, so nobody follows this.
         let quiet = Quiet::default();
         let ended = receive(&mut backend, &mut producer, &hot.clock, &hot.stop, &quiet);

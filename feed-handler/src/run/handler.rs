@@ -322,6 +322,12 @@ impl Handler {
         sum
     }
 
+    /// Bytes of its input that every lane has read; `None` where that is live.
+    pub fn position(&self) -> Option<u64> {
+        let positions = self.lanes.iter().filter_map(|l| l.position.as_ref());
+        positions.map(|p| p.read()).min()
+    }
+
     /// Ends the running latency interval of every lane and returns their sum.
     pub fn interval(&mut self) -> &StageSet {
         self.interval.reset();

@@ -4,9 +4,10 @@ use super::handler::{Handler, Outcome};
 use super::outputs::Recorded;
 use super::start::{Input, StartError};
 use crate::config::Plan;
-use crate::report::terminal::{Progress, progress};
+use crate::report::terminal::{Progress as Second, progress};
+use feed_common::program::Progress;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -55,8 +56,15 @@ pub fn supervise(
     recorded.started(handler.clock());
     started(&handler);
     let (mut next, mut before) = (recorded.elapsed() + INTERVAL, handler.reading());
+    let mut bar = match input {
+        Input::File(file) => Progress::of_file(file),
+        Input::Live => Progress::unwatched(),
+    };
     while !handler.is_finished() {
         std::thread::sleep(NAP);
+        if let Some(read) = handler.position() {
+            bar.reach(read);
+        }
         let now = recorded.elapsed();
         if until.flag.load(Relaxed) || until.duration.is_some_and(|d| now >= d) {
             break;
@@ -68,21 +76,17 @@ pub fn supervise(
         let set = handler.interval();
         recorded.interval(set);
         let reading = handler.reading();
-        let this = Progress {
+        let this = Second {
             elapsed: now,
             packets: reading.packets - before.packets,
             messages: reading.messages - before.messages,
             lost: reading.lost,
             dropped: reading.dropped,
         };
-        // Progress is a courtesy; a closed standard error ends nothing.
-        let _ = writeln!(
-            io::stderr(),
-            "{}",
-            progress(&this, recorded.last_interval())
-        );
+        bar.print_above(&progress(&this, recorded.last_interval()));
         before = reading;
     }
+    drop(bar);
     let clock = handler.clock().clone();
     let outcome = handler.finish();
     recorded.complete(plan, &clock, &outcome);

@@ -1,9 +1,11 @@
 //! Framing per family: a datagram's header and where its messages lie.
 
+mod iex;
 mod itchfile;
 mod moldudp64;
 mod pillar;
 
+pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
 pub use moldudp64::MoldFraming;
 pub use pillar::PillarFraming;

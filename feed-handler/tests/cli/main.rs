@@ -8,6 +8,7 @@ mod files;
 mod naive;
 mod output;
 mod packets;
+mod progress;
 mod start;
 mod support;
 mod usage;

@@ -8,8 +8,7 @@ use feed_common::time::UnixNanos;
 use feed_common::wire::frame::UdpFlow;
 use feed_handler::book::BookLimits;
 use feed_handler::config::{
-    BookPlan, ChannelPlan, LanePlan, LaneThreads, LinePlan, Plan, ProtocolName, SessionPlan,
-    defaults,
+    BookPlan, ChannelPlan, LanePlan, LaneThreads, LinePlan, Plan, SessionPlan, defaults,
 };
 use feed_handler::net::{Interface, LineAddress};
 use feed_handler::run::{Handler, Input, Outcome};
@@ -183,10 +182,6 @@ pub fn pcap<'a>(packets: impl IntoIterator<Item = (UnixNanos, usize, &'a [u8])>)
 
 /// A plan with one lane and one channel of lines A and B over `lo`.
 pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
-    let name = match protocol {
-        Protocol::Itch50 => ProtocolName::Itch50,
-        Protocol::Native(_) => ProtocolName::Native,
-    };
     let lines = ["A", "B"].into_iter().zip(GROUPS).map(|(name, group)| {
         let address = LineAddress {
             group,
@@ -210,7 +205,7 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
         lock_memory: false,
         lanes: vec![LanePlan {
             threads,
-            ..LanePlan::new("lane", name, vec![channel])
+            ..LanePlan::new("lane", protocol.name(), vec![channel])
         }],
         book: BookPlan {
             limits: BookLimits {

@@ -1,21 +1,21 @@
 use super::OutputFormat;
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use feed_common::capture::BinaryFileWriter;
 use feed_common::program::{Failure, Progress, print, print_line};
 use feed_common::time::{CivilDate, UnixNanos};
-use feed_common::wire::{moldudp64, native};
+use feed_common::wire::ProtocolName;
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::send::parse_target;
 use feed_replay::synth::{
-    Bursts, GenerateError, Layout, MessageSink, Mix, PacketSink, Protocol, Spec, Summary, generate,
-    generate_messages,
+    Bursts, GenerateError, Layout, MessageSink, Mix, PacketSink, Protocol, Row, Spec, Summary,
+    expected_book, generate, generate_messages,
 };
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
-use zerocopy::FromBytes;
 
 /// Make a trading session; the same seed gives the same bytes on every machine
 ///
@@ -25,15 +25,19 @@ use zerocopy::FromBytes;
 /// It has exactly the number of messages asked for, but at least 10; from 100000 messages all types are there, but
 /// for W, which --circuit-breaker brings. native is a stream of quotes and trades in
 /// batches, whose price type follows from the seed. A short session has fewer instruments than asked for, so that at
-/// least half of it is about orders.
+/// least half of it is about orders. All other protocols tell the market of an itch50 session in their own messages and
+/// packets; what the day leaves of the messages asked for is filled with messages that change nothing.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  feed-replay generate --protocol itch50 --messages 1000000 --seed 7 -o session.pcap"
+    after_help = "Examples:\n  feed-replay generate --protocol itch50 --messages 1000000 --seed 7 -o session.pcap\n  feed-replay generate --protocol itch50 --messages 20000 --seed 7 -o session.pcap --book want.csv\n  feed-handler book session.pcap --format csv --depth 100000 | diff want.csv -"
 )]
 pub struct Arguments {
     /// The exchange's language
-    #[arg(long)]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(names()).try_map(|name| name.parse::<ProtocolName>()))]
     protocol: ProtocolName,
+    /// Which feed of an exchange that has several; the usual one unless given
+    #[arg(long, value_name = "FEED")]
+    feed: Option<String>,
     /// Messages in all
     #[arg(long, value_name = "N")]
     messages: u64,
@@ -55,14 +59,14 @@ pub struct Arguments {
     burst: Bursts,
     /// Percent of some types in the order flow of market hours: F add with participant, U replace, E execution, C
     /// execution at another price, X cancel, P hidden trade. What is not named is as the default; what they leave is A
-    /// and D, which balance each other (itch50)
+    /// and D, which balance each other (all but native)
     #[arg(long, default_value_t = Mix::USUAL, value_name = "TYPE=PERCENT,...")]
     mix: Mix,
     /// Instruments halted for news or paused for volatility in market hours, each with a reopening cross; a short
-    /// session has at most one per 1000 messages (itch50)
+    /// session has at most one per 1000 messages (all but native)
     #[arg(long, default_value_t = Spec::HALTS, value_name = "N")]
     halts: u32,
-    /// Let the market-wide circuit breaker halt all instruments once (itch50)
+    /// Let the market-wide circuit breaker halt all instruments once (all but native)
     #[arg(long)]
     circuit_breaker: bool,
     /// The kind of file
@@ -74,6 +78,10 @@ pub struct Arguments {
     /// Largest UDP payload in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Spec::PAYLOAD_LIMIT)]
     payload: usize,
+    /// Write the books at the end of the session as well, as `feed-handler book --format csv` prints them with every level
+    /// and every level's number of orders: what your own handler should have. The session is made twice then
+    #[arg(long, value_name = "FILE")]
+    book: Option<PathBuf>,
     /// Group and port in the packets; may be given many times, for redundant lines that all carry every packet
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_target, default_values_t = [PcapSink::<Vec<u8>>::GROUP])]
     group: Vec<SocketAddrV4>,
@@ -83,12 +91,6 @@ pub struct Arguments {
     /// How to print what was made
     #[arg(long, default_value = "text")]
     format: OutputFormat,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ProtocolName {
-    Native,
-    Itch50,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -110,19 +112,26 @@ enum Framing {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let protocol = match arguments.protocol {
-        ProtocolName::Itch50 => Protocol::Itch50,
-        ProtocolName::Native if arguments.framing == Framing::Binaryfile => {
-            return Err(Failure::usage(
-                "a BinaryFILE holds ITCH messages; native sessions are packets",
-            ));
-        }
-        ProtocolName::Native => Protocol::Native(match arguments.layout {
+    let protocol = match Protocol::of(arguments.protocol, arguments.feed.as_deref()) {
+        Ok(Protocol::Native(_)) => Protocol::Native(match arguments.layout {
             LayoutName::Records => Layout::Records,
             LayoutName::Columns => Layout::Columns,
             LayoutName::Mixed => Layout::Mixed,
         }),
+        Ok(other) => other,
+        Err(reason) => return Err(Failure::usage(reason)),
     };
+    if arguments.framing == Framing::Binaryfile && protocol != Protocol::Itch50 {
+        return Err(Failure::usage(format_args!(
+            "a BinaryFILE holds ITCH messages; {} sessions are packets",
+            protocol.name()
+        )));
+    }
+    if arguments.book.is_some() && protocol.name() == ProtocolName::Native {
+        return Err(Failure::usage(
+            "native sessions are of quotes and trades; they have no books to write",
+        ));
+    }
     let spec = Spec {
         symbols: arguments.symbols,
         rate: arguments.rate,
@@ -142,6 +151,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         )));
     }
     let summary = write(arguments, &spec).map_err(|e| failure(e, &arguments.output))?;
+    if let Some(path) = &arguments.book {
+        write_book(path, &spec).map_err(|e| failure(e, path))?;
+    }
     if arguments.output == Path::new("-") {
         return Ok(()); // standard output has the session
     }
@@ -175,6 +187,22 @@ fn write(arguments: &Arguments, spec: &Spec) -> Result<Summary, GenerateError> {
     }
 }
 
+fn write_book(path: &Path, spec: &Spec) -> Result<(), GenerateError> {
+    let mut out = BufWriter::new(File::create(path)?);
+    writeln!(out, "{}", Row::HEADER)?;
+    for row in expected_book(spec, usize::MAX)? {
+        writeln!(out, "{row}")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Names of the protocols that can be made.
+fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = Protocol::ALL.iter().map(|p| p.name().name()).collect();
+    names.dedup(); // the feeds of a protocol stand together
+    names
+}
+
 /// A sink that says how far the session is.
 struct Watched<'s, S> {
     sink: &'s mut S,
@@ -199,7 +227,11 @@ impl<'s, S> Watched<'s, S> {
 
 impl<S: PacketSink> PacketSink for Watched<'_, S> {
     fn packet(&mut self, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
-        self.count(messages_in(payload));
+        self.carrying(0, time, payload)
+    }
+
+    fn carrying(&mut self, messages: u16, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
+        self.count(messages);
         self.sink.packet(time, payload)
     }
 }
@@ -209,16 +241,6 @@ impl<S: MessageSink> MessageSink for Watched<'_, S> {
         self.count(1);
         self.sink.message(time, message)
     }
-}
-
-/// Messages of a packet we have made.
-fn messages_in(payload: &[u8]) -> u16 {
-    if let Ok((header, _)) = native::Header::ref_from_prefix(payload)
-        && header.magic == native::MAGIC
-    {
-        return header.count.get();
-    }
-    moldudp64::Header::ref_from_prefix(payload).map_or(0, |(header, _)| header.blocks())
 }
 
 fn failure(e: GenerateError, path: &Path) -> Failure {

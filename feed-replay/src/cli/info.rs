@@ -27,7 +27,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = open_capture_once(&arguments.file)?;
-    let mut progress = Progress::of_bytes(file.length());
+    let mut progress = Progress::of_file(&file);
     let survey = Survey::watched(&file, &mut progress);
     drop(progress);
     match arguments.format {

@@ -1,8 +1,6 @@
 //! Which protocol a stream speaks, told by its datagrams as the handler tells it.
 
-use feed_common::wire::itch50::length_of;
-use feed_common::wire::moldudp64;
-use feed_common::wire::native::MAGIC;
+use feed_common::wire::{Fit, ProtocolName};
 
 /// Datagrams of a stream that are looked at before it is taken for something else entirely.
 const PATIENCE: u8 = 64;
@@ -10,49 +8,33 @@ const PATIENCE: u8 = 64;
 /// What is known of a stream's protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Guess {
-    name: Option<&'static str>,
+    name: Option<ProtocolName>,
     looked_at: u8,
 }
 
 impl Guess {
     /// The protocol's name on the command line of the handler; none where no datagram so far has said.
     pub(super) fn name(self) -> Option<&'static str> {
-        self.name
+        self.name.map(ProtocolName::name)
     }
 
-    /// Looks at another datagram, unless the stream is decided or has had its chances.
+    /// Looks at another datagram, unless the stream is decided or has had its chances. What could be of several
+    /// protocols, heartbeats most of all, takes none of them.
     #[inline]
     pub(super) fn look(&mut self, payload: &[u8]) {
         if self.name.is_none() && self.looked_at < PATIENCE {
-            self.name = protocol(payload);
-            self.looked_at += u8::from(!is_heartbeat(payload));
+            let (fit, name) = ProtocolName::tell(payload);
+            self.name = name;
+            self.looked_at += u8::from(fit != Fit::Possible);
         }
     }
-}
-
-fn protocol(payload: &[u8]) -> Option<&'static str> {
-    if payload.starts_with(&MAGIC) {
-        return Some("native");
-    }
-    let (_, blocks) = moldudp64::parse(payload).ok()?;
-    let mut messages = blocks.filter(|block| !block.is_empty()).peekable();
-    messages.peek()?;
-    messages.all(is_itch50).then_some("itch50")
-}
-
-/// Of a type there is, and at least of its length.
-fn is_itch50(message: &[u8]) -> bool {
-    length_of(message[0]).is_some_and(|len| message.len() >= len)
-}
-
-fn is_heartbeat(payload: &[u8]) -> bool {
-    moldudp64::parse(payload).is_ok_and(|(header, _)| header.blocks() == 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use feed_common::wire::moldudp64::PacketBuilder;
+    use feed_common::wire::native::MAGIC;
     use zerocopy::IntoBytes;
 
     fn mold(messages: &[&[u8]]) -> Vec<u8> {

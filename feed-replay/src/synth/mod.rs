@@ -11,15 +11,20 @@ mod native;
 mod packer;
 mod recording;
 pub mod rng;
+#[allow(dead_code)] // an interface, of which each exchange uses its part
+mod told;
 
 use feed_common::time::{CivilDate, UnixNanos, Zone};
+use feed_common::wire::ProtocolName;
 use packer::{MoldFramer, Packer};
 use std::collections::BTreeMap;
 use std::io;
+use told::Ledger;
 
 pub use arrivals::Bursts;
 pub use mix::Mix;
 pub use recording::{Recorded, Recording};
+pub use told::Row;
 
 const SECOND: u64 = 1_000_000_000;
 /// The open of the market, after midnight in New York.
@@ -40,13 +45,11 @@ pub struct Spec {
     pub rate: u64,
     /// How unevenly they arrive.
     pub bursts: Bursts,
-    /// What the order flow of an ITCH session is made of.
+    /// What the order flow of the market is made of. Like the next two, of no meaning for native sessions.
     pub mix: Mix,
-    /// Instruments of an ITCH session that are halted for news or paused for volatility, in turn, and reopened. A
-    /// short session has fewer.
+    /// Instruments that are halted for news or paused for volatility, in turn, and reopened. A short session has fewer.
     pub halts: u32,
-    /// Whether the market-wide circuit breaker halts all instruments of an ITCH session once; a session too short for
-    /// that has none.
+    /// Whether the market-wide circuit breaker halts all instruments once; a session too short for that has none.
     pub breaker: bool,
     /// Day of the session.
     pub date: CivilDate,
@@ -54,13 +57,79 @@ pub struct Spec {
     pub payload_limit: usize,
 }
 
-/// The protocols that can be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
-    Itch50,
-    /// Our own batches of quotes and trades.
-    Native(Layout),
+/// The exchanges that tell the ITCH session's market in their own messages, a line each: what it is, which protocol,
+/// which of its feeds (empty where there is one), and who tells it. The first feed of a protocol is its usual one.
+macro_rules! exchanges {
+    ($($(#[$doc:meta])* $exchange:ident = $name:ident $feed:literal, $venue:ty;)*) => {
+        /// The protocols that can be made.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Protocol {
+            /// Nasdaq TotalView-ITCH 5.0 over MoldUDP64.
+            Itch50,
+            /// Our own batches of quotes and trades.
+            Native(Layout),
+            $($(#[$doc])* $exchange,)*
+        }
+
+        impl Protocol {
+            /// All of them.
+            pub const ALL: &'static [Protocol] = &[
+                Protocol::Itch50,
+                Protocol::Native(Layout::Mixed),
+                $(Protocol::$exchange,)*
+            ];
+
+            /// What the handler calls it.
+            pub const fn name(self) -> ProtocolName {
+                match self {
+                    Protocol::Itch50 => ProtocolName::Itch50,
+                    Protocol::Native(_) => ProtocolName::Native,
+                    $(Protocol::$exchange => ProtocolName::$name,)*
+                }
+            }
+
+            /// Which of several feeds of the protocol; empty where there is one.
+            pub const fn feed(self) -> &'static str {
+                match self {
+                    Protocol::Itch50 | Protocol::Native(_) => "",
+                    $(Protocol::$exchange => $feed,)*
+                }
+            }
+        }
+
+        /// Makes a session as packets, and its books where the protocol has any.
+        fn make(spec: &Spec, sink: &mut dyn PacketSink) -> io::Result<(Summary, Option<Ledger>)> {
+            match spec.protocol {
+                Protocol::Itch50 => Ok((itch_packets(spec, sink)?, None)),
+                Protocol::Native(layout) => Ok((native_packets(spec, layout, sink)?, None)),
+                $(Protocol::$exchange => {
+                    let (summary, ledger) = told::session::<$venue>(spec, sink)?;
+                    Ok((summary, Some(ledger)))
+                })*
+            }
+        }
+    };
+}
+
+exchanges! {}
+
+impl Protocol {
+    /// The feed of a protocol: the usual one unless one is asked for. Why there is none, if so.
+    pub fn of(name: ProtocolName, feed: Option<&str>) -> Result<Protocol, String> {
+        let feeds = || Self::ALL.iter().copied().filter(|p| p.name() == name);
+        let usual = feeds().next();
+        let usual = usual.ok_or_else(|| format!("{name} sessions cannot be made"))?;
+        let Some(feed) = feed else {
+            return Ok(usual);
+        };
+        if usual.feed().is_empty() {
+            return Err(format!("{name} has one feed only: there is none to choose"));
+        }
+        feeds().find(|p| p.feed() == feed).ok_or_else(|| {
+            let names: Vec<_> = feeds().map(Protocol::feed).collect();
+            format!("{name} has no feed {feed:?}; it has {}", names.join(", "))
+        })
+    }
 }
 
 /// How native batches lay out their records.
@@ -109,8 +178,13 @@ impl Spec {
     /// The usual number of halts.
     pub const HALTS: u32 = 4;
 
-    /// The lowest payload limit: every packet header with the longest message fits.
-    const PAYLOAD_LIMIT_MIN: usize = 128;
+    /// The lowest payload limit: every packet header with the longest message fits. Other exchanges have longer ones.
+    fn payload_limit_min(&self) -> usize {
+        match self.protocol {
+            Protocol::Itch50 | Protocol::Native(_) => 128,
+            _ => 512,
+        }
+    }
 
     /// Longest session that fits the trading day, in seconds: 6.5 hours.
     const DAY_SECONDS: u64 = 23_400;
@@ -134,10 +208,10 @@ impl Spec {
         }
         self.bursts.check().or_else(wrong)?;
         self.mix.check().or_else(wrong)?;
-        if !(Self::PAYLOAD_LIMIT_MIN..=65_507).contains(&self.payload_limit) {
+        let least = self.payload_limit_min();
+        if !(least..=65_507).contains(&self.payload_limit) {
             return wrong(format!(
-                "the payload limit must be from {} to 65507 bytes",
-                Self::PAYLOAD_LIMIT_MIN
+                "the payload limit must be from {least} to 65507 bytes"
             ));
         }
         Ok(())
@@ -148,6 +222,13 @@ impl Spec {
 pub trait PacketSink {
     /// One UDP payload, seen on the wire at `time`. Times never go back.
     fn packet(&mut self, time: UnixNanos, payload: &[u8]) -> io::Result<()>;
+
+    /// The same packet with the number of messages in it, 0 for heartbeats and the end of session, for sinks that count
+    /// them.
+    fn carrying(&mut self, messages: u16, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
+        let _ = messages;
+        self.packet(time, payload)
+    }
 }
 
 impl<F: FnMut(UnixNanos, &[u8]) -> io::Result<()>> PacketSink for F {
@@ -195,20 +276,42 @@ pub enum GenerateError {
 /// Makes a session as packets, with heartbeats in idle stretches and an end-of-session packet.
 pub fn generate(spec: &Spec, sink: &mut dyn PacketSink) -> Result<Summary, GenerateError> {
     spec.check()?;
-    match spec.protocol {
-        Protocol::Itch50 => {
-            let mut packer = Packer::new(spec, MoldFramer::new(spec), sink);
-            let mut summary = itch::session(spec, &mut packer)?;
-            (summary.packets, summary.bytes) = packer.finish()?;
-            Ok(summary)
-        }
-        Protocol::Native(layout) => {
-            let mut packer = Packer::new(spec, native::BatchFramer::new(spec, layout), sink);
-            let mut summary = native::session(spec, &mut packer)?;
-            (summary.packets, summary.bytes) = packer.finish()?;
-            Ok(summary)
-        }
+    Ok(make(spec, sink)?.0)
+}
+
+fn itch_packets(spec: &Spec, sink: &mut dyn PacketSink) -> io::Result<Summary> {
+    let mut packer = Packer::new(spec, MoldFramer::new(spec), sink);
+    let mut summary = itch::session(spec, &mut packer)?;
+    (summary.packets, summary.bytes) = packer.finish()?;
+    Ok(summary)
+}
+
+fn native_packets(spec: &Spec, layout: Layout, sink: &mut dyn PacketSink) -> io::Result<Summary> {
+    let mut packer = Packer::new(spec, native::BatchFramer::new(spec, layout), sink);
+    let mut summary = native::session(spec, &mut packer)?;
+    (summary.packets, summary.bytes) = packer.finish()?;
+    Ok(summary)
+}
+
+/// The books at the end of a session, as the market has them: what a handler's books are compared with. By symbol, then
+/// side, best level first, at most `depth` levels of each side; every level with the shares and the number of its orders,
+/// also where the protocol would not say them all.
+pub fn expected_book(spec: &Spec, depth: usize) -> Result<Vec<Row>, GenerateError> {
+    spec.check()?;
+    if let Protocol::Native(_) = spec.protocol {
+        return Err(GenerateError::Spec(
+            "native sessions are of quotes and trades; they have no books".into(),
+        ));
     }
+    let ledger = match spec.protocol {
+        Protocol::Itch50 => {
+            let mut ledger = Ledger::default();
+            itch::session(spec, &mut ledger)?;
+            Some(ledger)
+        }
+        _ => make(spec, &mut |_: UnixNanos, _: &[u8]| Ok(()))?.1,
+    };
+    Ok(ledger.map_or_else(Vec::new, |ledger| ledger.rows(depth)))
 }
 
 /// Makes a session as bare messages, for framings without packets.
@@ -219,8 +322,9 @@ pub fn generate_messages(
     spec.check()?;
     match spec.protocol {
         Protocol::Itch50 => Ok(itch::session(spec, sink)?),
-        Protocol::Native(_) => Err(GenerateError::Spec(
-            "native batches are packets; they have no framing as bare messages".into(),
-        )),
+        other => Err(GenerateError::Spec(format!(
+            "{} sessions are packets; they have no framing as bare messages",
+            other.name()
+        ))),
     }
 }

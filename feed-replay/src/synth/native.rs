@@ -110,18 +110,18 @@ impl Framer for BatchFramer {
         &self.out
     }
 
-    fn heartbeat(&mut self, time: UnixNanos) -> &[u8] {
+    fn heartbeat(&mut self, time: UnixNanos) -> Option<&[u8]> {
         self.out.clear();
         let info = self.info(time);
         encode_heartbeat(&mut self.out, &info);
-        &self.out
+        Some(&self.out)
     }
 
-    fn end_of_session(&mut self, time: UnixNanos) -> &[u8] {
+    fn end_of_session(&mut self, time: UnixNanos) -> Option<&[u8]> {
         self.out.clear();
         let info = self.info(time);
         encode_end_of_session(&mut self.out, &info);
-        &self.out
+        Some(&self.out)
     }
 }
 

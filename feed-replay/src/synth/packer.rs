@@ -22,12 +22,15 @@ pub trait Framer {
     /// The packet, sent at `time`; another one begins after it. Not called when empty.
     fn take(&mut self, time: UnixNanos) -> &[u8];
 
-    /// A heartbeat, sent at `time`.
-    fn heartbeat(&mut self, time: UnixNanos) -> &[u8];
+    /// A heartbeat, sent at `time`; `None` where the protocol has none outside its messages.
+    fn heartbeat(&mut self, time: UnixNanos) -> Option<&[u8]>;
 
-    /// The end of the session, sent at `time`.
-    fn end_of_session(&mut self, time: UnixNanos) -> &[u8];
+    /// The end of the session, sent at `time`; `None` where the protocol has no packet for it.
+    fn end_of_session(&mut self, time: UnixNanos) -> Option<&[u8]>;
 }
+
+/// The packet that a framer makes at some time, if any.
+type Encode<F> = fn(&mut F, UnixNanos) -> Option<&[u8]>;
 
 /// Messages in, packets out.
 pub struct Packer<'a, F> {
@@ -38,6 +41,8 @@ pub struct Packer<'a, F> {
     /// Exchange time of the first and last message in the packet being filled.
     first: u64,
     last: u64,
+    /// Messages in it.
+    messages: u16,
     /// When the last packet went, after midnight; `None` before the first.
     sent: Option<u64>,
     packets: u64,
@@ -62,6 +67,7 @@ impl<'a, F: Framer> Packer<'a, F> {
             midnight: spec.midnight(),
             first: 0,
             last: 0,
+            messages: 0,
             sent: None,
             packets: 0,
             bytes: 0,
@@ -84,25 +90,33 @@ impl<'a, F: Framer> Packer<'a, F> {
         // A 10 Gbit/s port sends a byte in 0.8 ns; frames have 66 bytes around the payload, gap included.
         let port_time = (self.framer.len() as u64 + 66) * 4 / 5;
         let port_free = self.sent.map_or(0, |sent| sent + port_time);
-        self.send(ready.max(port_free), F::take)
+        self.send(ready.max(port_free), |framer, at| Some(framer.take(at)))?;
+        Ok(())
     }
 
     fn heartbeats_until(&mut self, time: u64) -> io::Result<()> {
         while let Some(sent) = self.sent
             && sent + Self::HEARTBEAT_NS <= time
         {
-            self.send(sent + Self::HEARTBEAT_NS, F::heartbeat)?;
+            if !self.send(sent + Self::HEARTBEAT_NS, F::heartbeat)? {
+                break;
+            }
         }
         Ok(())
     }
 
-    fn send(&mut self, time: u64, packet: fn(&mut F, UnixNanos) -> &[u8]) -> io::Result<()> {
+    /// Sends a packet, if there is such a one.
+    fn send(&mut self, time: u64, packet: Encode<F>) -> io::Result<bool> {
         let at = UnixNanos(self.midnight.0 + time);
-        let payload = packet(&mut self.framer, at);
+        let Some(payload) = packet(&mut self.framer, at) else {
+            return Ok(false);
+        };
         self.sent = Some(time);
         self.packets += 1;
         self.bytes += payload.len() as u64;
-        self.sink.packet(at, payload)
+        let messages = std::mem::take(&mut self.messages);
+        self.sink.carrying(messages, at, payload)?;
+        Ok(true)
     }
 }
 
@@ -122,6 +136,7 @@ impl<F: Framer> MessageSink for Packer<'_, F> {
             assert!(pushed, "the payload limit is checked to hold any message");
         }
         self.last = time;
+        self.messages += 1;
         Ok(())
     }
 }
@@ -177,12 +192,12 @@ impl Framer for MoldFramer {
         &self.out
     }
 
-    fn heartbeat(&mut self, _time: UnixNanos) -> &[u8] {
-        self.set(self.builder.heartbeat().as_bytes())
+    fn heartbeat(&mut self, _time: UnixNanos) -> Option<&[u8]> {
+        Some(self.set(self.builder.heartbeat().as_bytes()))
     }
 
-    fn end_of_session(&mut self, _time: UnixNanos) -> &[u8] {
-        self.set(self.builder.end_of_session().as_bytes())
+    fn end_of_session(&mut self, _time: UnixNanos) -> Option<&[u8]> {
+        Some(self.set(self.builder.end_of_session().as_bytes()))
     }
 }
 

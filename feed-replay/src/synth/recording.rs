@@ -1,14 +1,12 @@
 //! A made session in memory, for whoever sends it more than once or must know its end before its beginning.
 
-use super::{GenerateError, PacketSink, Protocol, Spec, Summary, generate};
+use super::{GenerateError, PacketSink, Spec, Summary, generate};
 use feed_common::time::UnixNanos;
-use feed_common::wire::{moldudp64, native};
 use std::io;
 
 /// All packets of a session.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    protocol: Protocol,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -37,7 +35,6 @@ impl Recording {
     /// Makes a session.
     pub fn of(spec: &Spec) -> Result<(Recording, Summary), GenerateError> {
         let mut recording = Recording {
-            protocol: spec.protocol,
             bytes: Vec::new(),
             entries: Vec::new(),
         };
@@ -75,12 +72,10 @@ impl Recording {
 
 impl PacketSink for Recording {
     fn packet(&mut self, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
-        let messages = match self.protocol {
-            Protocol::Itch50 => moldudp64::parse(payload).map_or(0, |(header, _)| header.blocks()),
-            Protocol::Native(_) => {
-                native::Batch::parse(payload).map_or(0, |(batch, _)| batch.header().count.get())
-            }
-        };
+        self.carrying(0, time, payload)
+    }
+
+    fn carrying(&mut self, messages: u16, time: UnixNanos, payload: &[u8]) -> io::Result<()> {
         self.bytes.extend_from_slice(payload);
         self.entries.push(Entry {
             time,
@@ -93,12 +88,12 @@ impl PacketSink for Recording {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Layout;
+    use super::super::Protocol;
     use super::*;
 
     #[test]
     fn a_recording_is_the_session() {
-        for protocol in [Protocol::Itch50, Protocol::Native(Layout::Mixed)] {
+        for protocol in Protocol::ALL.iter().copied() {
             let spec = Spec::new(protocol, 2_000, 5);
             let (recording, summary) = Recording::of(&spec).unwrap();
             let mut packets = recording.packets();

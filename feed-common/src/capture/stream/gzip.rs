@@ -143,6 +143,10 @@ impl<R: Packed> Source for Gzip<R> {
         }
     }
 
+    fn taken(&self) -> u64 {
+        self.input.at
+    }
+
     fn is_live(&self) -> bool {
         R::LIVE
     }

@@ -39,6 +39,8 @@ pub(super) struct Stream {
     block: Block,
     /// Bytes of the file before the window.
     base: u64,
+    /// See [`Source::taken`]: for the window and what came before it.
+    taken: u64,
 }
 
 #[derive(Debug)]
@@ -68,10 +70,11 @@ struct Block {
     end: usize,
 }
 
-/// A block, and how the stream ended if it is the last.
+/// A block, what its source had taken when it was full, and how the stream ended if it is the last.
 #[derive(Debug)]
 struct Filled {
     block: Block,
+    taken: u64,
     end: Option<Option<CutReason>>,
 }
 
@@ -87,6 +90,7 @@ impl Stream {
             state: State::Idle { source, block },
             block: Block::default(),
             base: 0,
+            taken: 0,
         }
     }
 
@@ -96,6 +100,7 @@ impl Stream {
             state: State::Ended(Some(reason)),
             block: Block::default(),
             base: 0,
+            taken: 0,
         }
     }
 
@@ -109,6 +114,11 @@ impl Stream {
     #[inline]
     pub(super) fn base(&self) -> u64 {
         self.base
+    }
+
+    /// Bytes of the file as it is, packed or not, up to the end of the window.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// See [`Window::refill`](super::window::Window::refill).
@@ -134,6 +144,7 @@ impl Stream {
                 return Refill::End(Some(CutReason::Read(ErrorKind::Other)));
             }
         };
+        self.taken = filled.taken;
         let emptied = self.turn(filled.block, at);
         if let State::Running(channels) = &self.state {
             // There is room for every block; a thread that has ended wants none.
@@ -228,7 +239,11 @@ impl Filler {
                 break;
             }
         }
-        Filled { block, end }
+        Filled {
+            block,
+            taken: self.source.taken(),
+            end,
+        }
     }
 }
 

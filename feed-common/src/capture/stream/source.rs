@@ -18,6 +18,9 @@ pub(in crate::capture) trait Source: Send {
     /// Writes the next bytes to the start of `out`, which is not empty.
     fn read(&mut self, out: &mut [u8]) -> Progress;
 
+    /// Bytes it took so far of the file as it is, packed or not.
+    fn taken(&self) -> u64;
+
     /// True where bytes may come slowly, so that those which are there should not wait for more.
     fn is_live(&self) -> bool;
 }
@@ -101,22 +104,32 @@ pub(in crate::capture) fn plain(
 ) -> Box<dyn Source> {
     match compression {
         Some(compression) => compressed(compression, BufReader::with_capacity(PIPE_READ, from)),
-        None => Box::new(Plain(from)),
+        None => Box::new(Plain { from, taken: 0 }),
     }
 }
 
-struct Plain<R>(R);
+struct Plain<R> {
+    from: R,
+    taken: u64,
+}
 
 impl<R: Read + Send> Source for Plain<R> {
     fn read(&mut self, out: &mut [u8]) -> Progress {
         loop {
-            match self.0.read(out) {
+            match self.from.read(out) {
                 Ok(0) => return Progress::End(None),
-                Ok(n) => return Progress::Bytes(n),
+                Ok(n) => {
+                    self.taken += n as u64;
+                    return Progress::Bytes(n);
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Progress::End(Some(CutReason::Read(e.kind()))),
             }
         }
+    }
+
+    fn taken(&self) -> u64 {
+        self.taken
     }
 
     fn is_live(&self) -> bool {

@@ -26,6 +26,10 @@ impl Source for Counting {
         Progress::Bytes(n)
     }
 
+    fn taken(&self) -> u64 {
+        self.at as u64
+    }
+
     fn is_live(&self) -> bool {
         false
     }
@@ -93,6 +97,9 @@ fn a_slow_source_leaves_the_reader_free() {
                 Ok(n) if n > 0 => Progress::Bytes(n),
                 _ => Progress::End(None),
             }
+        }
+        fn taken(&self) -> u64 {
+            0
         }
         fn is_live(&self) -> bool {
             true

@@ -87,6 +87,10 @@ impl<R: Packed> Source for Zstd<R> {
         }
     }
 
+    fn taken(&self) -> u64 {
+        self.input.at
+    }
+
     fn is_live(&self) -> bool {
         R::LIVE
     }

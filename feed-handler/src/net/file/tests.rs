@@ -155,6 +155,24 @@ fn the_end_is_told_again_and_again() {
 }
 
 #[test]
+fn others_see_how_far_a_source_has_come() {
+    let (file, _) = capture(300);
+    let [lent, copied] = [Arc::new(Position::default()), Arc::default()];
+    let mut source = CaptureSource::new(&file, lines(), Clock::new()).showing(lent.clone());
+    let mut before = 0;
+    while source.poll().is_ok() {
+        let read = lent.read();
+        // What the polls before this one read; before the first, the header.
+        assert!(read > before, "{read} after {before}");
+        before = read;
+    }
+    let mut backend = CaptureBackend::new(&file, lines(), Clock::new()).showing(copied.clone());
+    drain_backend(&mut backend, ring(4, 128));
+    let all = file.bytes().map(|bytes| bytes.len() as u64);
+    assert_eq!([lent, copied].map(|p| Some(p.read())), [all, all]);
+}
+
+#[test]
 fn a_full_ring_loses_nothing() {
     let (file, want) = capture(100);
     let mut backend = CaptureBackend::new(&file, lines(), Clock::new());

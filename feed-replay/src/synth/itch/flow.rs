@@ -4,47 +4,13 @@
 //! above the best bid. When the fair price moves through a quote, the flow turns on that quote until it is gone: it is
 //! deleted, replaced, or traded away, so prices follow the fair price without changing the mix.
 
+use super::action::Action;
 use super::instrument::PARTICIPANTS;
 use super::market::{Market, NewOrder, opposite};
 use super::orders::Place;
 use super::tape::Tape;
-use crate::synth::Mix;
 use feed_common::event::Side;
 use std::io;
-
-/// What can happen while an instrument trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
-    AddOrDelete,
-    Replace,
-    Execute,
-    ExecuteAt,
-    Cancel,
-    Hidden,
-}
-
-const ACTIONS: [Action; 6] = [
-    Action::AddOrDelete,
-    Action::Replace,
-    Action::Execute,
-    Action::ExecuteAt,
-    Action::Cancel,
-    Action::Hidden,
-];
-
-/// Weights of [`ACTIONS`].
-pub(super) fn weights(mix: &Mix) -> [u64; ACTIONS.len()] {
-    ACTIONS.map(|action| {
-        u64::from(match action {
-            Action::AddOrDelete => mix.balance(),
-            Action::Replace => mix.replace,
-            Action::Execute => mix.execute,
-            Action::ExecuteAt => mix.execute_at,
-            Action::Cancel => mix.cancel,
-            Action::Hidden => mix.hidden,
-        })
-    })
-}
 
 impl Market {
     /// One thing happens to an instrument that trades.
@@ -70,7 +36,7 @@ impl Market {
     /// Draws an action. A sweep is one action and many messages, so executions are passed over until the mix has caught
     /// up.
     fn action(&mut self) -> Action {
-        let action = ACTIONS[self.actions.draw(&mut self.rng)];
+        let action = self.actions.draw(&mut self.rng);
         if action == Action::Execute && self.executions_ahead > 0 {
             self.executions_ahead -= 1;
             return Action::AddOrDelete;

@@ -1,5 +1,6 @@
 //! The market behind the messages: all instruments, and what their orders have in common.
 
+use super::action::Actions;
 use super::instrument::{Halt, Instrument, Listing, State};
 use super::orders::{OrderPool, Place};
 use super::tape::{Execution, Name, Tape};
@@ -16,8 +17,8 @@ pub struct Market {
     pub(super) pool: OrderPool,
     /// Draws an instrument by its activity.
     activity: Weighted,
-    /// Draws what happens while an instrument trades, by the weights of the mix.
-    pub(super) actions: Weighted,
+    /// Draws what happens while an instrument trades.
+    pub(super) actions: Actions,
     /// One add in so many, in millionths, names its participant.
     pub(super) attributed: u64,
     /// Executions by which sweeps of several orders are ahead of the mix.
@@ -53,7 +54,7 @@ impl Market {
             instruments,
             pool: OrderPool::default(),
             activity: Weighted::new(rank.iter().map(|&r| zipf.weight(r))),
-            actions: Weighted::new(super::flow::weights(mix)),
+            actions: Actions::new(mix),
             attributed: u64::from(mix.attributed) * 1_000_000 / adds,
             executions_ahead: 0,
             busy: 0,

@@ -13,9 +13,10 @@
 //! of a million messages is ten seconds of busy trading and not a day of idling. The smallest session is 10 messages:
 //! the frame around one instrument.
 //!
-//! [`market`] has the instruments, [`price`] what they are worth, [`orders`] their books, [`flow`] what happens to the
-//! orders, [`auction`] the crosses, [`day`] what happens when.
+//! [`market`] has the instruments, [`price`] what they are worth, [`orders`] their books, [`action`] what can
+//! happen to the orders and [`flow`] how, [`auction`] the crosses, [`day`] what happens when.
 
+mod action;
 mod auction;
 mod day;
 mod flow;
