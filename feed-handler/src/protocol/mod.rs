@@ -6,6 +6,7 @@ pub mod iex;
 mod instruments;
 pub mod itch50;
 mod known;
+pub mod mdp3;
 pub mod native;
 pub mod pillar;
 pub mod pitch;

@@ -2,12 +2,14 @@
 
 mod iex;
 mod itchfile;
+mod mdp3;
 mod moldudp64;
 mod pillar;
 mod pitch;
 
 pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
+pub use mdp3::Mdp3Framing;
 pub use moldudp64::MoldFraming;
 pub use pillar::PillarFraming;
 pub mod native;
