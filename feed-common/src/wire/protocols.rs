@@ -1,6 +1,6 @@
 //! The exchanges' protocols that can be read, by name, and telling which one a stream of datagrams speaks.
 
-use super::{iex, itch50, mdp3, native, pitch};
+use super::{iex, itch50, mdp3, native, pillar, pitch};
 
 /// What a datagram says about a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ protocols! {
     Mdp3 = "mdp3", mdp3::fit;
     /// Cboe Multicast PITCH 2.x, US equities.
     Pitch = "pitch", pitch::fit;
+    /// NYSE XDP, as the Pillar markets send it: Integrated Feed.
+    Pillar = "pillar", pillar::fit;
 }
 
 impl ProtocolName {

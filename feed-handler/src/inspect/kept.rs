@@ -225,6 +225,9 @@ impl<T: Watch> MarketHandler for Kept<T> {
         {
             books.cross(cx);
         }
+        if m.flags.has(Flags::NON_PRINTABLE) {
+            return; // part of a print of its own
+        }
         let print = Print {
             match_id: Some(m.match_id),
             quantity: m.quantity,

@@ -153,11 +153,11 @@ impl Known {
     /// A new session: the exchange's numbers mean nothing any more, and of what is wanted nothing has been missed.
     pub fn restart(&mut self) {
         self.ids.clear();
-        self.renew();
+        self.resume();
     }
 
-    /// A new session in which the exchange's numbers keep their meaning: of what is wanted nothing has been missed.
-    pub fn renew(&mut self) {
+    /// A new session of an exchange whose numbers stay what they are.
+    pub fn resume(&mut self) {
         for place in &mut self.places[..self.instruments.len()] {
             if place.standing == Standing::Late {
                 place.standing = Standing::Wanted;
@@ -303,7 +303,7 @@ mod tests {
         let other = known.rename(spread, Name::new(b"NQZ6"), true);
         assert_eq!(other.standing, Standing::Unwanted);
         assert_eq!(known.name(1), Name::new(b"NQZ6"));
-        known.renew();
+        known.resume();
         assert_eq!(known.of(23_253).unwrap().standing, Standing::Wanted);
         assert_eq!(
             known.rename(Place::NOWHERE, Name::NONE, true),

@@ -153,7 +153,7 @@ impl Decode for Mdp3Decoder {
     }
 
     fn restart(&mut self) {
-        self.known.renew();
+        self.known.resume();
         self.count_anew();
         self.open = false;
     }

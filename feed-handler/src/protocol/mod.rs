@@ -9,6 +9,7 @@ pub mod itch50;
 mod known;
 pub mod mdp3;
 pub mod native;
+pub mod pillar;
 pub mod pitch;
 mod registry;
 mod sheet;
