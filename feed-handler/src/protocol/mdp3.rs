@@ -401,3 +401,6 @@ impl From<MessageError> for DecodeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
