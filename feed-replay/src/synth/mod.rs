@@ -6,6 +6,7 @@
 pub mod arrivals;
 mod instruments;
 mod itch;
+mod mdp3;
 mod mix;
 mod native;
 mod packer;
@@ -113,6 +114,8 @@ macro_rules! exchanges {
 }
 
 exchanges! {
+    /// CME MDP 3.0: ten levels of each side, trades, figures; of some instruments all orders.
+    Mdp3 = Mdp3 "", mdp3::Mdp3;
     /// NYSE Pillar: Integrated Feed.
     Pillar = Pillar "", pillar::Pillar;
 }
