@@ -5,10 +5,11 @@ use super::lines::{Channels, Lines};
 use super::recent::Recent;
 use super::routes::{Route, Routes};
 use super::{DetectError, Dissect, Streams, Tally, View};
+use crate::sequence::{Epoch, Epochs};
 use crate::transport::{FrameKind, Session};
 use feed_common::capture::{Datagram, Lend};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 /// The facts of `stats`, in their fixed shape.
@@ -90,6 +91,8 @@ struct Counter {
 struct Sessions {
     places: HashMap<Session, usize>,
     numbers: Vec<Numbers>,
+    /// The independent numberings of the channel: each begins with a session that is no restart.
+    units: HashSet<u8>,
     /// The one that the last frame was of.
     last: Option<(Session, usize)>,
 }
@@ -98,6 +101,9 @@ struct Sessions {
 #[derive(Default)]
 struct Numbers {
     arrived: Arrived,
+    epochs: Epochs,
+    /// Of the numbering that this one followed within its session.
+    before: Option<usize>,
     /// The last packets of one frame of data, where lines are to be found: what brings one again brings nothing new.
     recent: Recent,
 }
@@ -142,7 +148,9 @@ impl Counter {
         let Some((session, number)) = &sessions.last else {
             return false;
         };
-        let Numbers { arrived, recent } = &mut sessions.numbers[*number];
+        let Numbers {
+            arrived, recent, ..
+        } = &mut sessions.numbers[*number];
         let Some(next) = arrived.next() else {
             return false;
         };
@@ -204,7 +212,7 @@ impl Counter {
                 self.new.push(frame.span.first..frame.span.end());
                 self.stats.unsequenced += frame.span.count;
             } else {
-                let numbers = self.sessions[route.channel].of(&frame.session);
+                let numbers = self.sessions[route.channel].of(frame);
                 numbers.arrived.add(frame.span, &mut self.new);
                 if let Some(exhibit) = exhibit
                     && frame.span.count > 0
@@ -242,7 +250,7 @@ impl Counter {
 
     fn finish(mut self, protocols: &[&dyn Dissect]) -> Stats {
         for sessions in &self.sessions {
-            self.stats.restarts += (sessions.numbers.len() as u64).saturating_sub(1);
+            self.stats.restarts += (sessions.numbers.len() - sessions.units.len()) as u64;
             for Numbers { arrived, .. } in &sessions.numbers {
                 let (gaps, lost) = arrived.holes();
                 self.stats.gaps += gaps;
@@ -259,20 +267,44 @@ impl Counter {
 
 impl Sessions {
     #[inline]
-    fn of(&mut self, session: &Session) -> &mut Numbers {
-        let number = match &self.last {
-            Some((last, number)) if last == session => *number,
-            _ => {
-                let next = self.numbers.len();
-                let number = *self.places.entry(*session).or_insert(next);
-                if number == next {
-                    self.numbers.push(Numbers::default());
-                }
-                self.last = Some((*session, number));
-                number
-            }
+    fn of(&mut self, frame: &View<'_>) -> &mut Numbers {
+        let mut number = match &self.last {
+            Some((last, number)) if *last == frame.session => *number,
+            _ => self.turn(frame),
         };
+        if let Some((sent, begins)) = frame.begins {
+            number = match self.numbers[number].epochs.judge(sent, begins) {
+                Epoch::Same => number,
+                Epoch::Old => self.numbers[number].before.unwrap_or(number),
+                Epoch::New => self.begin_anew(frame, number),
+            };
+        }
         &mut self.numbers[number]
+    }
+
+    /// The numbers of a session that the last frame was not of.
+    fn turn(&mut self, frame: &View<'_>) -> usize {
+        let next = self.numbers.len();
+        let number = *self.places.entry(frame.session).or_insert(next);
+        if number == next {
+            self.numbers.push(Numbers::default());
+            self.units.insert(frame.unit);
+        }
+        self.last = Some((frame.session, number));
+        number
+    }
+
+    /// What has come of a session so far stands apart from now on.
+    fn begin_anew(&mut self, frame: &View<'_>, before: usize) -> usize {
+        let next = self.numbers.len();
+        self.numbers.push(Numbers {
+            epochs: self.numbers[before].epochs,
+            before: Some(before),
+            ..Numbers::default()
+        });
+        self.places.insert(frame.session, next);
+        self.last = Some((frame.session, next));
+        next
     }
 }
 
