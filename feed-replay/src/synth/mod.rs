@@ -9,6 +9,7 @@ mod itch;
 mod mix;
 mod native;
 mod packer;
+mod pillar;
 mod recording;
 pub mod rng;
 #[allow(dead_code)] // an interface, of which each exchange uses its part
@@ -111,7 +112,10 @@ macro_rules! exchanges {
     };
 }
 
-exchanges! {}
+exchanges! {
+    /// NYSE Pillar: Integrated Feed.
+    Pillar = Pillar "", pillar::Pillar;
+}
 
 impl Protocol {
     /// The feed of a protocol: the usual one unless one is asked for. Why there is none, if so.
@@ -180,10 +184,8 @@ impl Spec {
 
     /// The lowest payload limit: every packet header with the longest message fits. Other exchanges have longer ones.
     fn payload_limit_min(&self) -> usize {
-        match self.protocol {
-            Protocol::Itch50 | Protocol::Native(_) => 128,
-            _ => 512,
-        }
+        let short = matches!(self.protocol, Protocol::Itch50 | Protocol::Native(_));
+        if short { 128 } else { 512 }
     }
 
     /// Longest session that fits the trading day, in seconds: 6.5 hours.
