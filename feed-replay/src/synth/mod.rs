@@ -4,6 +4,7 @@
 //! A session is produced as it is written, so memory holds the live orders and one packet, however long it is.
 
 pub mod arrivals;
+mod iex;
 mod instruments;
 mod itch;
 mod mix;
@@ -111,7 +112,14 @@ macro_rules! exchanges {
     };
 }
 
-exchanges! {}
+exchanges! {
+    /// IEX DEEP 1.0: price levels and trades.
+    IexDeep = Iex "deep", iex::Deep;
+    /// IEX TOPS 1.6: best prices and trades.
+    IexTops = Iex "tops", iex::Tops;
+    /// IEX DEEP+ 1.0: orders.
+    IexDeepPlus = Iex "deep+", iex::DeepPlus;
+}
 
 impl Protocol {
     /// The feed of a protocol: the usual one unless one is asked for. Why there is none, if so.
