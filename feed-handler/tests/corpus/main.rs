@@ -5,6 +5,8 @@
 
 mod iex;
 mod itch50;
+mod mdp3;
+mod pillar;
 
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::wire::message::{Value, trimmed};

@@ -10,6 +10,7 @@ mod itch;
 mod mix;
 mod native;
 mod packer;
+mod pillar;
 mod recording;
 pub mod rng;
 #[allow(dead_code)] // an interface, of which each exchange uses its part
@@ -119,6 +120,8 @@ exchanges! {
     IexTops = Iex "tops", iex::Tops;
     /// IEX DEEP+ 1.0: orders.
     IexDeepPlus = Iex "deep+", iex::DeepPlus;
+    /// NYSE Pillar: Integrated Feed.
+    Pillar = Pillar "", pillar::Pillar;
 }
 
 impl Protocol {
@@ -188,10 +191,8 @@ impl Spec {
 
     /// The lowest payload limit: every packet header with the longest message fits. Other exchanges have longer ones.
     fn payload_limit_min(&self) -> usize {
-        match self.protocol {
-            Protocol::Itch50 | Protocol::Native(_) => 128,
-            _ => 512,
-        }
+        let short = matches!(self.protocol, Protocol::Itch50 | Protocol::Native(_));
+        if short { 128 } else { 512 }
     }
 
     /// Longest session that fits the trading day, in seconds: 6.5 hours.
