@@ -14,6 +14,7 @@ mod file_source;
 mod fragments;
 mod frames;
 mod hlog;
+mod iex;
 mod inspect;
 mod itch50;
 mod itchfile;
@@ -53,6 +54,7 @@ pub static TARGETS: &[Target] = &[
         seeds::fragments,
     ),
     target("itch50", itch50::itch50, seeds::packets),
+    target("iex", iex::iex, seeds::segments),
     target("mdp3", mdp3::mdp3, seeds::mdp3),
     target("native", native::native, seeds::batches),
     target("itchfile", itchfile::itchfile, seeds::records),
@@ -60,6 +62,7 @@ pub static TARGETS: &[Target] = &[
     target("book", book::book, seeds::noise),
     target("lane", lane::lane, seeds::noise),
     target("lane_itch50", lane::itch50, seeds::lanes_itch50),
+    target("lane_iex", lane::iex, seeds::lanes_iex),
     target("lane_native", lane::native, seeds::lanes_native),
     target("inspect", inspect::inspect, seeds::captures),
     target("file_source", file_source::file_source, seeds::captures),

@@ -4,6 +4,7 @@
 //! A session is produced as it is written, so memory holds the live orders and one packet, however long it is.
 
 pub mod arrivals;
+mod iex;
 mod instruments;
 mod itch;
 mod mix;
@@ -113,6 +114,12 @@ macro_rules! exchanges {
 }
 
 exchanges! {
+    /// IEX DEEP 1.0: price levels and trades.
+    IexDeep = Iex "deep", iex::Deep;
+    /// IEX TOPS 1.6: best prices and trades.
+    IexTops = Iex "tops", iex::Tops;
+    /// IEX DEEP+ 1.0: orders.
+    IexDeepPlus = Iex "deep+", iex::DeepPlus;
     /// NYSE Pillar: Integrated Feed.
     Pillar = Pillar "", pillar::Pillar;
 }
