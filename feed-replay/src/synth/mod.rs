@@ -9,6 +9,7 @@ mod itch;
 mod mix;
 mod native;
 mod packer;
+mod pitch;
 mod recording;
 pub mod rng;
 #[allow(dead_code)] // an interface, of which each exchange uses its part
@@ -111,7 +112,10 @@ macro_rules! exchanges {
     };
 }
 
-exchanges! {}
+exchanges! {
+    /// Cboe Multicast PITCH of a US equities exchange.
+    Pitch = Pitch "", pitch::Pitch;
+}
 
 impl Protocol {
     /// The feed of a protocol: the usual one unless one is asked for. Why there is none, if so.
