@@ -4,6 +4,7 @@
 //! golden file beside it; without it the tests say so and pass.
 
 mod itch50;
+mod pitch;
 
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::wire::message::{Value, trimmed};
