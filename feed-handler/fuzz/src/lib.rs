@@ -21,6 +21,7 @@ mod lane;
 mod messages;
 mod native;
 mod pcapng;
+mod pitch;
 mod prices;
 mod seeds;
 mod streams;
@@ -53,6 +54,7 @@ pub static TARGETS: &[Target] = &[
     ),
     target("itch50", itch50::itch50, seeds::packets),
     target("native", native::native, seeds::batches),
+    target("pitch", pitch::pitch, seeds::blocks),
     target("itchfile", itchfile::itchfile, seeds::records),
     target("prices", prices::prices, seeds::prices),
     target("book", book::book, seeds::noise),
