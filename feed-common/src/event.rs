@@ -462,7 +462,7 @@ pub struct Trade {
     pub side: Side,
     pub price: Price,
     pub quantity: u64,
-    /// [`Flags::HIDDEN`], [`Flags::CROSS`] or nothing.
+    /// [`Flags::HIDDEN`], [`Flags::CROSS`], [`Flags::NON_PRINTABLE`] or nothing.
     pub flags: Flags,
 }
 
@@ -519,6 +519,8 @@ impl StatusKind {
     pub const AUCTION: StatusKind = StatusKind(10);
     /// The state of a group of instruments, of which none is named.
     pub const GROUP: StatusKind = StatusKind(11);
+    /// The range that an auction is expected in: the price is its lower end.
+    pub const INDICATION: StatusKind = StatusKind(12);
 }
 
 /// An instrument is announced. Its symbol is in the context, or where that is too short for it, in `name`. In a record
@@ -647,6 +649,10 @@ impl StatisticKind {
     pub const FIXING: StatisticKind = StatisticKind(29);
     pub const AUCTION_CLEARING: StatisticKind = StatisticKind(30);
     pub const PREVIOUS_CLOSE: StatisticKind = StatisticKind(31);
+    /// The quantity is what a cross had after all.
+    pub const CROSS_VOLUME: StatisticKind = StatisticKind(32);
+    /// Upper end of the range that an auction is expected in.
+    pub const INDICATION_HIGH: StatisticKind = StatisticKind(33);
 }
 
 /// Messages that are missing and will not come: `count` from the context's sequence on.

@@ -19,6 +19,7 @@ pub mod mdp3;
 pub mod message;
 pub mod moldudp64;
 pub mod native;
+pub mod pillar;
 pub mod pitch;
 mod protocols;
 pub mod udp;

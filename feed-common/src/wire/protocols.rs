@@ -1,6 +1,6 @@
 //! The exchanges' protocols that can be read, by name, and telling which one a stream of datagrams speaks.
 
-use super::{iex, itch50, native, pitch};
+use super::{iex, itch50, native, pillar, pitch};
 
 /// What a datagram says about a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ protocols! {
     Iex = "iex", iex::fit;
     /// Cboe Multicast PITCH 2.x, US equities.
     Pitch = "pitch", pitch::fit;
+    /// NYSE XDP, as the Pillar markets send it: Integrated Feed.
+    Pillar = "pillar", pillar::fit;
 }
 
 impl ProtocolName {

@@ -524,6 +524,10 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
         true => u64::from(frame.carries),
         false => frame.span.count - skip,
     };
+    if frame.kind == FrameKind::Refresh {
+        core.drops.refresh += new;
+        return new;
+    }
     core.messages += new;
     let mut sequence = frame.span.first;
     // Sequence numbers that another line has delivered and that are still to be passed over.

@@ -16,6 +16,8 @@ pub struct Drops {
     pub old_session: u64,
     /// Frames ahead of a gap that found no room in the stash, so that the gap was given up early.
     pub stash_full: u64,
+    /// Messages of refreshes, which are not followed.
+    pub refresh: u64,
 }
 
 impl Drops {
@@ -40,13 +42,15 @@ impl Drops {
             ("packet_no_line", self.no_line),
             ("old_session", self.old_session),
             ("stash_full", self.stash_full),
+            ("refresh", self.refresh),
         ];
         frames.into_iter().chain(messages).chain(others)
     }
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        let others = self.truncated + self.no_line + self.old_session + self.stash_full;
+        let others =
+            self.truncated + self.no_line + self.old_session + self.stash_full + self.refresh;
         self.frames.iter().chain(&self.messages).sum::<u64>() + others
     }
 }

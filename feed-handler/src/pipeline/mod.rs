@@ -247,4 +247,6 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
 }
 
 #[cfg(test)]
+mod pillar_tests;
+#[cfg(test)]
 mod tests;

@@ -132,6 +132,11 @@ impl Known {
     /// A new session: the exchange's numbers mean nothing any more, and of what is wanted nothing has been missed.
     pub fn restart(&mut self) {
         self.ids.clear();
+        self.resume();
+    }
+
+    /// A new session of an exchange whose numbers stay what they are.
+    pub fn resume(&mut self) {
         for place in &mut self.places[..self.instruments.len()] {
             if place.standing == Standing::Late {
                 place.standing = Standing::Wanted;

@@ -17,7 +17,7 @@ mod sheet;
 
 pub use sheet::PitchSheet;
 
-use super::{Ahead, Decode, DecodeError, Described, Known, Place, Protocol};
+use super::{About, Ahead, Decode, DecodeError, Described, Known, Place, Protocol};
 use crate::subscribe::Filter;
 use crate::transport::PitchFraming;
 use feed_common::event::{
@@ -38,6 +38,12 @@ pub struct Pitch;
 impl Protocol for Pitch {
     const NAME: ProtocolName = ProtocolName::Pitch;
     const ZONE: Zone = Zone::UsEastern;
+    const ABOUT: About = About {
+        feed: "Cboe Multicast PITCH, US equities",
+        versions: "2.x",
+        framing: "sequenced units",
+        books: "orders",
+    };
     type Framing = PitchFraming;
     type Decoder = PitchDecoder;
 }

@@ -2,12 +2,16 @@
 
 mod iex;
 mod itchfile;
+mod mdp3;
 mod moldudp64;
+mod pillar;
 mod pitch;
 
 pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
+pub use mdp3::Mdp3Framing;
 pub use moldudp64::MoldFraming;
+pub use pillar::PillarFraming;
 pub mod native;
 pub use pitch::PitchFraming;
 
@@ -28,6 +32,8 @@ pub enum FrameKind {
     EndOfSession,
     /// Carries messages without sequence numbers: taken as they come.
     Unsequenced,
+    /// Carries numbered messages that repeat a state for those who asked: they are not what happens now.
+    Refresh,
 }
 
 /// A frame whose message lengths have all been validated: iterating its messages cannot fail.
