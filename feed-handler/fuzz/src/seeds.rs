@@ -368,6 +368,7 @@ pub fn batches(seeds: &mut Seeds) {
 pub fn blocks(seeds: &mut Seeds) {
     let session = Spec {
         payload_limit: 512,
+        seed: 2, // in two units
         ..spec(Protocol::Pitch, 60)
     };
     let mut sink = |_: UnixNanos, payload: &[u8]| {

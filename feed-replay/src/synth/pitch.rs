@@ -1,4 +1,4 @@
-//! PITCH sessions: the market of an ITCH session in the words of Cboe, its instruments in two units.
+//! PITCH sessions: the market of an ITCH session in the words of Cboe, in one unit or, with every fourth seed, in two.
 //!
 //! Orders take the short forms where their quantities and prices fit, the expanded ones where a participant is named. A
 //! replaced order keeps its number, which PITCH does not change. Whether an instrument trades is said when the market has
@@ -15,12 +15,21 @@ use feed_common::time::UnixNanos;
 use feed_common::wire::pitch::{self as wire, HEADER, UnitBuilder, flags};
 use zerocopy::{Immutable, IntoBytes};
 
-/// The units: every other instrument is in the second.
+/// The units there can be. Where there are two, every other instrument is in the second.
 const UNITS: [u8; 2] = [1, 2];
+
+/// How many of them a session has.
+fn units(spec: &Spec) -> usize {
+    match spec.seed % 4 {
+        2 => 2,
+        _ => 1,
+    }
+}
 
 /// Tells the market. What it puts out has the number of its unit, an index of [`UNITS`], before it, which [`Units`] takes
 /// off.
 pub(super) struct Pitch {
+    units: usize,
     /// Whether the market is open.
     open: bool,
     /// The last second each unit has said.
@@ -69,8 +78,9 @@ impl Venue for Pitch {
     /// The second, the status, what happened, and the status after that.
     const MOST: u64 = 4;
 
-    fn new(_: &Spec) -> Pitch {
+    fn new(spec: &Spec) -> Pitch {
         Pitch {
+            units: units(spec),
             open: false,
             seconds: [None; UNITS.len()],
             instruments: Vec::new(),
@@ -416,7 +426,7 @@ impl Pitch {
 
     /// A message about the event's instrument.
     fn tell_of(&mut self, event: &Event, message: impl IntoBytes + Immutable, out: &mut Out<'_>) {
-        self.put(event.instrument % UNITS.len(), event.time, message, out);
+        self.put(event.instrument % self.units, event.time, message, out);
     }
 
     /// A message of a unit, behind the second it belongs to.
@@ -482,6 +492,7 @@ fn saturated(shares: u64) -> u32 {
 /// Datagrams of blocks. Most have one; every fourth takes messages of both units, in a block each.
 pub(super) struct Units {
     builders: [UnitBuilder; UNITS.len()],
+    units: usize,
     limit: usize,
     datagrams: u64,
     /// The unit of the next heartbeat: they take turns.
@@ -495,6 +506,7 @@ impl Units {
     fn new(spec: &Spec) -> Units {
         Units {
             builders: UNITS.map(|unit| UnitBuilder::new(unit, 1, spec.payload_limit)),
+            units: units(spec),
             limit: spec.payload_limit,
             datagrams: 0,
             beats: 0,
@@ -535,7 +547,7 @@ impl Framer for Units {
 
     fn heartbeat(&mut self, _time: UnixNanos) -> Option<&[u8]> {
         let heartbeat = self.builders[self.beats].heartbeat();
-        self.beats = (self.beats + 1) % UNITS.len();
+        self.beats = (self.beats + 1) % self.units;
         self.out.clear();
         self.out.extend_from_slice(heartbeat.as_bytes());
         Some(&self.out)

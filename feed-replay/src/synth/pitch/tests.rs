@@ -3,13 +3,13 @@ use crate::synth::{Protocol, Recording};
 use feed_common::wire::pitch::{Message, parse};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A session of a market that trades whatever can be traded.
+/// A session in two units.
 fn session(messages: u64) -> Recording {
     let spec = Spec {
         symbols: 6,
         payload_limit: 512,
         rate: 4_000,
-        ..Spec::new(Protocol::Pitch, messages, 3)
+        ..Spec::new(Protocol::Pitch, messages, 2)
     };
     Recording::of(&spec).unwrap().0
 }
@@ -51,6 +51,15 @@ fn units_number_on_and_say_every_second_before_its_messages() {
     }
     assert!(alone > together && together > 100, "{alone}, {together}");
     assert!(seconds[0] > Some(34_201), "{seconds:?}");
+}
+
+#[test]
+fn most_sessions_have_one_unit() {
+    let (session, _) = Recording::of(&Spec::new(Protocol::Pitch, 2_000, 3)).unwrap();
+    for packet in session.packets() {
+        let (header, _, rest) = parse(packet.payload).unwrap();
+        assert_eq!((header.unit, rest), (1, &[][..]));
+    }
 }
 
 /// Every message of the multicast feed but the last of the day and those that need what the market does not have: unit
