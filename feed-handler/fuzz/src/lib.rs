@@ -23,6 +23,7 @@ mod mdp3;
 mod messages;
 mod native;
 mod pcapng;
+mod pitch;
 mod prices;
 mod seeds;
 mod streams;
@@ -57,6 +58,7 @@ pub static TARGETS: &[Target] = &[
     target("iex", iex::iex, seeds::segments),
     target("mdp3", mdp3::mdp3, seeds::mdp3),
     target("native", native::native, seeds::batches),
+    target("pitch", pitch::pitch, seeds::blocks),
     target("itchfile", itchfile::itchfile, seeds::records),
     target("prices", prices::prices, seeds::prices),
     target("book", book::book, seeds::noise),

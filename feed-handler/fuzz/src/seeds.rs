@@ -10,10 +10,9 @@ use feed_common::capture::{
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
-use feed_common::wire::Fit;
-use feed_common::wire::iex;
 use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
+use feed_common::wire::{Fit, iex, pitch};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
@@ -383,6 +382,30 @@ pub fn batches(seeds: &mut Seeds) {
         generate(&spec(protocol, 20), &mut sink).expect("a session");
         seeds.push(all);
     }
+}
+
+/// PITCH: datagrams of a session, of real captures, and a block of every form a message can have.
+pub fn blocks(seeds: &mut Seeds) {
+    let session = Spec {
+        payload_limit: 512,
+        seed: 2, // in two units
+        ..spec(Protocol::Pitch, 60)
+    };
+    let mut sink = |_: UnixNanos, payload: &[u8]| {
+        seeds.push(payload);
+        Ok(())
+    };
+    generate(&session, &mut sink).expect("a session");
+    let real = seeds.payloads().into_iter();
+    real.filter(|p| pitch::fit(p) != Fit::No)
+        .for_each(|p| seeds.push(p));
+    let mut all = pitch::UnitBuilder::new(1, 1, usize::MAX);
+    for &(kind, size, _) in pitch::FORMS {
+        let mut message = vec![b' '; size];
+        (message[0], message[1]) = (size as u8, kind);
+        assert!(all.push(&message));
+    }
+    seeds.push(all.block());
 }
 
 /// Packets of ITCH, each behind a byte for line and time, and its length.
