@@ -33,7 +33,7 @@
 //!   younger than their template (`BookEntry::tradeable_size`, for one) have methods that ask for the version.
 //! - Everything else, by name through the tables of the message's version ([`Message::template`], [`BlockView`]). The
 //!   tables (`mdp3/tables.rs`) are written by `scripts/sbe` from the exchange's XML. Whoever holds tomorrow's schema runs
-//!   it with the old and the new files and builds again.
+//!   `scripts/sbe --add TOMORROW.xml` and builds again.
 //!
 //! Prices are integers with [`decimals`] implied places: 9, and 7 in the templates below 46, which version 10 dropped.
 

@@ -9,13 +9,14 @@ use feed_common::wire::ProtocolName;
 use feed_common::wire::itch50::OrderDelete;
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
+use feed_handler::protocol::iex::{Iex, IexDecoder};
 use feed_handler::protocol::itch50::Itch50Decoder;
 use feed_handler::protocol::native::{Native, NativeDecoder};
 use feed_handler::protocol::{About, Decode, DecodeError, Protocol};
 use feed_handler::publish::Outlet;
 use feed_handler::subscribe::Filter;
-use feed_handler::transport::MoldFraming;
 use feed_handler::transport::native::NativeFraming;
+use feed_handler::transport::{IexFraming, MoldFraming};
 use std::cell::RefCell;
 use zerocopy::IntoBytes;
 
@@ -76,6 +77,11 @@ pub fn native(data: &[u8]) {
         new::<Native>(NativeFraming, NativeDecoder::with_room(4)),
         data,
     );
+}
+
+/// As [`itch50`].
+pub fn iex(data: &[u8]) {
+    any(new::<Iex>(IexFraming, IexDecoder::with_room(4)), data);
 }
 
 fn any<P: Protocol>(mut lane: Lane<P, Order, NoProbe>, data: &[u8]) {

@@ -14,6 +14,7 @@ mod file_source;
 mod fragments;
 mod frames;
 mod hlog;
+mod iex;
 mod inspect;
 mod itch50;
 mod itchfile;
@@ -22,6 +23,7 @@ mod mdp3;
 mod messages;
 mod native;
 mod pcapng;
+mod pitch;
 mod prices;
 mod seeds;
 mod streams;
@@ -53,13 +55,16 @@ pub static TARGETS: &[Target] = &[
         seeds::fragments,
     ),
     target("itch50", itch50::itch50, seeds::packets),
+    target("iex", iex::iex, seeds::segments),
     target("mdp3", mdp3::mdp3, seeds::mdp3),
     target("native", native::native, seeds::batches),
+    target("pitch", pitch::pitch, seeds::blocks),
     target("itchfile", itchfile::itchfile, seeds::records),
     target("prices", prices::prices, seeds::prices),
     target("book", book::book, seeds::noise),
     target("lane", lane::lane, seeds::noise),
     target("lane_itch50", lane::itch50, seeds::lanes_itch50),
+    target("lane_iex", lane::iex, seeds::lanes_iex),
     target("lane_native", lane::native, seeds::lanes_native),
     target("inspect", inspect::inspect, seeds::captures),
     target("file_source", file_source::file_source, seeds::captures),

@@ -10,14 +10,16 @@ use feed_common::capture::{
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
-use feed_common::wire::Fit;
+use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
+use feed_common::wire::{Fit, iex, pitch};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use zerocopy::IntoBytes;
 
 /// A real capture larger than this is left out: a fuzzer learns most from small inputs.
 const CORPUS_MAX: u64 = 16 << 10;
@@ -317,6 +319,24 @@ pub fn packets(seeds: &mut Seeds) {
     seeds.push(binaryfile(60));
 }
 
+/// Segments of every feed of IEX.
+pub fn segments(seeds: &mut Seeds) {
+    for protocol in [Protocol::IexDeep, Protocol::IexTops, Protocol::IexDeepPlus] {
+        let spec = Spec {
+            payload_limit: 512,
+            ..spec(protocol, 60)
+        };
+        let mut sink = |_: UnixNanos, payload: &[u8]| {
+            seeds.push(payload);
+            Ok(())
+        };
+        generate(&spec, &mut sink).expect("a session");
+    }
+    let real = seeds.payloads();
+    let real = real.into_iter().filter(|p| iextp::parse(p).is_ok());
+    real.for_each(|segment| seeds.push(segment));
+}
+
 /// Packets of MDP 3.0: real ones, and one of every template of every version with two entries in each group.
 pub fn mdp3(seeds: &mut Seeds) {
     let payloads = seeds.payloads();
@@ -364,6 +384,30 @@ pub fn batches(seeds: &mut Seeds) {
     }
 }
 
+/// PITCH: datagrams of a session, of real captures, and a block of every form a message can have.
+pub fn blocks(seeds: &mut Seeds) {
+    let session = Spec {
+        payload_limit: 512,
+        seed: 2, // in two units
+        ..spec(Protocol::Pitch, 60)
+    };
+    let mut sink = |_: UnixNanos, payload: &[u8]| {
+        seeds.push(payload);
+        Ok(())
+    };
+    generate(&session, &mut sink).expect("a session");
+    let real = seeds.payloads().into_iter();
+    real.filter(|p| pitch::fit(p) != Fit::No)
+        .for_each(|p| seeds.push(p));
+    let mut all = pitch::UnitBuilder::new(1, 1, usize::MAX);
+    for &(kind, size, _) in pitch::FORMS {
+        let mut message = vec![b' '; size];
+        (message[0], message[1]) = (size as u8, kind);
+        assert!(all.push(&message));
+    }
+    seeds.push(all.block());
+}
+
 /// Packets of ITCH, each behind a byte for line and time, and its length.
 pub fn lanes_itch50(seeds: &mut Seeds) {
     lanes(seeds, Protocol::Itch50);
@@ -372,6 +416,33 @@ pub fn lanes_itch50(seeds: &mut Seeds) {
 /// As [`lanes_itch50`], native.
 pub fn lanes_native(seeds: &mut Seeds) {
     lanes(seeds, Protocol::Native(Layout::Mixed));
+}
+
+/// As [`lanes_itch50`], of IEX: a session that begins anew later, and another one behind it.
+pub fn lanes_iex(seeds: &mut Seeds) {
+    let mut input = Vec::new();
+    for (time, session) in [(1, 1), (9, 1), (10, 2)] {
+        let mut builder = SegmentBuilder::new(iextp::DEEP_1_0, session, PAYLOAD);
+        for segment in 0..4u8 {
+            for price in 0..i64::from(segment) {
+                let level = iex::PriceLevelBuy {
+                    event_flags: segment,
+                    symbol: *b"LANE    ",
+                    size: 100.into(),
+                    price: price.into(),
+                    ..iex::PriceLevelBuy::new()
+                };
+                assert!(builder.push(level.as_bytes()));
+            }
+            let payload = builder.segment(time + u64::from(segment));
+            for line in 0..2 {
+                input.extend([line | 8, payload.len() as u8]);
+                input.extend_from_slice(payload);
+            }
+            builder.clear();
+        }
+    }
+    seeds.push(input);
 }
 
 fn lanes(seeds: &mut Seeds, protocol: Protocol) {

@@ -8,7 +8,7 @@ use super::orders::Orders;
 use super::slots::SlotBook;
 use super::{Bbo, BookLimits, Change, Fault, Faults, Order, Phase};
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, ModifyOrder, MsgCtx, NO_INSTRUMENT,
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, ModifyOrder, MsgCtx, NO_INSTRUMENT,
     ReplaceOrder, Status, StatusKind,
 };
 use feed_common::sys::{Circle, MapError};
@@ -260,11 +260,19 @@ impl Books {
     }
 
     /// An event of several messages has ended with the message of this context: the instruments that it crossed are
-    /// judged. Events that end with their message need not be ended so; they have been judged by then.
+    /// judged, or the context's alone where the event was of no other. Events that end with their message need not be
+    /// ended so; they have been judged by then.
     pub fn end_event(&mut self, cx: &MsgCtx) {
-        while let Some(instrument) = self.doubtful.pop() {
-            self.instruments[instrument].doubtful = false;
-            self.judge(&MsgCtx { instrument, ..*cx });
+        if !cx.flags.has(Flags::OF_INSTRUMENT) {
+            while let Some(instrument) = self.doubtful.pop() {
+                self.instruments[instrument].doubtful = false;
+                self.judge(&MsgCtx { instrument, ..*cx });
+            }
+        } else if self.known(cx.instrument).is_some_and(|book| book.doubtful) {
+            self.instruments[cx.instrument].doubtful = false;
+            self.doubtful
+                .retain(|&instrument| instrument != cx.instrument);
+            self.judge(cx);
         }
     }
 

@@ -258,7 +258,12 @@ impl Books {
 
     /// An event of several messages has ended.
     pub fn end_event(&mut self, cx: &MsgCtx) {
-        for instrument in std::mem::take(&mut self.doubtful) {
+        let alone = cx.flags.has(Flags::OF_INSTRUMENT);
+        let ends = |instrument: &u32| !alone || *instrument == cx.instrument;
+        let (ended, open) = self.doubtful.iter().partition(|&i| ends(i));
+        self.doubtful = open;
+        let ended: BTreeSet<u32> = ended;
+        for instrument in ended {
             self.judge(&MsgCtx { instrument, ..*cx });
         }
     }

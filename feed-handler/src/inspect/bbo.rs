@@ -2,7 +2,7 @@
 //!
 //! A change is judged at the end of an event: for ITCH that is each message. What an event changes and changes back is
 //! no row; else there is one for each instrument, in the order in which the event touched them, with sequence and time
-//! of the message that ended it. The name is what is known then. A new session empties the books, which is a change of every instrument that had a price, at no known time.
+//! of the message that ended it; an event of one instrument alone ends no other's. The name is what is known then. A new session empties the books, which is a change of every instrument that had a price, at no known time.
 
 use super::kept::Watch;
 use super::rows::{Cell, Column, RowFormat, counts, header, row};
@@ -196,6 +196,15 @@ impl<W: Write> Watch for BboRows<W> {
     fn ended(&mut self, books: &Books, cx: &MsgCtx) {
         let channel = usize::from(cx.channel);
         if self.open.get(channel).is_none_or(Vec::is_empty) {
+            return;
+        }
+        if cx.flags.has(Flags::OF_INSTRUMENT) {
+            let open = &mut self.open[channel];
+            // Most often the last: what stays open longer has lost its end.
+            if let Some(at) = open.iter().rposition(|&i| i == cx.instrument) {
+                open.remove(at);
+                self.judge(books, channel, cx.instrument, cx.sequence, cx.timestamp);
+            }
             return;
         }
         let mut open = self.take_open(channel);

@@ -75,6 +75,21 @@ fn an_event_over_messages_makes_one_row_an_instrument_with_the_message_that_ends
 }
 
 #[test]
+fn an_event_of_one_instrument_ends_no_other() {
+    let alone = Flags::OF_INSTRUMENT;
+    let rows = bbo(|kept| {
+        kept.on_slot(&cx(1, 0, alone), bid(10));
+        kept.on_slot(&cx(2, 1, alone.with(END)), bid(20));
+        kept.on_slot(&cx(3, 0, alone), bid(11));
+        kept.on_slot(&cx(4, 2, alone), bid(30));
+        kept.on_trade(&cx(5, 0, alone.with(END)), trade(1, 5, Flags::NONE));
+        kept.on_slot(&cx(6, 2, alone.with(END)), bid(31));
+    });
+    let want = ["#1,2,2,20,5,,", "#0,5,5,11,5,,", "#2,6,6,31,5,,"];
+    assert_eq!(rows, want);
+}
+
+#[test]
 fn an_event_may_end_with_what_is_about_no_book() {
     let status = Status {
         what: StatusKind::GROUP,

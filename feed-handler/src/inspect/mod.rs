@@ -13,12 +13,14 @@ mod book;
 pub mod decode;
 mod described;
 mod detect;
+mod evidence;
 mod intervals;
 mod itch50;
 mod kept;
 mod lines;
 mod merged;
 mod native;
+mod recent;
 mod routes;
 mod rows;
 pub mod stats;
@@ -103,7 +105,7 @@ pub trait Dissect: Sync {
 /// A validated frame.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// Session of its numbers.
+    /// Session of its numbers, by which those of each unit are told apart too.
     pub session: Session,
     /// Numbers it covers.
     pub span: SeqSpan,
@@ -125,8 +127,11 @@ impl<'a> View<'a> {
     /// A frame that was opened at the start of `bytes` and left `rest`.
     #[inline]
     pub fn of<F: Framing, M>(frame: &Frame<M>, bytes: &'a [u8], rest: &'a [u8]) -> View<'a> {
+        let mut session = frame.session;
+        // Streams of several units have no session of their own to be mistaken for it.
+        *session.last_mut().expect("ten bytes") ^= frame.unit;
         View {
-            session: frame.session,
+            session,
             span: frame.span,
             kind: frame.kind,
             packets: F::PACKETS,

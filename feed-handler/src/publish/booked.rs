@@ -153,7 +153,7 @@ impl<K: Publish> Booked<K> {
             let mark = if more { mark.open() } else { mark };
             self.records.best(&cx, mark, books.bbo(cx.instrument));
         }
-        due.clear();
+        due.said();
     }
 
     /// An event that says nothing about a book.
@@ -190,13 +190,14 @@ impl Channel {
         } = self;
         books.end_event(cx);
         due.settle(
+            cx,
             |instrument| books.bbo(instrument),
             |touched| {
                 *bbo_changes += 1;
                 touched.announce
             },
         );
-        !due.is_empty()
+        !due.settled().is_empty()
     }
 
     fn totals(&self) -> BookTotals {

@@ -545,6 +545,40 @@ fn an_event_that_leaves_a_book_crossed_takes_its_trust_when_it_ends_with_another
 }
 
 #[test]
+fn an_event_of_one_instrument_ends_no_other() {
+    let mut b = booked(true);
+    let alone = |cx: MsgCtx| MsgCtx {
+        flags: cx.flags.with(Flags::OF_INSTRUMENT),
+        ..cx
+    };
+    let out = added(&mut b, |b| {
+        b.on_add(&alone(open(0)), order(1, Side::BUY, 10, 5));
+        b.on_add(&alone(cx(1)), order(2, Side::BUY, 20, 5));
+        b.on_add(&alone(cx(0)), order(3, Side::BUY, 11, 5));
+        b.on_add(&alone(cx(2)), order(4, Side::BUY, 30, 5));
+    });
+    let of = |r: &Record| (Kind(r.data.kind), r.instrument.get(), r.data.price.get());
+    let said: Vec<_> = out.iter().map(of).collect();
+    let best = |instrument, price| {
+        [
+            (Kind::BID, instrument, price),
+            (Kind::OFFER, instrument, NULL),
+        ]
+    };
+    let adds = [(0, 10), (1, 20), (0, 11), (2, 30)].map(|(i, price)| (Kind::ADD, i, price));
+    let want = [
+        &adds[..2],
+        &best(1, 20),
+        &adds[2..3],
+        &best(0, 11),
+        &adds[3..],
+        &best(2, 30),
+    ];
+    assert_eq!(said, want.concat());
+    assert_eq!(b.books(0).unwrap().bbo_changes, 3);
+}
+
+#[test]
 fn a_feeds_quote_is_kept_and_said_once() {
     let mut b = booked(true);
     let quote = QuoteUpdate {

@@ -1,13 +1,16 @@
 //! What waits for the end of an event: instruments whose best prices it may have changed.
 
 use crate::book::Bbo;
-use feed_common::event::MsgCtx;
+use feed_common::event::{Flags, MsgCtx};
 
-/// The instruments an open event has touched, in the order it did, with their best prices before it. All memory is
-/// taken when it is made, and none of it used by feeds whose events end with their message.
+/// The instruments an open event has touched, in the order it did, with their best prices before it; for a feed whose
+/// events are each of one instrument, those of all that are open. All memory is taken when it is made, and none of it
+/// used by feeds whose events end with their message.
 #[derive(Debug)]
 pub(super) struct Due {
     touched: Vec<Touched>,
+    /// Of the event that has ended: those to be said.
+    settled: Vec<Touched>,
     /// One bit an instrument, so that each is noted once.
     noted: Box<[u64]>,
 }
@@ -27,6 +30,7 @@ impl Due {
     pub fn with_room(instruments: usize) -> Due {
         Due {
             touched: Vec::with_capacity(instruments),
+            settled: Vec::with_capacity(instruments),
             noted: vec![0; instruments.div_ceil(64)].into_boxed_slice(),
         }
     }
@@ -54,23 +58,51 @@ impl Due {
         }
     }
 
-    /// Ends the event: calls `changed` for every instrument whose best prices are others `now`, in the order they were
-    /// touched, and keeps those for which it says so.
-    pub fn settle(&mut self, now: impl Fn(u32) -> Bbo, mut changed: impl FnMut(&Touched) -> bool) {
-        for touched in &self.touched {
-            self.noted[touched.instrument as usize / 64] &= !(1 << (touched.instrument % 64));
+    /// Ends the event of the context: calls `changed` for every instrument whose best prices are others `now`, in the
+    /// order they were touched, and keeps those for which it says so. An event that is of the context's instrument alone
+    /// ends no other.
+    pub fn settle(
+        &mut self,
+        cx: &MsgCtx,
+        now: impl Fn(u32) -> Bbo,
+        mut changed: impl FnMut(&Touched) -> bool,
+    ) {
+        let Due {
+            touched,
+            settled,
+            noted,
+        } = self;
+        let mut settle = |t: Touched| {
+            noted[t.instrument as usize / 64] &= !(1 << (t.instrument % 64));
+            if now(t.instrument) != t.before && changed(&t) {
+                settled.push(t);
+            }
+        };
+        if !cx.flags.has(Flags::OF_INSTRUMENT) {
+            return touched.drain(..).for_each(settle);
         }
-        self.touched
-            .retain(|t| now(t.instrument) != t.before && changed(t));
+        // Most often the last: what stays open longer has lost its end.
+        let at = touched.iter().rposition(|t| t.instrument == cx.instrument);
+        if let Some(at) = at {
+            settle(touched.remove(at));
+        }
     }
 
-    /// The instruments that were kept.
+    /// The instruments that were kept when the last event ended.
     pub fn settled(&self) -> &[Touched] {
-        &self.touched
+        &self.settled
+    }
+
+    /// What was settled has been said.
+    pub fn said(&mut self) {
+        self.settled.clear();
     }
 
     /// Forgets them all.
     pub fn clear(&mut self) {
-        self.settle(|_| Bbo::EMPTY, |_| false);
+        for touched in self.touched.drain(..) {
+            self.noted[touched.instrument as usize / 64] &= !(1 << (touched.instrument % 64));
+        }
+        self.settled.clear();
     }
 }

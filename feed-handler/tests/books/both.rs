@@ -36,8 +36,8 @@ pub enum What {
     /// Whether all do.
     AllSay(bool),
     Cross,
-    /// The end of an event of several messages.
-    End,
+    /// The end of an event of several messages; true for one that is of the instrument alone.
+    End(bool),
     Restart,
 }
 
@@ -100,7 +100,7 @@ impl fmt::Debug for What {
             What::Quotes(bid, ask) => write!(f, "quotes: {bid:?} {ask:?}"),
             What::Says(continuous) => write!(f, "says continuous: {continuous}"),
             What::AllSay(continuous) => write!(f, "all say continuous: {continuous}"),
-            What::End => write!(f, "end"),
+            What::End(alone) => write!(f, "end, alone {alone}"),
             What::Clear => write!(f, "clear"),
             What::Status(what, value) => write!(f, "status {}: {}", what.0, char::from(value)),
             What::Cross => write!(f, "cross"),
@@ -209,8 +209,12 @@ macro_rules! apply {
                 books.status(&MsgCtx { instrument, ..cx }, &says(continuous));
                 Change::default()
             }
-            What::End => {
-                books.end_event(&cx);
+            What::End(alone) => {
+                let flags = match alone {
+                    true => cx.flags.with(Flags::OF_INSTRUMENT),
+                    false => cx.flags,
+                };
+                books.end_event(&MsgCtx { flags, ..cx });
                 Change::default()
             }
             What::Clear => books.clear(&cx),

@@ -130,7 +130,7 @@ fn a_book_may_be_crossed_within_an_event() {
     let mut both = trading();
     both.ok(open(modify(1, 13, 1)));
     let whole = both.ok(modify(2, 14, 1));
-    both.ok(op(What::End));
+    both.ok(op(What::End(false)));
     assert!(!whole.suspect && both.faults().is_empty());
 }
 
@@ -143,13 +143,27 @@ fn what_is_crossed_when_the_event_ends_is_a_fault_also_if_the_end_is_another_s()
         ..add(3, Side::BUY, 5, 1)
     };
     both.ok(other);
-    both.ok(op(What::End));
+    both.ok(op(What::End(false)));
     assert_eq!(both.faults(), [(Fault::Crossed, 1)]);
     assert!(both.fast.is_suspect(0) && !both.fast.is_suspect(1));
     // It stays crossed, which is counted once.
     both.ok(modify(1, 14, 1));
     both.ok(open(modify(1, 15, 1)));
-    both.ok(op(What::End));
+    both.ok(op(What::End(false)));
+    assert_eq!(both.faults(), [(Fault::Crossed, 1)]);
+}
+
+#[test]
+fn the_end_of_one_instrument_s_event_judges_no_other() {
+    let mut both = trading();
+    both.ok(open(modify(1, 13, 1)));
+    let other = Op {
+        instrument: 1,
+        ..op(What::End(true))
+    };
+    both.ok(other);
+    assert!(both.faults().is_empty());
+    both.ok(op(What::End(true)));
     assert_eq!(both.faults(), [(Fault::Crossed, 1)]);
 }
 

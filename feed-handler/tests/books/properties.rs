@@ -116,7 +116,7 @@ fn any_event(ids: u64, prices: i64) -> impl Strategy<Value = What> {
         4 => slot_event(4, prices),
         4 => ranked_event(ids, prices),
         2 => definition(),
-        4 => Just(What::End),
+        4 => any::<bool>().prop_map(What::End),
         2 => Just(What::Clear),
         1 => Just(What::Restart),
     ]
@@ -129,7 +129,7 @@ fn numbered_event(ids: u64, prices: i64) -> impl Strategy<Value = What> {
         10 => ranked_event(ids, prices),
         2 => definition(),
         2 => any::<bool>().prop_map(What::Says),
-        3 => Just(What::End),
+        3 => any::<bool>().prop_map(What::End),
         1 => Just(What::Clear),
     ]
 }

@@ -7,6 +7,7 @@ mod iex;
 mod itch50;
 mod mdp3;
 mod pillar;
+mod pitch;
 
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::wire::message::{Value, trimmed};

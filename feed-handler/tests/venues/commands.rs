@@ -91,32 +91,61 @@ fn books_are_those_of_the_market() {
 }
 
 #[test]
-fn tables_of_best_prices_and_trades_are_printed() {
+fn best_prices_end_as_the_markets_do() {
     let scratch = Scratch::new();
     for made in Made::all(31) {
         let what = made.what();
-        let date = made.spec.date.to_string();
         let file = made.file(&scratch, &GROUPS[..1]);
-        for (command, header) in [
-            (
-                "bbo",
-                "symbol,sequence,timestamp,bid_price,bid_quantity,ask_price,ask_quantity",
-            ),
-            ("trades", "symbol,count,volume,last_price"),
-        ] {
-            let ended = feed_handler(&[command, &file, "--format", "csv", "--date", &date]);
-            let mut lines = ended.is_quiet().out.lines();
-            assert_eq!(lines.next(), Some(header), "{what}: {command}");
-            let columns = header.split(',').count();
-            assert!(
-                lines.all(|l| l.split(',').count() == columns),
-                "{what}: {command}"
-            );
-            let rows = ended.out.lines().count() - 1;
-            // A session of little more than its beginning need not have trades.
-            assert!(rows > 0 || made.spec.messages < 1_000, "{what}: {command}");
+        let header = "symbol,sequence,timestamp,bid_price,bid_quantity,ask_price,ask_quantity";
+        let last = table(&made, &["bbo", &file], header, &what);
+        let Some(book) = made.book() else { continue };
+        let mut best = BTreeMap::<&str, [String; 4]>::new();
+        for row in book.lines().skip(1) {
+            let row: Vec<&str> = row.split(',').collect();
+            if row[2] == "1" {
+                let quote = best.entry(row[0]).or_default();
+                let at = if row[1] == "B" { 0 } else { 2 };
+                quote[at..at + 2].clone_from_slice(&[row[3].to_owned(), row[4].to_owned()]);
+            }
+        }
+        for (symbol, row) in &last {
+            let want = best.remove(symbol.as_str()).unwrap_or_default();
+            assert_eq!(row[3..], want, "{what}: {symbol}");
+        }
+        assert!(best.is_empty(), "{what}: never said: {best:?}");
+    }
+}
+
+#[test]
+fn trades_are_summed_up() {
+    let scratch = Scratch::new();
+    for made in Made::all(81) {
+        let what = made.what();
+        let file = made.file(&scratch, &GROUPS[..1]);
+        let header = "symbol,count,volume,last_price";
+        let rows = table(&made, &["trades", &file], header, &what);
+        // A session of little more than its beginning need not have any.
+        assert!(!rows.is_empty() || made.spec.messages < 1_000, "{what}");
+        for row in rows.values() {
+            let [count, volume] = [1, 2].map(|i| row[i].parse::<u64>().unwrap());
+            assert!(volume >= count && !row[3].is_empty(), "{what}: {row:?}");
         }
     }
+}
+
+/// The last row of each symbol of a command's table.
+fn table(made: &Made, command: &[&str], header: &str, what: &str) -> BTreeMap<String, Vec<String>> {
+    let date = made.spec.date.to_string();
+    let ended = feed_handler(&[command, &["--format", "csv", "--date", &date]].concat());
+    let mut lines = ended.is_quiet().out.lines();
+    assert_eq!(lines.next(), Some(header), "{what}");
+    let rows = lines.map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let mut last = BTreeMap::new();
+    for row in rows {
+        assert_eq!(row.len(), header.split(',').count(), "{what}: {row:?}");
+        last.insert(row[0].clone(), row);
+    }
+    last
 }
 
 #[test]

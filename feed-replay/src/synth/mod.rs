@@ -4,6 +4,7 @@
 //! A session is produced as it is written, so memory holds the live orders and one packet, however long it is.
 
 pub mod arrivals;
+mod iex;
 mod instruments;
 mod itch;
 mod mdp3;
@@ -11,6 +12,7 @@ mod mix;
 mod native;
 mod packer;
 mod pillar;
+mod pitch;
 mod recording;
 pub mod rng;
 #[allow(dead_code)] // an interface, of which each exchange uses its part
@@ -114,8 +116,16 @@ macro_rules! exchanges {
 }
 
 exchanges! {
+    /// IEX DEEP 1.0: price levels and trades.
+    IexDeep = Iex "deep", iex::Deep;
+    /// IEX TOPS 1.6: best prices and trades.
+    IexTops = Iex "tops", iex::Tops;
+    /// IEX DEEP+ 1.0: orders.
+    IexDeepPlus = Iex "deep+", iex::DeepPlus;
     /// CME MDP 3.0: ten levels of each side, trades, figures; of some instruments all orders.
     Mdp3 = Mdp3 "", mdp3::Mdp3;
+    /// Cboe Multicast PITCH of a US equities exchange.
+    Pitch = Pitch "", pitch::Pitch;
     /// NYSE Pillar: Integrated Feed.
     Pillar = Pillar "", pillar::Pillar;
 }
