@@ -1,6 +1,10 @@
 //! What a feed announces apart from what its instruments do: on another stream, in another file.
 
+use super::{Decode, Protocol};
+use crate::transport::Framing;
+use feed_common::capture::{Datagram, Lend};
 use feed_common::event::Directory;
+use feed_common::wire::Fit;
 use std::collections::HashMap;
 
 /// Instruments at most: a multiple of those that the largest exchange has. More are not taken.
@@ -13,6 +17,29 @@ pub struct Definitions {
 }
 
 impl Definitions {
+    /// Takes those in the datagrams of a protocol, also of streams that nobody follows, if the protocol has any apart.
+    pub fn gather<P: Protocol>(&mut self, mut datagrams: impl Lend) {
+        if !P::Decoder::ANNOUNCED_APART {
+            return;
+        }
+        let mut framing = P::Framing::default();
+        while let Some(datagram) = datagrams.lend() {
+            self.read::<P>(&datagram, &mut framing);
+        }
+    }
+
+    fn read<P: Protocol>(&mut self, datagram: &Datagram<'_>, framing: &mut P::Framing) {
+        if P::NAME.fit(datagram.payload) != Fit::Yes {
+            return;
+        }
+        let Ok((frame, _)) = framing.open(datagram.payload) else {
+            return;
+        };
+        for (id, directory) in frame.messages.filter_map(P::Decoder::announcement) {
+            self.insert(id, directory);
+        }
+    }
+
     /// Takes an announcement; false when there are too many.
     pub fn insert(&mut self, id: u32, directory: Directory) -> bool {
         if self.by_id.len() == INSTRUMENTS_MAX && !self.by_id.contains_key(&id) {

@@ -19,7 +19,9 @@ pub use definitions::Definitions;
 pub use ids::Ids;
 pub use instruments::Instruments;
 pub use known::{Known, Place};
-pub use registry::{ForDescribed, ForProtocol, with_described, with_protocol, zone};
+pub use registry::{
+    ForDescribed, ForProtocol, announced_apart, with_described, with_protocol, zone,
+};
 pub use sheet::Sheet;
 
 use crate::subscribe::Filter;
