@@ -3,8 +3,8 @@
 use crate::made::Made;
 use crate::sessions::{GROUPS, LAYOUTS, from_file, plan};
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, ModifyOrder, MsgCtx,
-    ReplaceOrder, Status, Trade,
+    AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, LevelUpdate, MarketHandler,
+    ModifyOrder, MsgCtx, QuoteUpdate, RankedOrder, ReplaceOrder, SlotUpdate, Status, Trade,
 };
 use feed_common::time::UnixNanos;
 use feed_handler::book::{BookLimits, digest, oracle};
@@ -47,6 +47,11 @@ events! {
     on_delete: DeleteOrder = delete;
     on_replace: ReplaceOrder = replace;
     on_modify: ModifyOrder = modify;
+    on_ranked: RankedOrder = ranked;
+    on_level: LevelUpdate = level;
+    on_slot: SlotUpdate = slot;
+    on_quote: QuoteUpdate = quotes;
+    on_directory: Directory = directory;
 }
 
 /// Reads a session into the plain books.
