@@ -21,6 +21,7 @@ mod lane;
 mod messages;
 mod native;
 mod pcapng;
+mod pillar;
 mod prices;
 mod seeds;
 mod streams;
@@ -52,6 +53,7 @@ pub static TARGETS: &[Target] = &[
         seeds::fragments,
     ),
     target("itch50", itch50::itch50, seeds::packets),
+    target("pillar", pillar::pillar, seeds::packets_of_pillar),
     target("native", native::native, seeds::batches),
     target("itchfile", itchfile::itchfile, seeds::records),
     target("prices", prices::prices, seeds::prices),

@@ -10,6 +10,7 @@ use feed_common::capture::{
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
+use feed_common::wire::{Fit, ProtocolName};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
@@ -313,6 +314,22 @@ pub fn packets(seeds: &mut Seeds) {
     let mold = payloads.into_iter().filter(|p| !p.starts_with(b"FMDB"));
     mold.for_each(|packet| seeds.push(packet));
     seeds.push(binaryfile(60));
+}
+
+/// Packets of a NYSE Pillar market, made and real.
+pub fn packets_of_pillar(seeds: &mut Seeds) {
+    let spec = Spec {
+        payload_limit: 512,
+        ..spec(Protocol::Pillar, 60)
+    };
+    let mut sink = |_: UnixNanos, payload: &[u8]| {
+        seeds.push(payload);
+        Ok(())
+    };
+    generate(&spec, &mut sink).expect("a session");
+    let real = seeds.payloads().into_iter();
+    real.filter(|p| ProtocolName::Pillar.fit(p) != Fit::No)
+        .for_each(|packet| seeds.push(packet));
 }
 
 /// Native batches, some behind each other.
