@@ -13,7 +13,7 @@ use feed_common::wire::ProtocolName;
 use feed_handler::config::{BookKeep, BookPlan, Plan};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::native::NativeDecoder;
-use feed_handler::protocol::{Decode, DecodeError, Protocol};
+use feed_handler::protocol::{About, Decode, DecodeError, Protocol};
 use feed_handler::publish::{Publish, Records};
 use feed_handler::run::Outcome;
 use feed_handler::subscribe::Filter;
@@ -303,6 +303,7 @@ struct TellingDecoder {
 impl Protocol for Telling {
     const NAME: ProtocolName = ProtocolName::Native;
     const ZONE: Zone = Zone::Utc;
+    const ABOUT: About = feed_handler::protocol::native::Native::ABOUT;
     type Framing = NativeFraming;
     type Decoder = TellingDecoder;
 }

@@ -17,7 +17,7 @@ use feed_handler::run::{Consumer, Handler, Input, Outcome};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Outgoing, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol};
-use sessions::{CHANNEL, Faults, Feed, GROUPS, LAYOUTS, PROTOCOLS, from_file, plan};
+use sessions::{CHANNEL, Faults, Feed, GROUPS, LAYOUTS, everything, from_file, plan};
 use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -58,7 +58,7 @@ fn two_lossy_lines_live_give_what_the_whole_session_gives_from_its_file() {
         per_line: 200,
         ..Faults::default()
     };
-    for (seed, protocol) in (1..).zip(PROTOCOLS) {
+    for (seed, protocol) in (1..).zip(everything()) {
         let feed = Feed::new(protocol, 20_000, seed, faults);
         assert!(feed.left_out.iter().all(|&n| n > 0));
         let from_file = LAYOUTS.map(|threads| {

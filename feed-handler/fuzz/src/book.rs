@@ -3,10 +3,11 @@
 use super::choices::Choices;
 use super::messages::context;
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, Price, ReplaceOrder,
-    Side, Status, StatusKind,
+    AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, LevelUpdate, MarketHandler,
+    ModifyOrder, MsgCtx, Name, Price, QuoteUpdate, RankedOrder, ReplaceOrder, Side, SlotAction,
+    SlotUpdate, Status, StatusKind,
 };
-use feed_handler::book::{BookLimits, Books, Level, Queued, Quote, View, digest, oracle};
+use feed_handler::book::{BookLimits, Books, Fault, Level, Queued, Quote, View, digest, oracle};
 
 /// Small, so that they are reached.
 const LIMITS: BookLimits = BookLimits {
@@ -18,10 +19,10 @@ const LIMITS: BookLimits = BookLimits {
 /// Events between two looks at whole books.
 const LOOK: u64 = 16;
 
-/// Four bytes an event, of few orders, prices and instruments, so that they meet.
+/// Five bytes an event, of few orders, prices and instruments, so that they meet.
 pub fn book(data: &[u8]) {
     let mut keeper = Keeper::new();
-    for event in data.chunks_exact(4) {
+    for event in data.chunks_exact(5) {
         keeper.event(event);
     }
     keeper.finish();
@@ -32,6 +33,8 @@ pub fn book(data: &[u8]) {
 pub struct Keeper {
     books: Books,
     oracle: oracle::Books,
+    /// By instrument: whether its levels are those of the exchange's numbers.
+    numbered: [bool; LIMITS.instruments],
     events: u64,
 }
 
@@ -63,16 +66,23 @@ impl Keeper {
         Keeper {
             books: Books::new(&LIMITS).expect("memory for a few orders"),
             oracle: oracle::Books::new(&LIMITS),
+            numbered: [false; LIMITS.instruments],
             events: 0,
         }
     }
 
     fn event(&mut self, event: &[u8]) {
         let mut choices = Choices(event);
-        let [what, which, price, quantity] = [0; 4].map(|_| choices.small());
+        let [how, what, which, price, quantity] = [0; 5].map(|_| choices.small());
         let mut cx = context(self.events);
         cx.instrument = which as u32 >> 6;
         cx.symbol = [b'A' + cx.instrument as u8; 8];
+        if cx.instrument == 2 {
+            cx.symbol[0] = b'#'; // its name is longer
+        }
+        if how >> 6 == 3 {
+            cx.flags = Flags::NONE;
+        }
         let order_id = which & 63;
         let side = match price & 3 {
             0 => Side::BUY,
@@ -87,6 +97,18 @@ impl Keeper {
             255 => u64::MAX,
             n => n & 31,
         };
+        match how & 15 {
+            0 => return self.on_ranked(&cx, ranked(order_id, side, price, quantity, what)),
+            1 | 2 => return self.on_slot(&cx, slot(what, side, price, quantity)),
+            3 => return self.on_modify(&cx, modify(order_id, price, quantity)),
+            4 => return self.on_quote(&cx, quotes(price, quantity, what)),
+            5 if how & 16 == 0 => return self.on_directory(&cx, directory(what, which)),
+            5 => {
+                self.books.end_event(&cx);
+                self.oracle.end_event(&cx);
+            }
+            _ => {}
+        }
         match what & 15 {
             0..=4 => self.on_add(&cx, add(order_id, side, price, quantity)),
             5 => self.on_execute(&cx, execute(order_id, quantity)),
@@ -98,12 +120,13 @@ impl Keeper {
             }
             12 => {
                 let orders = (what & 16 != 0).then_some(3);
-                let level = Level {
+                let level = LevelUpdate {
+                    side,
                     price,
                     quantity,
                     orders,
                 };
-                tell!(self, cx, books => books.level(&cx, side, level));
+                self.on_level(&cx, level);
             }
             13 => tell!(self, cx, books => books.quote(&cx, side, Quote { price, quantity })),
             14 if what >> 4 == 0 => self.on_restart(&cx),
@@ -130,15 +153,22 @@ impl Keeper {
         let (mut levels, mut orders) = (0, 0);
         for (instrument, _) in instruments {
             let bbo = self.books.bbo(instrument);
+            let numbered = self.numbered[instrument as usize];
             for (side, best) in [(Side::BUY, bbo.bid), (Side::SELL, bbo.ask)] {
+                let quote = |&(
+                    _,
+                    Level {
+                        price, quantity, ..
+                    },
+                ): &_| Quote { price, quantity };
                 let of_side = self.side(instrument, side);
-                let first = of_side.first().map_or(
-                    Quote::EMPTY,
-                    |&Level {
-                         price, quantity, ..
-                     }| { Quote { price, quantity } },
-                );
-                assert_eq!(first, best);
+                let first = of_side.first().filter(|(number, _)| *number == 1);
+                assert_eq!(first.map_or(Quote::EMPTY, quote), best);
+                let of_side = match numbered {
+                    true => self.beside(instrument, side),
+                    false => of_side.into_iter().map(|(_, level)| level).collect(),
+                };
+                self.check_order(side, &of_side);
                 levels += of_side.len();
                 for level in of_side {
                     let queue = self.queue(instrument, side, level.price);
@@ -165,17 +195,29 @@ impl Keeper {
         assert!(orders <= LIMITS.orders && levels <= LIMITS.levels);
     }
 
-    /// The levels of one side; each is worse than the one before it.
-    fn side(&self, instrument: u32, side: Side) -> Vec<Level> {
-        let mut levels = Vec::<Level>::new();
-        self.books.levels(instrument, side, &mut |level| {
-            if let Some(better) = levels.last() {
-                let falls = better.price > level.price;
-                assert!(better.price != level.price && falls == (side == Side::BUY));
-            }
-            levels.push(level);
+    /// The levels of one side; each number is higher than the one before it.
+    fn side(&self, instrument: u32, side: Side) -> Vec<(u32, Level)> {
+        let mut levels = Vec::<(u32, Level)>::new();
+        self.books.levels(instrument, side, &mut |number, level| {
+            assert!(number > levels.last().map_or(0, |(before, _)| *before));
+            levels.push((number, level));
         });
         levels
+    }
+
+    fn beside(&self, instrument: u32, side: Side) -> Vec<Level> {
+        let mut levels = Vec::new();
+        let mut push = |level| levels.push(level);
+        self.books.beside(instrument, side, &mut push);
+        levels
+    }
+
+    /// Each level by price is worse than the one before it.
+    fn check_order(&self, side: Side, levels: &[Level]) {
+        for pair in levels.windows(2) {
+            let falls = pair[0].price > pair[1].price;
+            assert!(pair[0].price != pair[1].price && falls == (side == Side::BUY));
+        }
     }
 
     fn queue(&self, instrument: u32, side: Side, price: Price) -> Vec<Queued> {
@@ -207,6 +249,40 @@ impl MarketHandler for Keeper {
         tell!(self, cx, books => books.replace(cx, &m));
     }
 
+    fn on_modify(&mut self, cx: &MsgCtx, m: ModifyOrder) {
+        tell!(self, cx, books => books.modify(cx, &m));
+    }
+
+    fn on_ranked(&mut self, cx: &MsgCtx, m: RankedOrder) {
+        tell!(self, cx, books => books.ranked(cx, &m));
+    }
+
+    fn on_level(&mut self, cx: &MsgCtx, m: LevelUpdate) {
+        tell!(self, cx, books => books.level(cx, &m));
+    }
+
+    fn on_slot(&mut self, cx: &MsgCtx, m: SlotUpdate) {
+        let refused = |keeper: &Keeper| {
+            let faults = keeper.books.faults();
+            faults.of(Fault::LevelRange) + faults.of(Fault::NoInstrument)
+        };
+        let before = refused(self);
+        let change = self.books.slot(cx, &m);
+        assert_eq!(change, self.oracle.slot(cx, &m));
+        if refused(self) == before {
+            self.numbered[cx.instrument as usize] = true;
+        }
+    }
+
+    fn on_quote(&mut self, cx: &MsgCtx, m: QuoteUpdate) {
+        tell!(self, cx, books => books.quotes(cx, &m));
+    }
+
+    fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {
+        self.books.directory(cx, &m);
+        self.oracle.directory(cx, &m);
+    }
+
     fn on_status(&mut self, cx: &MsgCtx, m: Status) {
         self.books.status(cx, &m);
         self.oracle.status(cx, &m);
@@ -215,6 +291,7 @@ impl MarketHandler for Keeper {
     fn on_restart(&mut self, _: &MsgCtx) {
         self.books.restart();
         self.oracle.restart();
+        self.numbered = [false; LIMITS.instruments];
         assert_eq!(self.books.live_orders(), 0);
     }
 }
@@ -247,8 +324,67 @@ fn replace(old_id: u64, new_id: u64, price: Price, quantity: u64) -> ReplaceOrde
     }
 }
 
+fn modify(order_id: u64, price: Price, quantity: u64) -> ModifyOrder {
+    ModifyOrder {
+        order_id,
+        price,
+        quantity,
+    }
+}
+
+fn ranked(order_id: u64, side: Side, price: Price, quantity: u64, what: u64) -> RankedOrder {
+    RankedOrder {
+        order_id,
+        side,
+        price,
+        quantity,
+        rank: what & 7,
+        enters: what & 8 != 0,
+    }
+}
+
+fn slot(what: u64, side: Side, price: Price, quantity: u64) -> SlotUpdate {
+    use SlotAction::*;
+    let actions = [
+        New, Change, Delete, DeleteThru, DeleteFrom, Overlay, New, New,
+    ];
+    SlotUpdate {
+        implied: what & 8 != 0,
+        side,
+        action: actions[what as usize & 7],
+        level: match what >> 4 {
+            15 => 200,
+            n => n as u8,
+        },
+        price,
+        quantity,
+        orders: (quantity & 1 != 0).then_some(3),
+    }
+}
+
+fn quotes(price: Price, quantity: u64, what: u64) -> QuoteUpdate {
+    QuoteUpdate {
+        bid: price,
+        bid_quantity: quantity,
+        ask: Price(what as i64 * 100_000),
+        ask_quantity: what & 3,
+    }
+}
+
+fn directory(what: u64, which: u64) -> Directory {
+    let name: &[u8] = match which & 1 {
+        0 => b"SHORT",
+        _ => b"LONGER-THAN-8",
+    };
+    Directory {
+        depths: [what as u8 >> 3, what as u8 & 7],
+        ..Directory::of(Name::new(name))
+    }
+}
+
 fn status(what: u64, value: u64) -> Status {
     let values = b"QOSMECTHP";
+    let continuous = (what > 11).then_some(value & 1 == 0);
     let what = match what & 3 {
         0 | 1 => StatusKind::SYSTEM,
         2 => StatusKind::TRADING,
@@ -259,6 +395,6 @@ fn status(what: u64, value: u64) -> Status {
         value: values[value as usize % values.len()],
         detail: *b"    ",
         price: Price::NULL,
-        continuous: None,
+        continuous,
     }
 }

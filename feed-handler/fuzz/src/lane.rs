@@ -11,7 +11,7 @@ use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::itch50::Itch50Decoder;
 use feed_handler::protocol::native::{Native, NativeDecoder};
-use feed_handler::protocol::{Decode, DecodeError, Protocol};
+use feed_handler::protocol::{About, Decode, DecodeError, Protocol};
 use feed_handler::publish::Outlet;
 use feed_handler::subscribe::Filter;
 use feed_handler::transport::MoldFraming;
@@ -217,6 +217,7 @@ struct Itch50;
 impl Protocol for Itch50 {
     const NAME: ProtocolName = ProtocolName::Itch50;
     const ZONE: Zone = Zone::UsEastern;
+    const ABOUT: About = feed_handler::protocol::itch50::Itch50::ABOUT;
     type Framing = MoldFraming;
     type Decoder = Kept;
 }

@@ -18,6 +18,7 @@ mod inspect;
 mod itch50;
 mod itchfile;
 mod lane;
+mod mdp3;
 mod messages;
 mod native;
 mod pcapng;
@@ -53,6 +54,7 @@ pub static TARGETS: &[Target] = &[
         seeds::fragments,
     ),
     target("itch50", itch50::itch50, seeds::packets),
+    target("mdp3", mdp3::mdp3, seeds::mdp3),
     target("pillar", pillar::pillar, seeds::packets_of_pillar),
     target("native", native::native, seeds::batches),
     target("itchfile", itchfile::itchfile, seeds::records),

@@ -10,6 +10,7 @@ use feed_common::capture::{
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
+use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
 use feed_common::wire::{Fit, ProtocolName};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
@@ -330,6 +331,39 @@ pub fn packets_of_pillar(seeds: &mut Seeds) {
     let real = seeds.payloads().into_iter();
     real.filter(|p| ProtocolName::Pillar.fit(p) != Fit::No)
         .for_each(|packet| seeds.push(packet));
+}
+
+/// Packets of MDP 3.0: real ones, and one of every template of every version with two entries in each group.
+pub fn mdp3(seeds: &mut Seeds) {
+    let payloads = seeds.payloads();
+    let real = payloads.into_iter().filter(|p| fit(p) == Fit::Yes);
+    real.for_each(|packet| seeds.push(packet));
+    for schema in Schema::ALL {
+        for template in schema.templates {
+            let mut packet = PacketBuilder::new(template.id.into(), PAYLOAD * 8);
+            assert!(packet.push(&of_template(template, schema.version)));
+            seeds.push(packet.payload(UnixNanos(1)));
+        }
+    }
+}
+
+/// A message with zeros in its fields.
+fn of_template(template: &Template, version: u16) -> Vec<u8> {
+    let mut message = MessageBuilder::new();
+    let mut bytes = message
+        .begin(template.id, version, &[0u8; 0])
+        .finish()
+        .to_vec();
+    for group in template.groups {
+        let mut head = vec![0; group.dimension.size()];
+        head[..2].copy_from_slice(&group.block.len.to_le_bytes());
+        *head.last_mut().expect("a dimension has bytes") = 2;
+        bytes.extend(head);
+        bytes.resize(bytes.len() + 2 * usize::from(group.block.len), 0);
+    }
+    let size = bytes.len() as u16;
+    bytes[..2].copy_from_slice(&size.to_le_bytes());
+    bytes
 }
 
 /// Native batches, some behind each other.

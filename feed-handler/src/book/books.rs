@@ -1,13 +1,15 @@
 //! The books of one channel: what each event does.
 
+use super::definitions::Definition;
 use super::instrument::{Instrument, Kept, side_at, side_of};
 use super::ladder::Ladders;
-use super::levels::{ASKS, BIDS, Levels, NONE};
+use super::levels::{ASKS, BIDS, Levels};
 use super::orders::Orders;
-use super::{Bbo, BookLimits, Change, Fault, Faults, Level, Order, Phase, Quote};
+use super::slots::SlotBook;
+use super::{Bbo, BookLimits, Change, Fault, Faults, Order, Phase};
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MsgCtx, ReplaceOrder, Side, Status,
-    StatusKind,
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, ModifyOrder, MsgCtx, NO_INSTRUMENT,
+    ReplaceOrder, Status, StatusKind,
 };
 use feed_common::sys::{Circle, MapError};
 use zerocopy::FromZeros;
@@ -21,7 +23,14 @@ pub struct Books {
     pub(super) orders: Orders,
     pub(super) levels: Levels,
     pub(super) ladders: Ladders,
+    /// By number; from `limit` on what is behind those before, see [`Books::ranked`].
     pub(super) instruments: Circle<Instrument>,
+    /// By instrument, of feeds that number their levels.
+    pub(super) slots: Circle<SlotBook>,
+    /// By instrument.
+    pub(super) definitions: Circle<Definition>,
+    /// Instruments that came to be crossed, or not to be, within the event that is open.
+    pub(super) doubtful: Vec<u32>,
     /// How many instruments there may be.
     pub(super) limit: u32,
     /// No instrument from here on has had an event.
@@ -65,8 +74,11 @@ impl Books {
         Ok(Books {
             orders: Orders::new(limits.orders)?,
             levels: Levels::new(limits.levels as u32)?,
-            ladders: Ladders::new(limits.levels, 2 * limits.instruments)?,
-            instruments: Circle::zeroed(limits.instruments)?,
+            ladders: Ladders::new(limits.levels, 4 * limits.instruments)?,
+            instruments: Circle::zeroed(2 * limits.instruments)?,
+            slots: Circle::zeroed(limits.instruments)?,
+            definitions: Circle::zeroed(limits.instruments)?,
+            doubtful: Vec::with_capacity(limits.instruments),
             limit: limits.instruments as u32,
             seen: 0,
             market: Phase::default(),
@@ -117,11 +129,42 @@ impl Books {
             return Change::default();
         }
         let Ok(at) = self.orders.seek(cx.instrument, m.order_id) else {
-            return self.refuse(cx, Fault::UnknownOrder);
+            return self.delete_ranked(cx, m);
         };
         let side = self.side_of_order(at);
         let before = self.half(cx.instrument, side).quote();
         self.leave(cx.instrument, at);
+        self.settle(cx, side, before)
+    }
+
+    /// An order is another in place and keeps its priority: at its price its place in the queue, at another price it
+    /// goes to the end of that. It leaves when nothing remains of it.
+    #[inline]
+    pub fn modify(&mut self, cx: &MsgCtx, m: &ModifyOrder) -> Change {
+        if !self.open(cx) {
+            return Change::default();
+        }
+        let i = cx.instrument;
+        let Ok(at) = self.orders.seek(i, m.order_id) else {
+            return self.refuse(cx, Fault::UnknownOrder);
+        };
+        let level = self.levels.at(self.orders.at(at).level);
+        let (side, price) = (level.side, level.price());
+        let before = self.half(i, side).quote();
+        let modified = if m.quantity > 0 && m.price == price {
+            self.resize(i, at, m.quantity)
+        } else {
+            self.leave(i, at);
+            match self.orders.seek(i, m.order_id) {
+                Err(vacant) if m.quantity > 0 => {
+                    self.join(i, vacant, side, m.order_id, m.price, m.quantity)
+                }
+                _ => Ok(()),
+            }
+        };
+        if let Err(fault) = modified {
+            self.fault(cx, fault);
+        }
         self.settle(cx, side, before)
     }
 
@@ -158,31 +201,6 @@ impl Books {
         self.settle(cx, side, before)
     }
 
-    /// A price level is now `quantity`, of `orders` orders where the feed says so; 0 removes it.
-    pub fn level(&mut self, cx: &MsgCtx, side: Side, level: Level) -> Change {
-        self.total(cx, side, Kept::Levels, |books, side| {
-            books.set(cx.instrument, side, level)
-        })
-    }
-
-    /// The best price of one side, of a feed that says no more; quantity 0 or no price empties the side.
-    pub fn quote(&mut self, cx: &MsgCtx, side: Side, quote: Quote) -> Change {
-        self.total(cx, side, Kept::Quotes, |books, side| {
-            while books.half(cx.instrument, side).best != NONE {
-                books.drop_level(cx.instrument, books.half(cx.instrument, side).best);
-            }
-            if quote.quantity == 0 || !quote.price.is_some() {
-                return Ok(());
-            }
-            let level = Level {
-                price: quote.price,
-                quantity: quote.quantity,
-                orders: None,
-            };
-            books.set(cx.instrument, side, level)
-        })
-    }
-
     /// Everything in the instrument's book is void, and with it what was wrong with it. Takes time by its orders and
     /// levels.
     pub fn clear(&mut self, cx: &MsgCtx) -> Change {
@@ -191,35 +209,62 @@ impl Books {
         }
         let i = cx.instrument;
         let bbo = self.bbo(i) != Bbo::EMPTY;
-        let orders = self.instruments[i].kept == Kept::Orders;
-        for side in [BIDS, ASKS] {
-            while self.half(i, side).best != NONE {
-                let best = self.half(i, side).best;
-                match orders {
-                    true => self.leave(i, self.levels.at(best).head),
-                    false => self.drop_level(i, best),
-                }
+        let kept = self.instruments[i].kept;
+        match kept {
+            Kept::Nothing => {}
+            Kept::Orders => self.clear_orders(i),
+            Kept::Levels | Kept::Quotes => self.clear_levels(i),
+            Kept::Slots | Kept::Ranked => {
+                self.clear_ranked(i);
+                self.show_nothing(i);
             }
         }
         let book = &mut self.instruments[i];
-        (book.suspect, book.kept) = (false, Kept::Nothing);
+        book.suspect = false;
         // An empty book is not crossed.
         book.crossed = false;
+        if kept == Kept::Slots {
+            self.slots[i] = SlotBook::new_zeroed(); // which is what it stays, as the feed numbers its levels
+        } else {
+            book.kept = Kept::Nothing;
+        }
         Change {
             bbo,
             suspect: false,
         }
     }
 
-    /// A status of the instrument, or of the market.
+    /// A status of the instrument, or of the market. Where it says whether orders match as they come, without an
+    /// instrument that is of all, also of those not heard of yet; that of a group of instruments is of none.
     pub fn status(&mut self, cx: &MsgCtx, m: &Status) {
-        if m.what == StatusKind::SYSTEM {
-            self.market.market(m.value);
-            // Also those not heard of yet: they begin with the market's phase.
-            (0..self.seen).for_each(|i| self.instruments[i].phase.market(m.value));
-        } else if self.has_room_for(cx.instrument) {
-            self.meet(cx);
-            self.instruments[cx.instrument].phase.status(m);
+        if m.what == StatusKind::GROUP {
+            return;
+        }
+        match m.continuous {
+            Some(continuous) if cx.instrument == NO_INSTRUMENT => {
+                self.whole_market(|phase| phase.say(continuous));
+            }
+            None if m.what == StatusKind::SYSTEM => {
+                self.whole_market(|phase| phase.market(m.value))
+            }
+            _ if !self.has_room_for(cx.instrument) => {}
+            said => {
+                self.meet(cx);
+                let phase = &mut self.instruments[cx.instrument].phase;
+                match said {
+                    Some(continuous) => phase.say(continuous),
+                    None => phase.status(m),
+                }
+            }
+        }
+    }
+
+    /// An event of several messages has ended with the message of this context: the instruments that it crossed are
+    /// judged. Events that end with their message need not be ended so; they have been judged by then.
+    pub fn end_event(&mut self, cx: &MsgCtx) {
+        while let Some(instrument) = self.doubtful.pop() {
+            self.instruments[instrument].doubtful = false;
+            self.judge(&MsgCtx { instrument, ..*cx });
         }
     }
 
@@ -231,15 +276,22 @@ impl Books {
         }
     }
 
-    /// A new session: nothing is known any more, except what has been counted. Takes time by the live orders and levels
+    /// A new session: nothing is known any more, except what has been counted, and names and depths. Takes time by the live orders and levels
     /// and the instruments there were.
     pub fn restart(&mut self) {
         for i in 0..self.seen {
-            if self.instruments[i].kept == Kept::Orders {
-                self.forget_orders(i);
+            match self.instruments[i].kept {
+                Kept::Orders => self.forget_orders(i),
+                Kept::Slots => {
+                    self.slots[i] = SlotBook::new_zeroed();
+                    self.forget_ranked(i);
+                }
+                Kept::Ranked => self.forget_ranked(i),
+                Kept::Nothing | Kept::Levels | Kept::Quotes => {}
             }
             self.instruments[i] = Instrument::new_zeroed();
         }
+        self.doubtful.clear();
         self.levels.clear();
         self.ladders.clear();
         self.seen = 0;
@@ -284,7 +336,12 @@ impl Books {
 
     /// A live order of an instrument.
     pub fn order(&self, instrument: u32, order_id: u64) -> Option<Order> {
-        let at = self.orders.seek(instrument, order_id).ok()?;
+        let ranked = || self.orders.seek(self.behind(instrument), order_id);
+        let at = self
+            .orders
+            .seek(instrument, order_id)
+            .or_else(|_| ranked())
+            .ok()?;
         let record = self.orders.at(at);
         let level = self.levels.at(record.level);
         Some(Order {
@@ -302,6 +359,12 @@ impl Books {
     /// What could not be.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// Changes the phase of every instrument, also of those not heard of yet: they begin with the market's.
+    fn whole_market(&mut self, change: impl Fn(&mut Phase)) {
+        change(&mut self.market);
+        (0..self.seen).for_each(|i| change(&mut self.instruments[i].phase));
     }
 
     /// An instrument that has had an event.

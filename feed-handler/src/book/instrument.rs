@@ -56,6 +56,17 @@ pub(super) enum Kept {
     Orders,
     Levels,
     Quotes,
+    /// Numbered levels; ranked orders may be beside them.
+    Slots,
+    /// Ranked orders only.
+    Ranked,
+}
+
+impl Kept {
+    /// True where there may be single orders.
+    pub fn is_of_orders(self) -> bool {
+        matches!(self, Kept::Orders | Kept::Slots | Kept::Ranked)
+    }
 }
 
 /// One instrument. Zeroed it is one of which nothing has been heard.
@@ -68,7 +79,10 @@ pub(super) struct Instrument {
     pub kept: Kept,
     pub phase: Phase,
     pub suspect: bool,
+    /// It was crossed when an event ended.
     pub crossed: bool,
+    /// Whether it is crossed is judged when the event ends.
+    pub doubtful: bool,
     /// True from its first event on.
     pub known: bool,
 }
@@ -85,6 +99,7 @@ impl Instrument {
             phase,
             suspect: false,
             crossed: false,
+            doubtful: false,
             known: true,
         }
     }
@@ -106,11 +121,11 @@ impl Instrument {
         }
     }
 
-    /// True when the best bid is above the best offer, both being there.
+    /// True when the best bid is above the best offer, both being there, while the instrument trades.
     #[inline(always)]
-    pub fn is_inverted(&self) -> bool {
+    pub fn is_crossed(&self) -> bool {
         let [bid, ask] = [BIDS, ASKS].map(|side| self.half(side).best_price);
-        bid > ask && ask != Price::NULL.0
+        bid > ask && ask != Price::NULL.0 && self.phase.is_continuous()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Order books, price levels and best prices of a channel's instruments, behind one interface.
 //!
-//! What a feed says decides what is kept: single orders in their queues (ITCH), totals by price, or the best prices
-//! only. [`Books`] takes each event once, says what it did ([`Change`]), and answers questions in the same terms
+//! What a feed says decides what is kept: single orders in their queues (ITCH), totals by price, the exchange's own
+//! numbered levels (CME) with ranked orders beside them, or the best prices only. [`Books`] takes each event once, says what it did ([`Change`]), and answers questions in the same terms
 //! whatever is kept. It is checked: what cannot be is counted by kind ([`Fault`]), changes nothing or is clamped, and
 //! takes the instrument's trust away.
 //!
@@ -11,6 +11,7 @@
 //! [`oracle`] is the same book written as plainly as possible, over maps: what the other one is compared with.
 
 mod books;
+mod definitions;
 mod fault;
 mod instrument;
 mod ladder;
@@ -18,8 +19,11 @@ mod levels;
 pub mod oracle;
 mod orders;
 mod phase;
+mod ranked;
 mod read;
+mod slots;
 mod steps;
+mod totals;
 mod view;
 
 pub use books::{BookError, Books};

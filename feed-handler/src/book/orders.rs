@@ -36,6 +36,9 @@ const _: () = assert!(size_of::<Record>() == 32);
 #[derive(Debug)]
 pub(super) struct Orders {
     places: Circle<Record>,
+    /// By place: see [`Orders::join_ranked`]. Touched by feeds that rank their orders only.
+    ranks: Circle<u64>,
+    has_ranks: bool,
     /// What makes a hash an index.
     shift: u32,
     live: usize,
@@ -56,6 +59,8 @@ impl Orders {
         let places = Circle::zeroed(places.max(limit + 1).max(2))?;
         Ok(Orders {
             shift: u64::BITS - places.len().ilog2(),
+            ranks: Circle::zeroed(places.len())?,
+            has_ranks: false,
             places,
             live: 0,
             limit,
@@ -117,6 +122,37 @@ impl Orders {
         self.live += 1;
     }
 
+    /// Puts an order into an empty place and into its level's queue behind those of its rank and below, all of which
+    /// came this way; leaves the level's totals alone. Most ranks are the highest so far, so it looks from the end.
+    pub fn join_ranked(&mut self, vacant: u32, record: Record, rank: u64, levels: &mut Levels) {
+        self.has_ranks = true;
+        let level = levels.at_mut(record.level);
+        let (mut previous, mut next) = (level.tail, NONE);
+        while previous != NONE && self.ranks[previous] > rank {
+            (previous, next) = (self.places[previous].previous, previous);
+        }
+        match previous {
+            NONE => level.head = vacant,
+            previous => self.places[previous].next = vacant,
+        }
+        match next {
+            NONE => level.tail = vacant,
+            next => self.places[next].previous = vacant,
+        }
+        self.places[vacant] = Record {
+            previous,
+            next,
+            ..record
+        };
+        self.ranks[vacant] = rank;
+        self.live += 1;
+    }
+
+    /// The rank of an order that has one.
+    pub fn rank(&self, at: u32) -> u64 {
+        self.ranks[at]
+    }
+
     /// Takes an order out of its queue and its place, leaving the level's totals alone.
     #[inline(always)]
     pub fn leave(&mut self, at: u32, levels: &mut Levels) {
@@ -176,6 +212,9 @@ impl Orders {
             let from_hole = at.wrapping_sub(hole) & mask;
             if from_home >= from_hole {
                 self.places[hole] = record;
+                if self.has_ranks {
+                    self.ranks[hole] = self.ranks[at];
+                }
                 match record.previous {
                     NONE => levels.at_mut(record.level).head = hole,
                     previous => self.places[previous].next = hole,

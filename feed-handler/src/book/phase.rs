@@ -21,6 +21,14 @@ impl Phase {
         self.0 == Self::OPEN | Self::TRADING | Self::CROSSED_OVER
     }
 
+    /// The feed says itself whether the instrument trades continuously.
+    pub fn say(&mut self, continuous: bool) {
+        self.0 = match continuous {
+            true => Self::OPEN | Self::TRADING | Self::CROSSED_OVER,
+            false => 0,
+        };
+    }
+
     /// The market has opened, or closed: for every instrument.
     pub fn market(&mut self, event: u8) {
         match event {
@@ -85,5 +93,15 @@ mod tests {
         assert!(p.is_continuous());
         p.market(b'M');
         assert!(!p.is_continuous(), "after the close");
+    }
+
+    #[test]
+    fn what_a_feed_says_itself_holds_at_once() {
+        let mut p = Phase::default();
+        p.say(true);
+        assert!(p.is_continuous());
+        p.say(false);
+        p.cross();
+        assert!(!p.is_continuous());
     }
 }

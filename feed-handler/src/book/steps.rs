@@ -4,8 +4,8 @@ use super::books::Books;
 use super::instrument::{Half, Instrument, Kept, side_of};
 use super::levels::{ASKS, BIDS, NONE, key};
 use super::orders::Record;
-use super::{Bbo, Change, Fault, Level, Quote};
-use feed_common::event::{AddOrder, MsgCtx, Price, Side, Trust};
+use super::{Bbo, Change, Fault, Quote};
+use feed_common::event::{AddOrder, Flags, MsgCtx, Price, Trust};
 
 impl Books {
     #[inline(always)]
@@ -53,14 +53,27 @@ impl Books {
         self.seen = self.seen.max(instrument + 1);
     }
 
-    /// A book keeps one kind of thing, the first it hears of.
+    /// A book keeps one kind of thing, the first it hears of; but numbered levels and ranked orders are kept beside each
+    /// other, and its best prices are then those of the levels.
     #[inline(always)]
     pub(super) fn keeps(&mut self, instrument: u32, kind: Kept) -> bool {
         let kept = &mut self.instruments[instrument].kept;
         if *kept == Kept::Nothing {
             *kept = kind;
         }
-        *kept == kind
+        *kept == kind || self.keeps_beside(instrument, kind)
+    }
+
+    fn keeps_beside(&mut self, instrument: u32, kind: Kept) -> bool {
+        match (self.instruments[instrument].kept, kind) {
+            (Kept::Slots, Kept::Ranked) => true,
+            (Kept::Ranked, Kept::Slots) => {
+                self.instruments[instrument].kept = Kept::Slots;
+                self.show_nothing(instrument);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Counts a fault. After a gap the feed's own are no surprise: the channel's trust already says so.
@@ -91,18 +104,37 @@ impl Books {
 
     #[inline(always)]
     pub(super) fn conclude(&mut self, cx: &MsgCtx, bbo: bool) -> Change {
-        let book = &mut self.instruments[cx.instrument];
         if bbo {
-            let crossed = book.is_inverted() && book.phase.is_continuous();
-            let news = crossed && !book.crossed;
-            book.crossed = crossed;
-            if news {
-                self.fault(cx, Fault::Crossed);
+            let book = &self.instruments[cx.instrument];
+            if book.is_crossed() != book.crossed {
+                self.doubt(cx);
             }
         }
         Change {
             bbo,
             suspect: self.instruments[cx.instrument].suspect,
+        }
+    }
+
+    /// The instrument is crossed and was not, or the other way round: judged at once where the event ends here.
+    #[cold]
+    fn doubt(&mut self, cx: &MsgCtx) {
+        if cx.flags.has(Flags::END_OF_EVENT) {
+            return self.judge(cx);
+        }
+        let book = &mut self.instruments[cx.instrument];
+        if !std::mem::replace(&mut book.doubtful, true) {
+            self.doubtful.push(cx.instrument);
+        }
+    }
+
+    /// Counts a book that has come to be crossed.
+    pub(super) fn judge(&mut self, cx: &MsgCtx) {
+        let book = &mut self.instruments[cx.instrument];
+        let crossed = book.is_crossed();
+        let before = std::mem::replace(&mut book.crossed, crossed);
+        if crossed && !before {
+            self.fault(cx, Fault::Crossed);
         }
     }
 
@@ -170,6 +202,28 @@ impl Books {
         price: Price,
         quantity: u64,
     ) -> Result<(), Fault> {
+        let level = self.make_room(instrument, side, price, quantity)?;
+        let record = Record {
+            order_id,
+            quantity,
+            instrument,
+            level,
+            previous: NONE,
+            next: NONE,
+        };
+        self.orders.join(vacant, record, &mut self.levels);
+        Ok(())
+    }
+
+    /// The level of a price, with room made for another order in it.
+    #[inline(always)]
+    pub(super) fn make_room(
+        &mut self,
+        instrument: u32,
+        side: u32,
+        price: Price,
+        quantity: u64,
+    ) -> Result<u32, Fault> {
         if quantity == 0 || !price.is_some() {
             return Err(Fault::LevelRange);
         }
@@ -188,21 +242,12 @@ impl Books {
             false => self.find_or_make(instrument, side, price, quantity)?,
         };
         self.levels.at_mut(level).orders += 1;
-        let record = Record {
-            order_id,
-            quantity,
-            instrument,
-            level,
-            previous: NONE,
-            next: NONE,
-        };
-        self.orders.join(vacant, record, &mut self.levels);
-        Ok(())
+        Ok(level)
     }
 
     /// The level of a price that is not the best, `quantity` added to it; a new one if need be.
     #[inline(always)]
-    fn find_or_make(
+    pub(super) fn find_or_make(
         &mut self,
         instrument: u32,
         side: u32,
@@ -232,6 +277,22 @@ impl Books {
     fn swell(&mut self, level: u32, quantity: u64) -> Result<(), Fault> {
         let total = &mut self.levels.at_mut(level).quantity;
         *total = total.checked_add(quantity).ok_or(Fault::LevelRange)?;
+        Ok(())
+    }
+
+    /// Lets an order have another quantity, above 0, where it is.
+    #[inline(always)]
+    pub(super) fn resize(&mut self, instrument: u32, at: u32, quantity: u64) -> Result<(), Fault> {
+        let order = self.orders.at_mut(at);
+        let level = self.levels.at_mut(order.level);
+        let others = level.quantity - order.quantity;
+        level.quantity = others.checked_add(quantity).ok_or(Fault::LevelRange)?;
+        order.quantity = quantity;
+        let (slot, side, total) = (order.level, level.side, level.quantity);
+        let half = self.half_mut(instrument, side);
+        if half.best == slot {
+            half.resize(total);
+        }
         Ok(())
     }
 
@@ -281,56 +342,23 @@ impl Books {
         self.levels.give_back(slot);
     }
 
-    /// An event of a feed that says totals.
-    pub(super) fn total(
-        &mut self,
-        cx: &MsgCtx,
-        side: Side,
-        kind: Kept,
-        what: impl FnOnce(&mut Books, u32) -> Result<(), Fault>,
-    ) -> Change {
-        if !self.open(cx) {
-            return Change::default();
+    /// Takes all orders out.
+    pub(super) fn clear_orders(&mut self, instrument: u32) {
+        for side in [BIDS, ASKS] {
+            while self.half(instrument, side).best != NONE {
+                let best = self.half(instrument, side).best;
+                self.leave(instrument, self.levels.at(best).head);
+            }
         }
-        let kept = self.keeps(cx.instrument, kind);
-        let Some(side) = side_of(side).filter(|_| kept) else {
-            return self.refuse(cx, Fault::LevelRange);
-        };
-        let before = self.half(cx.instrument, side).quote();
-        if let Err(fault) = what(self, side) {
-            self.fault(cx, fault);
-        }
-        self.settle(cx, side, before)
     }
 
-    /// Sets the total at a price.
-    pub(super) fn set(&mut self, instrument: u32, side: u32, level: Level) -> Result<(), Fault> {
-        if !level.price.is_some() {
-            return Err(Fault::LevelRange);
+    /// Takes all levels of totals out.
+    pub(super) fn clear_levels(&mut self, instrument: u32) {
+        for side in [BIDS, ASKS] {
+            while self.half(instrument, side).best != NONE {
+                self.drop_level(instrument, self.half(instrument, side).best);
+            }
         }
-        let key = key(side, level.price);
-        let half = self.half(instrument, side);
-        let found = self.ladders.find(half.top, key).level;
-        let slot = match (found, level.quantity) {
-            (None, 0) => return Err(Fault::UnknownOrder),
-            (Some(slot), 0) => {
-                self.drop_level(instrument, slot);
-                return Ok(());
-            }
-            (Some(slot), quantity) => {
-                self.levels.at_mut(slot).quantity = quantity;
-                let half = self.half_mut(instrument, side);
-                if half.best == slot {
-                    half.resize(quantity);
-                }
-                slot
-            }
-            (None, quantity) => self.find_or_make(instrument, side, level.price, quantity)?,
-        };
-        let kept = self.levels.at_mut(slot);
-        kept.head = level.orders.map_or(NONE, |_| 0);
-        kept.orders = level.orders.unwrap_or(0);
-        Ok(())
     }
 
     /// Empties the places of all orders of an instrument, before its levels are forgotten too.

@@ -2,44 +2,89 @@
 
 use super::{Level, Queued};
 use crate::publish::Digest;
-use feed_common::event::{Price, Side};
+use feed_common::event::{Name, Price, Side};
 
 /// What can be read of books between two events. For cold threads and ends of runs; the hot path reads the best prices.
 pub trait View {
-    /// Number and symbol of every instrument that has had an event, by number.
-    fn instruments(&self) -> Vec<(u32, [u8; 8])>;
+    /// Number and whole name of every instrument that has had an event, by number.
+    fn instruments(&self) -> Vec<(u32, Name)>;
 
-    /// Visits the levels of one side, the best first.
-    fn levels(&self, instrument: u32, side: Side, visit: &mut dyn FnMut(Level));
+    /// Visits the levels of one side, the best first, with their numbers: from 1 without a gap, but for a feed that
+    /// numbers its levels, of which some may not be known.
+    fn levels(&self, instrument: u32, side: Side, visit: &mut dyn FnMut(u32, Level));
+
+    /// The same of the implied book, where the feed has one.
+    fn implied(&self, instrument: u32, side: Side, visit: &mut dyn FnMut(u32, Level));
+
+    /// Visits the levels, the best first, of orders that are kept beside numbered levels, which may be others.
+    fn beside(&self, instrument: u32, side: Side, visit: &mut dyn FnMut(Level));
 
     /// Visits the orders at a price, the first in the queue first; none where the feed says totals only.
     fn queue(&self, instrument: u32, side: Side, price: Price, visit: &mut dyn FnMut(Queued));
 }
 
-/// A digest of everything in the books: symbols, sides, levels from the best on, and the orders in their queues. Empty
-/// books and the numbers of instruments are left out, so that equal books have equal digests however they came about.
+/// A digest of everything in the books: names, sides, numbered levels, and the orders in their queues. Empty books and
+/// the numbers of instruments are left out, so that equal books have equal digests however they came about.
 pub fn digest(books: &dyn View) -> Digest {
     let mut digest = Digest::EMPTY;
     let mut instruments = books.instruments();
-    instruments.sort_by_key(|&(_, symbol)| symbol);
-    for (instrument, symbol) in instruments {
+    instruments.sort_by_key(|&(_, name)| name);
+    for (instrument, name) in instruments {
         for side in [Side::BUY, Side::SELL] {
-            let mut levels = Vec::new();
-            books.levels(instrument, side, &mut |level| levels.push(level));
-            for (i, level) in (1..).zip(levels) {
-                let orders = level.orders.map_or(u64::MAX, u64::from);
-                let symbol = u64::from_le_bytes(symbol);
-                for word in [symbol, u64::from(side.0), i, level.price.0 as u64] {
-                    digest.word(word);
-                }
-                digest.word(level.quantity);
-                digest.word(orders);
-                books.queue(instrument, side, level.price, &mut |order| {
-                    digest.word(order.order_id);
-                    digest.word(order.quantity);
-                });
+            let (mut levels, mut implied, mut beside) = (Vec::new(), Vec::new(), Vec::new());
+            books.levels(instrument, side, &mut |number, level| {
+                levels.push((number, level))
+            });
+            for (number, level) in levels {
+                head(&mut digest, name, side.0.into(), number, level);
+                queue(&mut digest, books, instrument, side, level.price);
+            }
+            books.implied(instrument, side, &mut |number, level| {
+                implied.push((number, level))
+            });
+            for (number, level) in implied {
+                head(
+                    &mut digest,
+                    name,
+                    u64::from(side.0) | IMPLIED,
+                    number,
+                    level,
+                );
+            }
+            books.beside(instrument, side, &mut |level| beside.push(level));
+            for (number, level) in (1..).zip(beside) {
+                head(&mut digest, name, u64::from(side.0) | BESIDE, number, level);
+                queue(&mut digest, books, instrument, side, level.price);
             }
         }
     }
     digest
+}
+
+/// What tells the side of an implied book from that of a real one.
+const IMPLIED: u64 = 1 << 8;
+/// And that of orders beside numbered levels.
+const BESIDE: u64 = 1 << 9;
+
+fn head(digest: &mut Digest, name: Name, side: u64, number: u32, level: Level) {
+    match name.symbol() {
+        Some(symbol) => digest.word(u64::from_le_bytes(symbol)),
+        None => name.as_bytes().chunks(8).for_each(|part| {
+            let mut bytes = [0; 8];
+            bytes[..part.len()].copy_from_slice(part);
+            digest.word(u64::from_le_bytes(bytes));
+        }),
+    }
+    let orders = level.orders.map_or(u64::MAX, u64::from);
+    let (price, quantity) = (level.price.0 as u64, level.quantity);
+    for word in [side, number.into(), price, quantity, orders] {
+        digest.word(word);
+    }
+}
+
+fn queue(digest: &mut Digest, books: &dyn View, instrument: u32, side: Side, price: Price) {
+    books.queue(instrument, side, price, &mut |order| {
+        digest.word(order.order_id);
+        digest.word(order.quantity);
+    });
 }

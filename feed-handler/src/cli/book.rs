@@ -16,6 +16,9 @@ pub struct Arguments {
     /// Levels of each side at most
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     depth: usize,
+    /// The implied books instead of the real ones, where the feed has them
+    #[arg(long)]
+    implied: bool,
     /// Print each level's orders too, where the feed has them
     #[arg(long)]
     queue: bool,
@@ -31,6 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let options = BookOptions {
         format: selection.format.into(),
         depth: arguments.depth,
+        implied: arguments.implied,
         queue: arguments.queue,
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());

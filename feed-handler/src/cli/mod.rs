@@ -8,6 +8,7 @@ mod decode;
 mod demo;
 mod input;
 mod outputs;
+mod protocols;
 mod run;
 mod selection;
 mod stats;
@@ -48,6 +49,8 @@ enum Command {
     Bbo(bbo::Arguments),
     /// What has traded, by symbol
     Trades(trades::Arguments),
+    /// The protocols that are read, their versions, messages and books
+    Protocols(protocols::Arguments),
 }
 
 /// How facts are printed.
@@ -69,5 +72,6 @@ pub fn run() -> ExitCode {
         Command::Book(arguments) => book::run(&arguments),
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
+        Command::Protocols(arguments) => protocols::run(&arguments),
     })
 }

@@ -31,6 +31,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("breaks_full", trades.breaks_over()),
     ];
     let faults = kept.faults().into_iter().chain(others);
-    let written = trades.write(selection.format.into(), faults, &mut out);
+    let written = trades.write(kept.books(), selection.format.into(), faults, &mut out);
     selection.judge(written, &kept, &passed, &others)
 }

@@ -1,12 +1,13 @@
 //! Every change of the best bid and offer, as it comes.
 //!
 //! A change is judged at the end of an event: for ITCH that is each message. What an event changes and changes back is
-//! no row. A new session empties the books, which is a change of every instrument that had a price, at no known time.
+//! no row; else there is one for each instrument, in the order in which the event touched them, with sequence and time
+//! of the message that ended it. The name is what is known then. A new session empties the books, which is a change of every instrument that had a price, at no known time.
 
 use super::kept::Watch;
 use super::rows::{Cell, Column, RowFormat, counts, header, row};
 use crate::book::{Bbo, Books, Change};
-use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
 use feed_common::time::UnixNanos;
 use std::io::{self, Write};
 
@@ -27,6 +28,8 @@ pub struct BboRows<W> {
     format: RowFormat,
     /// By channel and instrument.
     shown: Vec<Vec<Shown>>,
+    /// By channel: the instruments that the event at hand has changed, each once.
+    open: Vec<Vec<u32>>,
     rows: u64,
     undated: bool,
     /// The row at hand; kept for its memory.
@@ -45,7 +48,7 @@ struct Shown {
 
 impl Shown {
     const NOTHING: Shown = Shown {
-        symbol: [b' '; 8],
+        symbol: NO_SYMBOL,
         bbo: Bbo::EMPTY,
         open: None,
     };
@@ -58,6 +61,7 @@ impl<W: Write> BboRows<W> {
             out,
             format,
             shown: Vec::new(),
+            open: Vec::new(),
             rows: 0,
             undated: false,
             row: Vec::new(),
@@ -82,11 +86,10 @@ impl<W: Write> BboRows<W> {
         faults: impl IntoIterator<Item = (&'a str, u64)>,
     ) -> io::Result<()> {
         for (channel, books) in books.iter().enumerate() {
-            for instrument in 0..self.shown.get(channel).map_or(0, Vec::len) {
-                if let Some((sequence, time)) = self.shown[channel][instrument].open {
-                    let bbo = books.bbo(instrument as u32);
-                    self.judge(channel, instrument, bbo, sequence, time);
-                }
+            for instrument in self.take_open(channel) {
+                let open = self.at(channel, instrument).open;
+                let (sequence, time) = open.unwrap_or((0, UnixNanos::UNKNOWN));
+                self.judge(books, channel, instrument, sequence, time);
             }
         }
         self.begin();
@@ -102,28 +105,44 @@ impl<W: Write> BboRows<W> {
         }
     }
 
-    fn at(&mut self, channel: usize, instrument: usize) -> &mut Shown {
+    fn at(&mut self, channel: usize, instrument: u32) -> &mut Shown {
         if self.shown.len() <= channel {
             self.shown.resize(channel + 1, Vec::new());
+            self.open.resize(channel + 1, Vec::new());
         }
-        let shown = &mut self.shown[channel];
-        if shown.len() <= instrument {
-            shown.resize(instrument + 1, Shown::NOTHING);
+        let (shown, at) = (&mut self.shown[channel], instrument as usize);
+        if shown.len() <= at {
+            shown.resize(at + 1, Shown::NOTHING);
         }
-        &mut shown[instrument]
+        &mut shown[at]
     }
 
-    fn judge(&mut self, channel: usize, instrument: usize, bbo: Bbo, sequence: u64, at: UnixNanos) {
+    /// The instruments whose changes have not been judged, which they are now.
+    fn take_open(&mut self, channel: usize) -> Vec<u32> {
+        self.open
+            .get_mut(channel)
+            .map_or_else(Vec::new, std::mem::take)
+    }
+
+    fn judge(
+        &mut self,
+        books: &Books,
+        channel: usize,
+        instrument: u32,
+        sequence: u64,
+        at: UnixNanos,
+    ) {
+        let bbo = books.bbo(instrument);
         let shown = self.at(channel, instrument);
         shown.open = None;
         if shown.bbo == bbo {
             return;
         }
         shown.bbo = bbo;
-        let symbol = shown.symbol;
+        let name = books.name(instrument, shown.symbol);
         self.begin();
         let cells = [
-            Cell::Symbol(&symbol),
+            Cell::Symbol(name.as_bytes()),
             Cell::Number(sequence),
             match at.is_known() {
                 true => Cell::Number(at.0),
@@ -159,35 +178,41 @@ impl<W: Write> BboRows<W> {
 
 impl<W: Write> Watch for BboRows<W> {
     #[inline]
-    fn changed(&mut self, books: &Books, cx: &MsgCtx, change: Change) {
-        let ends = cx.flags.has(Flags::END_OF_EVENT);
+    fn changed(&mut self, _: &Books, cx: &MsgCtx, change: Change) {
         let (channel, instrument) = (usize::from(cx.channel), cx.instrument);
-        if instrument == NO_INSTRUMENT {
-            return;
-        }
-        let known = self.shown.get(channel);
-        let open = known.and_then(|shown| shown.get(instrument as usize)?.open);
-        if !change.bbo && open.is_none() {
-            return;
-        }
-        let shown = self.at(channel, instrument as usize);
-        shown.symbol = cx.symbol;
-        if !ends {
-            shown.open = Some((cx.sequence, cx.timestamp));
+        if instrument == NO_INSTRUMENT || !change.bbo {
             return;
         }
         self.undated |= cx.flags.has(Flags::NO_DATE);
-        let bbo = books.bbo(instrument);
-        self.judge(channel, instrument as usize, bbo, cx.sequence, cx.timestamp);
+        let shown = self.at(channel, instrument);
+        shown.symbol = cx.symbol;
+        let before = shown.open.replace((cx.sequence, cx.timestamp));
+        if before.is_none() {
+            self.open[channel].push(instrument);
+        }
     }
 
-    fn restarted(&mut self, cx: &MsgCtx) {
+    #[inline]
+    fn ended(&mut self, books: &Books, cx: &MsgCtx) {
         let channel = usize::from(cx.channel);
+        if self.open.get(channel).is_none_or(Vec::is_empty) {
+            return;
+        }
+        let mut open = self.take_open(channel);
+        for instrument in open.drain(..) {
+            self.judge(books, channel, instrument, cx.sequence, cx.timestamp);
+        }
+        self.open[channel] = open; // for its memory
+    }
+
+    fn restarted(&mut self, books: &Books, cx: &MsgCtx) {
+        let channel = usize::from(cx.channel);
+        self.take_open(channel);
         for instrument in 0..self.shown.get(channel).map_or(0, Vec::len) {
             self.judge(
+                books,
                 channel,
-                instrument,
-                Bbo::EMPTY,
+                instrument as u32,
                 cx.sequence,
                 UnixNanos::UNKNOWN,
             );

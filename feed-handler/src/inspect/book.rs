@@ -2,7 +2,7 @@
 
 use super::rows::{Cell, Column, RowFormat, counts, header, row, separate};
 use crate::book::{Books, Level, View};
-use feed_common::event::{NO_SYMBOL, Side};
+use feed_common::event::{Name, Side};
 use std::io::{self, Write};
 
 /// Which part of the books is printed, and how.
@@ -12,6 +12,8 @@ pub struct BookOptions {
     pub format: RowFormat,
     /// Levels of each side at most.
     pub depth: usize,
+    /// Whether it is the implied books, where the feed has them.
+    pub implied: bool,
     /// Whether each level's orders are printed too, in the order in which they trade.
     pub queue: bool,
 }
@@ -53,21 +55,21 @@ pub fn write_books<'a>(
         out,
     };
     writer.begin()?;
-    for (symbol, channel, instrument) in sorted(channels) {
+    for (name, channel, instrument) in sorted(channels) {
         for side in [Side::BUY, Side::SELL] {
-            writer.side(&channels[channel], instrument, &symbol, side)?;
+            writer.side(&channels[channel], instrument, &name, side)?;
         }
     }
     writer.end(faults)
 }
 
-/// The instruments of all channels, by symbol, then channel.
-fn sorted(channels: &[Books]) -> Vec<([u8; 8], usize, u32)> {
+/// The instruments of all channels, by name, then channel.
+fn sorted(channels: &[Books]) -> Vec<(Name, usize, u32)> {
     let mut all = Vec::new();
     for (channel, books) in channels.iter().enumerate() {
-        for (instrument, symbol) in books.instruments() {
-            if symbol != NO_SYMBOL {
-                all.push((symbol, channel, instrument));
+        for (instrument, name) in books.instruments() {
+            if name != Name::NONE {
+                all.push((name, channel, instrument));
             }
         }
     }
@@ -92,24 +94,22 @@ impl<W: Write> Writer<'_, W> {
         self.flush()
     }
 
-    fn side(
-        &mut self,
-        books: &Books,
-        instrument: u32,
-        symbol: &[u8; 8],
-        side: Side,
-    ) -> io::Result<()> {
+    fn side(&mut self, books: &Books, instrument: u32, name: &Name, side: Side) -> io::Result<()> {
         let mut levels = Vec::new();
-        books.levels(instrument, side, &mut |level| {
-            if levels.len() < self.options.depth {
-                levels.push(level);
+        let mut take = |number: u32, level| {
+            if number as usize <= self.options.depth {
+                levels.push((number, level));
             }
-        });
-        for (number, level) in (1..).zip(levels) {
+        };
+        match self.options.implied {
+            false => books.levels(instrument, side, &mut take),
+            true => books.implied(instrument, side, &mut take),
+        }
+        for (number, level) in levels {
             let cells = [
-                Cell::Symbol(symbol),
+                Cell::Symbol(name.as_bytes()),
                 Cell::Letter(side.0),
-                Cell::Number(number),
+                Cell::Number(number.into()),
                 Cell::Price(level.price),
                 Cell::Number(level.quantity),
                 level
@@ -140,7 +140,7 @@ impl<W: Write> Writer<'_, W> {
             row(format, &LEVELS, &cells, &mut self.row);
         }
         let mut queue = Vec::new();
-        if self.options.queue {
+        if self.options.queue && !self.options.implied {
             books.queue(instrument, side, level.price, &mut |order| {
                 queue.push(order)
             });

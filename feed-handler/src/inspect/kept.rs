@@ -1,11 +1,12 @@
 //! Events into books: what `book`, `bbo` and `trades` have in common.
 
-use crate::book::{BookError, BookLimits, Books, Change, Fault, Level, Quote};
+use crate::book::{BookError, BookLimits, Books, Change, Fault, Quote};
 use crate::config::BookPlan;
 use crate::publish::Outlet;
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, Kind, MarketData, MarketHandler,
-    MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Status, Trade, TradeBreak,
+    AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
+    LevelUpdate, MarketData, MarketHandler, ModifyOrder, MsgCtx, NO_INSTRUMENT, Price, QuoteUpdate,
+    RankedOrder, ReplaceOrder, Side, SlotUpdate, Statistic, Status, Trade, TradeBreak,
 };
 
 /// Orders, and levels, that each of many channels has room for at least.
@@ -18,6 +19,10 @@ pub trait Watch {
     #[inline]
     fn changed(&mut self, books: &Books, cx: &MsgCtx, change: Change) {}
 
+    /// An event has ended with the message of this context, also where that is about no book.
+    #[inline]
+    fn ended(&mut self, books: &Books, cx: &MsgCtx) {}
+
     /// Something has traded that counts.
     #[inline]
     fn printed(&mut self, cx: &MsgCtx, print: Print) {}
@@ -26,7 +31,7 @@ pub trait Watch {
     fn broken(&mut self, cx: &MsgCtx, broken: Broken) {}
 
     /// A new session: the channel's books are empty.
-    fn restarted(&mut self, cx: &MsgCtx) {}
+    fn restarted(&mut self, books: &Books, cx: &MsgCtx) {}
 }
 
 /// Nobody watches: the books are all that is wanted.
@@ -119,6 +124,18 @@ impl<T: Watch> Kept<T> {
             let change = event(books);
             self.watch.changed(books, cx, change);
         }
+        self.end(cx);
+    }
+
+    /// Ends the event, if it ends here.
+    #[inline]
+    fn end(&mut self, cx: &MsgCtx) {
+        if cx.flags.has(Flags::END_OF_EVENT)
+            && let Some(books) = self.books.get_mut(usize::from(cx.channel))
+        {
+            books.end_event(cx);
+            self.watch.ended(books, cx);
+        }
     }
 
     fn print(&mut self, cx: &MsgCtx, print: Print) {
@@ -177,6 +194,31 @@ impl<T: Watch> MarketHandler for Kept<T> {
         self.apply(cx, |books| books.replace(cx, &m));
     }
 
+    #[inline]
+    fn on_modify(&mut self, cx: &MsgCtx, m: ModifyOrder) {
+        self.apply(cx, |books| books.modify(cx, &m));
+    }
+
+    #[inline]
+    fn on_ranked(&mut self, cx: &MsgCtx, m: RankedOrder) {
+        self.apply(cx, |books| books.ranked(cx, &m));
+    }
+
+    #[inline]
+    fn on_level(&mut self, cx: &MsgCtx, m: LevelUpdate) {
+        self.apply(cx, |books| books.level(cx, &m));
+    }
+
+    #[inline]
+    fn on_slot(&mut self, cx: &MsgCtx, m: SlotUpdate) {
+        self.apply(cx, |books| books.slot(cx, &m));
+    }
+
+    #[inline]
+    fn on_quote(&mut self, cx: &MsgCtx, m: QuoteUpdate) {
+        self.apply(cx, |books| books.quotes(cx, &m));
+    }
+
     fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
         if m.flags.has(Flags::CROSS)
             && let Some(books) = self.books.get_mut(usize::from(cx.channel))
@@ -191,24 +233,48 @@ impl<T: Watch> MarketHandler for Kept<T> {
             quantity: m.quantity,
             price: m.price,
         };
-        self.print(cx, print);
+        if !m.flags.has(Flags::NON_PRINTABLE) {
+            self.print(cx, print);
+        }
+        self.end(cx);
     }
 
     fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {
         self.watch.broken(cx, Broken::Match(m.match_id));
+        self.end(cx);
     }
 
     fn on_status(&mut self, cx: &MsgCtx, m: Status) {
         if let Some(books) = self.books.get_mut(usize::from(cx.channel)) {
             books.status(cx, &m);
         }
+        self.end(cx);
+    }
+
+    fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {
+        if let Some(books) = self.books.get_mut(usize::from(cx.channel)) {
+            books.directory(cx, &m);
+        }
+        self.end(cx);
+    }
+
+    fn on_imbalance(&mut self, cx: &MsgCtx, _: Imbalance) {
+        self.end(cx);
+    }
+
+    fn on_statistic(&mut self, cx: &MsgCtx, _: Statistic) {
+        self.end(cx);
+    }
+
+    fn on_gap(&mut self, cx: &MsgCtx, _: Gap) {
+        self.end(cx);
     }
 
     fn on_restart(&mut self, cx: &MsgCtx) {
         self.events += 1;
         if let Some(books) = self.books.get_mut(usize::from(cx.channel)) {
             books.restart();
-            self.watch.restarted(cx);
+            self.watch.restarted(books, cx);
         }
     }
 
@@ -222,12 +288,13 @@ impl<T: Watch> MarketHandler for Kept<T> {
         let quote = Quote { price, quantity };
         match Kind(m.kind) {
             Kind::LEVEL => {
-                let level = Level {
+                let level = LevelUpdate {
+                    side: Side(m.side),
                     price,
                     quantity,
                     orders: None,
                 };
-                self.apply(cx, |books| books.level(cx, Side(m.side), level));
+                self.apply(cx, |books| books.level(cx, &level));
             }
             Kind::BID => self.apply(cx, |books| books.quote(cx, Side::BUY, quote)),
             Kind::OFFER => self.apply(cx, |books| books.quote(cx, Side::SELL, quote)),
@@ -240,15 +307,26 @@ impl<T: Watch> MarketHandler for Kept<T> {
                     price,
                 };
                 self.print(cx, print);
+                self.end(cx);
             }
-            Kind::TRADE_BREAK => self.watch.broken(cx, Broken::Quantity(quantity)),
+            Kind::TRADE_BREAK => {
+                self.watch.broken(cx, Broken::Quantity(quantity));
+                self.end(cx);
+            }
             Kind::ADD
             | Kind::MODIFY
             | Kind::DELETE
             | Kind::CANCEL
             | Kind::REPLACE_OLD
-            | Kind::REPLACE_NEW => self.unnumbered += 1,
-            _ => {}
+            | Kind::REPLACE_NEW => {
+                self.unnumbered += 1;
+                self.end(cx);
+            }
+            _ => self.end(cx),
         }
     }
 }
+
+#[cfg(test)]
+#[path = "kept_tests.rs"]
+mod tests;

@@ -6,8 +6,11 @@
 
 use super::kept::{Broken, Print, Watch};
 use super::rows::{Cell, Column, RowFormat, counts, header, row, separate};
+use crate::book::Books;
 use crate::publish::Outlet;
-use feed_common::event::{MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Price, TradeBreak};
+use feed_common::event::{
+    MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Name, Price, TradeBreak,
+};
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -133,31 +136,36 @@ impl Trades {
         self.breaks.over
     }
 
-    /// Prints the totals by symbol, then channel; in JSON one document with `trades` and `faults`.
+    /// Prints the totals by name, then channel; in JSON one document with `trades` and `faults`. `books` are those that
+    /// were watched, by channel: they know the names.
     pub fn write<'a>(
         &self,
+        books: &[Books],
         format: RowFormat,
         faults: impl IntoIterator<Item = (&'a str, u64)>,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let channels = self.totals.iter().enumerate();
-        let mut all: Vec<(usize, &Total)> = channels
-            .flat_map(|(channel, totals)| totals.iter().map(move |total| (channel, total)))
-            .filter(|(_, t)| t.symbol != NO_SYMBOL)
-            .collect();
-        all.sort_by_key(|&(channel, total)| (total.symbol, channel));
+        let mut all: Vec<(Name, usize, &Total)> = Vec::new();
+        for ((channel, totals), books) in self.totals.iter().enumerate().zip(books) {
+            for (instrument, total) in (0..).zip(totals) {
+                if total.symbol != NO_SYMBOL {
+                    all.push((books.name(instrument, total.symbol), channel, total));
+                }
+            }
+        }
+        all.sort_by_key(|&(name, channel, _)| (name, channel));
         let mut to = Vec::new();
         if format == RowFormat::Json {
             to.extend(b"{\"trades\":[");
         }
         header(format, &COLUMNS, &mut to);
-        for (i, (_, total)) in all.iter().enumerate() {
+        for (i, (name, _, total)) in all.iter().enumerate() {
             if format == RowFormat::Json {
                 separate(i, b',', &mut to);
                 to.push(b'\n');
             }
             let cells = [
-                Cell::Symbol(&total.symbol),
+                Cell::Symbol(name.as_bytes()),
                 Cell::Number(total.count),
                 Cell::Number(total.volume),
                 Cell::Price(total.last),
@@ -235,7 +243,7 @@ impl Watch for Trades {
         }
     }
 
-    fn restarted(&mut self, cx: &MsgCtx) {
+    fn restarted(&mut self, _: &Books, cx: &MsgCtx) {
         turn(&mut self.breaks.sessions, cx);
     }
 }

@@ -31,7 +31,7 @@ mod sheet;
 
 pub use sheet::IexSheet;
 
-use super::{Decode, DecodeError, Described, Instruments, Known, Place, Protocol};
+use super::{About, Decode, DecodeError, Described, Instruments, Known, Place, Protocol};
 use crate::subscribe::{Filter, Standing};
 use crate::transport::IexFraming;
 use feed_common::event::{
@@ -52,6 +52,12 @@ impl Protocol for Iex {
     const NAME: ProtocolName = ProtocolName::Iex;
     /// Times are on the Unix epoch.
     const ZONE: Zone = Zone::Utc;
+    const ABOUT: About = About {
+        feed: "IEX TOPS, DEEP, DEEP+",
+        versions: "TOPS 1.5, 1.6; DEEP 1.0; DEEP+ 1.0",
+        framing: "IEX-TP 1.25",
+        books: "quotes (TOPS), price levels (DEEP), orders (DEEP+)",
+    };
     type Framing = IexFraming;
     type Decoder = IexDecoder;
 }

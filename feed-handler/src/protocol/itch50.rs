@@ -15,7 +15,9 @@ mod sheet;
 
 pub use sheet::Itch50Sheet;
 
-use super::{Ahead, Decode, DecodeError, Described, Instruments, Protocol, REVIEWED_AT_ONCE};
+use super::{
+    About, Ahead, Decode, DecodeError, Described, Instruments, Protocol, REVIEWED_AT_ONCE,
+};
 use crate::subscribe::{Filter, Standing};
 use crate::transport::{ItchFileFraming, MoldFraming};
 use feed_common::event::{
@@ -35,6 +37,12 @@ pub struct Itch50;
 impl Protocol for Itch50 {
     const NAME: ProtocolName = ProtocolName::Itch50;
     const ZONE: Zone = Zone::UsEastern;
+    const ABOUT: About = About {
+        feed: "Nasdaq TotalView-ITCH",
+        versions: "5.0",
+        framing: "MoldUDP64, BinaryFILE",
+        books: "orders",
+    };
     type Framing = MoldFraming;
     type Decoder = Itch50Decoder;
 }
@@ -48,8 +56,9 @@ impl Described for Itch50 {
 pub struct Itch50File;
 
 impl Protocol for Itch50File {
-    const NAME: ProtocolName = ProtocolName::Itch50;
-    const ZONE: Zone = Zone::UsEastern;
+    const NAME: ProtocolName = Itch50::NAME;
+    const ZONE: Zone = Itch50::ZONE;
+    const ABOUT: About = Itch50::ABOUT;
     type Framing = ItchFileFraming;
     type Decoder = Itch50Decoder;
 }

@@ -1,15 +1,19 @@
 //! Protocols: a framing and a decoder that turns wire messages into events, and the registry of both.
 
+mod about;
 mod ids;
 pub mod iex;
 mod instruments;
 pub mod itch50;
 mod known;
+pub mod mdp3;
 pub mod native;
 pub mod pillar;
+pub mod pitch;
 mod registry;
 mod sheet;
 
+pub use about::{About, about, messages};
 pub use ids::Ids;
 pub use instruments::Instruments;
 pub use known::{Known, Place};
@@ -118,6 +122,8 @@ pub trait Protocol: 'static {
     const NAME: ProtocolName;
     /// Where times that count from midnight count from.
     const ZONE: Zone;
+    /// What it is, for people.
+    const ABOUT: About;
     /// How datagrams are framed.
     type Framing: Framing + Send;
     /// How messages are decoded.

@@ -1,7 +1,7 @@
 //! The native protocol: records that are [`MarketData`](feed_common::event::MarketData) already, but for their price,
 //! which comes as an array of the wire's own scale and goes through [`feed_common::prices`] once.
 
-use super::{Decode, DecodeError, Instruments, Known, Protocol};
+use super::{About, Decode, DecodeError, Instruments, Known, Protocol};
 use crate::subscribe::Filter;
 use crate::transport::native::NativeFraming;
 use feed_common::event::{Flags, MarketHandler, MsgCtx, Price};
@@ -18,6 +18,12 @@ pub struct Native;
 impl Protocol for Native {
     const NAME: ProtocolName = ProtocolName::Native;
     const ZONE: Zone = Zone::Utc;
+    const ABOUT: About = About {
+        feed: "this project's own batches of `MarketData`",
+        versions: "1",
+        framing: "batches of records or columns",
+        books: "price levels or quotes",
+    };
     type Framing = NativeFraming;
     type Decoder = NativeDecoder;
 }

@@ -18,7 +18,7 @@ mod sheet;
 
 pub use sheet::PillarSheet;
 
-use super::{Ahead, Decode, DecodeError, Described, Known, Place, Protocol};
+use super::{About, Ahead, Decode, DecodeError, Described, Known, Place, Protocol};
 use crate::subscribe::{Filter, Standing};
 use crate::transport::PillarFraming;
 use feed_common::event::{
@@ -38,6 +38,12 @@ pub struct Pillar;
 impl Protocol for Pillar {
     const NAME: ProtocolName = ProtocolName::Pillar;
     const ZONE: Zone = Zone::Utc;
+    const ABOUT: About = About {
+        feed: "NYSE XDP, Pillar Integrated",
+        versions: "2.1 to 2.5",
+        framing: "XDP packets",
+        books: "orders",
+    };
     type Framing = PillarFraming;
     type Decoder = PillarDecoder;
 }

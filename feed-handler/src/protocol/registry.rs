@@ -1,6 +1,6 @@
 //! From the name of a protocol to its types. A line here is what makes a protocol known to runs, captures and books.
 
-use super::{Described, Protocol, iex, itch50, native, pillar};
+use super::{Described, Protocol, iex, itch50, native, pillar, pitch};
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
 
@@ -48,6 +48,7 @@ registry! {
     Native => native::Native, batches;
     Itch50 => itch50::Itch50, messages;
     Iex => iex::Iex, messages;
+    Pitch => pitch::Pitch, messages;
     Pillar => pillar::Pillar, messages;
 }
 

@@ -5,12 +5,12 @@ use super::due::Due;
 use super::fields::Fields;
 use super::records::{Mark, Records};
 use super::{Digest, Outlet, Publish};
-use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Level, Quote, View};
+use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Quote, View};
 use crate::protocol::Ahead;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
-    MarketData, MarketHandler, MsgCtx, NO_INSTRUMENT, Price, ReplaceOrder, Side, Statistic, Status,
-    Trade, TradeBreak, Trust,
+    LevelUpdate, MarketData, MarketHandler, ModifyOrder, MsgCtx, NO_INSTRUMENT, Price, QuoteUpdate,
+    RankedOrder, ReplaceOrder, Side, SlotUpdate, Statistic, Status, Trade, TradeBreak, Trust,
 };
 use std::ops::Range;
 
@@ -112,14 +112,14 @@ impl<K: Publish> Booked<K> {
             channel.note(cx, announce);
         }
         let change = apply(&mut channel.books);
-        let follows = if alone {
+        let (follows, suspect) = if alone {
             channel.bbo_changes += u64::from(change.bbo);
-            change.bbo && announce
+            (change.bbo && announce, change.suspect)
         } else {
             channel.settle(cx)
         };
         let mark = Mark {
-            trust: trust(cx, change.suspect),
+            trust: trust(cx, suspect),
             flags: cx.flags,
         };
         if follows {
@@ -174,17 +174,21 @@ impl Channel {
         self.due.note(cx, self.books.bbo(cx.instrument), announce);
     }
 
-    /// Ends the event, if this is its end: true when there are best prices to be published.
+    /// Ends the event, if this is its end: whether there are best prices to be published, and whether the instrument at
+    /// hand is suspect then.
     #[inline(never)]
-    fn settle(&mut self, cx: &MsgCtx) -> bool {
-        if !cx.flags.has(Flags::END_OF_EVENT) {
-            return false;
-        }
+    fn settle(&mut self, cx: &MsgCtx) -> (bool, bool) {
+        let follows = cx.flags.has(Flags::END_OF_EVENT) && self.end_event(cx);
+        (follows, self.books.is_suspect(cx.instrument))
+    }
+
+    fn end_event(&mut self, cx: &MsgCtx) -> bool {
         let Channel {
             books,
             due,
             bbo_changes,
         } = self;
+        books.end_event(cx);
         due.settle(
             |instrument| books.bbo(instrument),
             |touched| {
@@ -200,7 +204,8 @@ impl Channel {
         let mut levels = 0;
         for &(instrument, _) in &instruments {
             for side in [Side::BUY, Side::SELL] {
-                self.books.levels(instrument, side, &mut |_| levels += 1);
+                let mut count = |_, _| levels += 1;
+                self.books.levels(instrument, side, &mut count);
             }
         }
         BookTotals {
@@ -315,6 +320,57 @@ impl<K: Publish> MarketHandler for Booked<K> {
         );
     }
 
+    #[inline(always)]
+    fn on_modify(&mut self, cx: &MsgCtx, m: ModifyOrder) {
+        self.take(
+            cx,
+            true,
+            |books| books.modify(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    #[inline]
+    fn on_ranked(&mut self, cx: &MsgCtx, m: RankedOrder) {
+        self.take(
+            cx,
+            true,
+            |books| books.ranked(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    #[inline]
+    fn on_level(&mut self, cx: &MsgCtx, m: LevelUpdate) {
+        self.take(
+            cx,
+            true,
+            |books| books.level(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    #[inline]
+    fn on_slot(&mut self, cx: &MsgCtx, m: SlotUpdate) {
+        self.take(
+            cx,
+            true,
+            |books| books.slot(cx, &m),
+            |records, mark| records.emit(cx, mark, m.into()),
+        );
+    }
+
+    /// They are the feed's own best prices.
+    #[inline]
+    fn on_quote(&mut self, cx: &MsgCtx, m: QuoteUpdate) {
+        self.take(
+            cx,
+            false,
+            |books| books.quotes(cx, &m),
+            |records, mark| records.quote(cx, mark, m),
+        );
+    }
+
     /// A cross ends the instrument's auction.
     #[inline]
     fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
@@ -352,7 +408,15 @@ impl<K: Publish> MarketHandler for Booked<K> {
     }
 
     fn on_directory(&mut self, cx: &MsgCtx, m: Directory) {
-        self.pass(cx, m.into());
+        self.take(
+            cx,
+            true,
+            |books| {
+                books.directory(cx, &m);
+                unchanged(books, cx)
+            },
+            |records, mark| records.directory(cx, mark, m),
+        );
     }
 
     fn on_statistic(&mut self, cx: &MsgCtx, m: Statistic) {
@@ -390,8 +454,8 @@ impl<K: Publish> MarketHandler for Booked<K> {
         let apply = |books: &mut Books| match kind {
             Kind::LEVEL => books.level(
                 cx,
-                Side(m.side),
-                Level {
+                &LevelUpdate {
+                    side: Side(m.side),
                     price,
                     quantity,
                     orders: None,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::book::{Bbo, Fault};
-use feed_common::event::{Record, StatusKind};
+use feed_common::event::{Name, Record, SlotAction, StatusKind};
 use feed_common::time::{Ticks, UnixNanos};
 
 const LIMITS: BookLimits = BookLimits {
@@ -436,4 +436,145 @@ fn a_lane_has_books_for_its_own_channels_only() {
     let all: Vec<_> = (0..6).map(live).collect();
     assert_eq!(all, [None, None, None, Some(1), Some(0), None]);
     assert_eq!(b.digests().len(), 6);
+}
+
+#[test]
+fn an_order_that_changes_in_place_or_loses_its_place_by_its_own_number() {
+    let mut b = booked(true);
+    b.on_add(&cx(0), order(1, Side::BUY, 10, 5));
+    let modify = ModifyOrder {
+        order_id: 1,
+        price: Price(10),
+        quantity: 7,
+    };
+    let out = added(&mut b, |b| b.on_modify(&cx(0), modify));
+    let [bid, offer] = pair((10, 7), NONE);
+    assert_eq!(said(&out), [(Kind::MODIFY, 7, 10, 1, 0), bid, offer]);
+    let replace = ReplaceOrder {
+        old_id: 1,
+        new_id: 1,
+        price: Price(10),
+        quantity: 7,
+    };
+    let out = added(&mut b, |b| b.on_replace(&cx(0), replace));
+    let halves = [
+        (Kind::REPLACE_OLD, 0, NULL, 1, 0),
+        (Kind::REPLACE_NEW, 7, 10, 1, END),
+    ];
+    assert_eq!(said(&out), halves, "the best prices are the same");
+    assert_eq!(b.books(0).unwrap().faults.total(), 0);
+}
+
+fn slot(side: Side, price: i64) -> SlotUpdate {
+    SlotUpdate {
+        implied: false,
+        side,
+        action: SlotAction::New,
+        level: 1,
+        price: Price(price),
+        quantity: 5,
+        orders: Some(2),
+    }
+}
+
+#[test]
+fn numbered_levels_make_best_prices_at_the_end_of_their_event() {
+    let mut b = booked(true);
+    let says = Status {
+        continuous: Some(true),
+        ..status(StatusKind::TRADING, 17)
+    };
+    b.on_status(&cx(0), says);
+    b.on_slot(&cx(0), slot(Side::SELL, 11));
+    let out = added(&mut b, |b| {
+        b.on_slot(&open(0), slot(Side::BUY, 12));
+        b.on_slot(&open(1), slot(Side::BUY, 20));
+        b.on_slot(&cx(0), slot(Side::SELL, 13));
+    });
+    let number = 1 | 3 << 32;
+    let [crossing, other, last] =
+        [(12, 0), (20, 0), (13, 0)].map(|(price, flags)| (Kind::LEVEL, 5, price, number, flags));
+    let [bid, mut offer] = pair((12, 5), (13, 5));
+    offer.4 = 0;
+    let [bid_1, offer_1] = pair((20, 5), NONE);
+    assert_eq!(
+        said(&out),
+        [crossing, other, last, bid, offer, bid_1, offer_1]
+    );
+    assert!(out.iter().all(|r| r.trust == Trust::VALID.0));
+    assert_eq!(b.books(0).unwrap().faults.total(), 0);
+}
+
+#[test]
+fn an_event_that_leaves_a_book_crossed_takes_its_trust_when_it_ends_with_another() {
+    let mut b = booked(true);
+    let says = Status {
+        continuous: Some(true),
+        ..status(StatusKind::SYSTEM, b'R')
+    };
+    let market = MsgCtx {
+        instrument: NO_INSTRUMENT,
+        ..cx(0)
+    };
+    b.on_status(&market, says);
+    let level = |side, price| LevelUpdate {
+        side,
+        price: Price(price),
+        quantity: 5,
+        orders: None,
+    };
+    b.on_level(&cx(0), level(Side::SELL, 11));
+    let out = added(&mut b, |b| {
+        b.on_level(&open(0), level(Side::BUY, 12));
+        b.on_trade(&cx(1), trade(Flags::NONE));
+    });
+    let trust: Vec<_> = out
+        .iter()
+        .map(|r| (r.instrument.get(), Trust(r.trust)))
+        .collect();
+    assert_eq!(
+        trust,
+        [
+            (0, Trust::VALID),
+            (1, Trust::VALID),
+            (0, Trust::SUSPECT),
+            (0, Trust::SUSPECT)
+        ]
+    );
+    assert_eq!(b.books(0).unwrap().faults.of(Fault::Crossed), 1);
+}
+
+#[test]
+fn a_feeds_quote_is_kept_and_said_once() {
+    let mut b = booked(true);
+    let quote = QuoteUpdate {
+        bid: Price(10),
+        bid_quantity: 5,
+        ask: Price::NULL,
+        ask_quantity: 0,
+    };
+    let out = added(&mut b, |b| b.on_quote(&cx(0), quote));
+    assert_eq!(said(&out), pair((10, 5), NONE));
+    let out = added(&mut b, |b| b.on_quote(&cx(0), quote));
+    assert_eq!(said(&out), pair((10, 5), NONE), "as often as it says it");
+    assert_eq!(b.books(0).unwrap().bbo_changes, 1);
+}
+
+#[test]
+fn a_definition_is_published_whole_and_says_the_name_of_the_book() {
+    let mut b = booked(true);
+    let named = MsgCtx {
+        symbol: *b"#3      ",
+        ..cx(3)
+    };
+    let name = Name::new(b"GEZ5-2GEH6+GEM6");
+    let out = added(&mut b, |b| {
+        b.on_directory(&named, Directory::of(name));
+        b.on_slot(&named, slot(Side::BUY, 10));
+    });
+    let kinds: Vec<_> = out.iter().map(|r| Kind(r.data.kind)).collect();
+    let (directory, name_record) = (Kind::DIRECTORY, Kind::EXTENSION);
+    let best = [Kind::LEVEL, Kind::BID, Kind::OFFER];
+    assert_eq!(kinds, [&[directory, name_record][..], &best].concat());
+    assert_eq!(b.channel(0).unwrap().instruments(), [(3, name)]);
 }

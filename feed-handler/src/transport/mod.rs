@@ -2,14 +2,18 @@
 
 mod iex;
 mod itchfile;
+mod mdp3;
 mod moldudp64;
 mod pillar;
+mod pitch;
 
 pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
+pub use mdp3::Mdp3Framing;
 pub use moldudp64::MoldFraming;
 pub use pillar::PillarFraming;
 pub mod native;
+pub use pitch::PitchFraming;
 
 use crate::sequence::SeqSpan;
 use feed_common::time::UnixNanos;

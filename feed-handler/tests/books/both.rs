@@ -1,8 +1,9 @@
 //! One list of operations on two books.
 
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MsgCtx, Price, ReplaceOrder, Side,
-    Status, StatusKind, Trust,
+    AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, LevelUpdate, ModifyOrder,
+    MsgCtx, NO_INSTRUMENT, Name, Price, QuoteUpdate, RankedOrder, ReplaceOrder, Side, SlotAction,
+    SlotUpdate, Status, StatusKind, Trust,
 };
 use feed_common::time::{Ticks, UnixNanos};
 use feed_handler::book::{
@@ -18,11 +19,25 @@ pub enum What {
     Cancel(u64, u64),
     Delete(u64),
     Replace(u64, u64, Price, u64),
+    Modify(u64, Price, u64),
+    /// With its rank at the end.
+    Ranked(u64, Side, Price, u64, u64),
+    /// True for the implied book; then the level's number.
+    Slot(bool, SlotAction, Side, u8, Price, u64),
+    /// Depths of the real and the implied book; true with a name that is too long for a symbol.
+    Define([u8; 2], bool),
     Level(Side, Level),
     Quote(Side, Quote),
+    Quotes(Quote, Quote),
     Clear,
     Status(StatusKind, u8),
+    /// Whether the instrument trades continuously.
+    Says(bool),
+    /// Whether all do.
+    AllSay(bool),
     Cross,
+    /// The end of an event of several messages.
+    End,
     Restart,
 }
 
@@ -33,6 +48,8 @@ pub struct Op {
     pub instrument: u32,
     /// After a gap.
     pub recovering: bool,
+    /// In an event that goes on.
+    pub open: bool,
     /// What happens.
     pub what: What,
 }
@@ -40,7 +57,8 @@ pub struct Op {
 impl fmt::Debug for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let gap = if self.recovering { "(recovering) " } else { "" };
-        write!(f, "[{}] {gap}{:?}", self.instrument, self.what)
+        let open = if self.open { "(open) " } else { "" };
+        write!(f, "[{}] {gap}{open}{:?}", self.instrument, self.what)
     }
 }
 
@@ -60,6 +78,15 @@ impl fmt::Debug for What {
             What::Cancel(id, q) => write!(f, "cancel {id}: {q}"),
             What::Delete(id) => write!(f, "delete {id}"),
             What::Replace(old, new, p, q) => write!(f, "replace {old} by {new}: {q} {}", at(p)),
+            What::Modify(id, p, q) => write!(f, "modify {id}: {q} {}", at(p)),
+            What::Ranked(id, s, p, q, rank) => {
+                write!(f, "ranked {id}: {} {q} {} rank {rank}", side(s), at(p))
+            }
+            What::Slot(implied, action, s, level, p, q) => {
+                let book = if implied { "implied" } else { "real" };
+                write!(f, "{book} {action:?} {}{level}: {q} {}", side(s), at(p))
+            }
+            What::Define(depths, long) => write!(f, "define: depths {depths:?}, long {long}"),
             What::Level(s, l) => {
                 let (quantity, orders) = (l.quantity, l.orders);
                 write!(
@@ -70,6 +97,10 @@ impl fmt::Debug for What {
                 )
             }
             What::Quote(s, q) => write!(f, "quote: {} {} {}", side(s), q.quantity, at(q.price)),
+            What::Quotes(bid, ask) => write!(f, "quotes: {bid:?} {ask:?}"),
+            What::Says(continuous) => write!(f, "says continuous: {continuous}"),
+            What::AllSay(continuous) => write!(f, "all say continuous: {continuous}"),
+            What::End => write!(f, "end"),
             What::Clear => write!(f, "clear"),
             What::Status(what, value) => write!(f, "status {}: {}", what.0, char::from(value)),
             What::Cross => write!(f, "cross"),
@@ -115,8 +146,73 @@ macro_rules! apply {
                     quantity,
                 },
             ),
-            What::Level(side, level) => books.level(&cx, side, level),
+            What::Modify(order_id, price, quantity) => books.modify(
+                &cx,
+                &ModifyOrder {
+                    order_id,
+                    price,
+                    quantity,
+                },
+            ),
+            What::Ranked(order_id, side, price, quantity, rank) => books.ranked(
+                &cx,
+                &RankedOrder {
+                    order_id,
+                    side,
+                    price,
+                    quantity,
+                    rank,
+                    enters: true,
+                },
+            ),
+            What::Slot(implied, action, side, level, price, quantity) => books.slot(
+                &cx,
+                &SlotUpdate {
+                    implied,
+                    side,
+                    action,
+                    level,
+                    price,
+                    quantity,
+                    orders: (quantity % 2 == 0).then_some(level.into()),
+                },
+            ),
+            What::Define(depths, long) => {
+                books.directory(&cx, &directory(&cx, depths, long));
+                Change::default()
+            }
+            What::Level(side, level) => books.level(
+                &cx,
+                &LevelUpdate {
+                    side,
+                    price: level.price,
+                    quantity: level.quantity,
+                    orders: level.orders,
+                },
+            ),
             What::Quote(side, quote) => books.quote(&cx, side, quote),
+            What::Quotes(bid, ask) => books.quotes(
+                &cx,
+                &QuoteUpdate {
+                    bid: bid.price,
+                    bid_quantity: bid.quantity,
+                    ask: ask.price,
+                    ask_quantity: ask.quantity,
+                },
+            ),
+            What::Says(continuous) => {
+                books.status(&cx, &says(continuous));
+                Change::default()
+            }
+            What::AllSay(continuous) => {
+                let instrument = NO_INSTRUMENT;
+                books.status(&MsgCtx { instrument, ..cx }, &says(continuous));
+                Change::default()
+            }
+            What::End => {
+                books.end_event(&cx);
+                Change::default()
+            }
             What::Clear => books.clear(&cx),
             What::Status(what, value) => {
                 books.status(&cx, &status(what, value));
@@ -145,8 +241,26 @@ pub struct Both {
 /// A level: price, quantity, and the orders' numbers and quantities.
 type Row = (i64, u64, Vec<(u64, u64)>);
 
-/// Everything in books, in words.
-type Inventory = Vec<(u32, [u8; 8], Side, Level, Vec<Queued>)>;
+/// One level of everything in books.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    pub instrument: u32,
+    pub name: Name,
+    pub side: Side,
+    pub part: Part,
+    pub number: u32,
+    pub level: Level,
+    pub queue: Vec<Queued>,
+}
+
+/// Which of an instrument's books a level is of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part {
+    Real,
+    Implied,
+    /// Orders that are kept beside numbered levels.
+    Beside,
+}
 
 impl Both {
     pub fn new(limits: BookLimits) -> Both {
@@ -183,10 +297,16 @@ impl Both {
         for (i, _) in plain.instruments() {
             same("best prices", fast.bbo(i), plain.bbo(i))?;
         }
-        for (i, _, _, _, queue) in stock {
+        for Kept {
+            instrument: i,
+            queue,
+            ..
+        } in stock
+        {
             for Queued { order_id, .. } in queue {
                 same("order", fast.order(i, order_id), plain.order(i, order_id))?;
             }
+            same("suspect", fast.is_suspect(i), plain.is_suspect(i))?;
         }
         Ok(())
     }
@@ -204,27 +324,52 @@ impl Both {
 
     /// Levels of a side, the best first.
     pub fn side(&self, instrument: u32, side: Side) -> Vec<Row> {
-        inventory(&self.fast)
-            .into_iter()
-            .filter(|row| (row.0, row.2) == (instrument, side))
-            .map(|(_, _, _, level, queue)| {
-                let orders = queue.iter().map(|o| (o.order_id, o.quantity)).collect();
-                (level.price.0, level.quantity, orders)
-            })
-            .collect()
+        let rows = self.part(instrument, side, Part::Real).into_iter();
+        let row = |Kept { level, queue, .. }| {
+            let orders = queue.iter().map(|o: &Queued| (o.order_id, o.quantity));
+            (level.price.0, level.quantity, orders.collect())
+        };
+        rows.map(row).collect()
+    }
+
+    /// Number and price of the levels of a side.
+    pub fn numbers(&self, instrument: u32, side: Side, part: Part) -> Vec<(u32, i64)> {
+        let rows = self.part(instrument, side, part).into_iter();
+        rows.map(|kept| (kept.number, kept.level.price.0)).collect()
+    }
+
+    fn part(&self, instrument: u32, side: Side, part: Part) -> Vec<Kept> {
+        let wanted = |k: &Kept| (k.instrument, k.side, k.part) == (instrument, side, part);
+        inventory(&self.fast).into_iter().filter(wanted).collect()
     }
 }
 
-fn inventory(books: &dyn View) -> Inventory {
+fn inventory(books: &dyn View) -> Vec<Kept> {
     let mut all = Vec::new();
-    for (i, symbol) in books.instruments() {
+    for (i, name) in books.instruments() {
         for side in [Side::BUY, Side::SELL] {
-            let first = all.len();
-            books.levels(i, side, &mut |level| {
-                all.push((i, symbol, side, level, vec![]));
+            let mut levels = Vec::new();
+            books.levels(i, side, &mut |n, level| {
+                levels.push((Part::Real, n, level));
             });
-            for (_, _, _, level, queue) in &mut all[first..] {
-                books.queue(i, side, level.price, &mut |order| queue.push(order));
+            books.implied(i, side, &mut |n, level| {
+                levels.push((Part::Implied, n, level));
+            });
+            books.beside(i, side, &mut |level| levels.push((Part::Beside, 0, level)));
+            for (part, number, level) in levels {
+                let mut queue = Vec::new();
+                if part != Part::Implied {
+                    books.queue(i, side, level.price, &mut |order| queue.push(order));
+                }
+                all.push(Kept {
+                    instrument: i,
+                    name,
+                    side,
+                    part,
+                    number,
+                    level,
+                    queue,
+                });
             }
         }
     }
@@ -241,6 +386,9 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, fast: T, plain: T) -> Result<(), 
 /// The context that a decoder would give.
 pub fn context(op: &Op) -> MsgCtx {
     let mut symbol = *b"S       ";
+    if op.instrument == 2 {
+        symbol[0] = b'#'; // which stands for a longer name, where one has been said
+    }
     symbol[1] = b'0' + (op.instrument % 10) as u8;
     MsgCtx {
         sequence: 1,
@@ -255,7 +403,10 @@ pub fn context(op: &Op) -> MsgCtx {
         timestamp: UnixNanos(1),
         instrument: op.instrument,
         symbol,
-        flags: Flags::END_OF_EVENT,
+        flags: match op.open {
+            true => Flags::NONE,
+            false => Flags::END_OF_EVENT,
+        },
         ..MsgCtx::default()
     }
 }
@@ -267,5 +418,23 @@ fn status(what: StatusKind, value: u8) -> Status {
         detail: *b"    ",
         price: Price::NULL,
         continuous: None,
+    }
+}
+
+fn says(continuous: bool) -> Status {
+    Status {
+        continuous: Some(continuous),
+        ..status(StatusKind::TRADING, b'?')
+    }
+}
+
+fn directory(cx: &MsgCtx, depths: [u8; 2], long: bool) -> Directory {
+    let name = match long {
+        true => Name::new(format!("{:?}-TOO-LONG", cx.instrument).as_bytes()),
+        false => Name::new(&cx.symbol),
+    };
+    Directory {
+        depths,
+        ..Directory::of(name)
     }
 }

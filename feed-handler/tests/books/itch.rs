@@ -18,6 +18,7 @@ fn op(what: What) -> Op {
     Op {
         instrument: 0,
         recovering: false,
+        open: false,
         what,
     }
 }

@@ -1,7 +1,7 @@
 //! Random operations, possible and impossible ones, on few instruments, prices and numbers, so that they meet.
 
 use crate::both::{Both, Op, What};
-use feed_common::event::{NO_INSTRUMENT, Price, Side, StatusKind};
+use feed_common::event::{NO_INSTRUMENT, Price, Side, SlotAction, StatusKind};
 use feed_handler::book::{BookLimits, Level, Quote};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -37,6 +37,7 @@ fn order_event(ids: u64, prices: i64) -> impl Strategy<Value = What> {
         2 => (0..ids, quantity()).prop_map(|(id, q)| What::Cancel(id, q)),
         3 => (0..ids).prop_map(What::Delete),
         4 => (0..ids, 0..ids, price(prices), quantity()).prop_map(|(o, n, p, q)| What::Replace(o, n, p, q)),
+        3 => (0..ids, price(prices), quantity()).prop_map(|(id, p, q)| What::Modify(id, p, q)),
     ]
 }
 
@@ -54,10 +55,41 @@ fn level_event(prices: i64) -> impl Strategy<Value = What> {
 }
 
 fn quote_event(prices: i64) -> impl Strategy<Value = What> {
-    (side(), price(prices), quantity()).prop_map(|(side, price, quantity)| {
-        let quote = Quote { price, quantity };
-        What::Quote(side, quote)
+    let quote =
+        move || (price(prices), quantity()).prop_map(|(price, quantity)| Quote { price, quantity });
+    prop_oneof![
+        (side(), quote()).prop_map(|(side, quote)| What::Quote(side, quote)),
+        (quote(), quote()).prop_map(|(bid, ask)| What::Quotes(bid, ask)),
+    ]
+}
+
+/// Levels beyond what there can be are part of it.
+fn slot_event(depth: u8, prices: i64) -> impl Strategy<Value = What> {
+    use SlotAction::*;
+    let action = prop_oneof![
+        6 => Just(New),
+        3 => Just(Delete),
+        6 => select(vec![Change, Overlay, DeleteThru, DeleteFrom]),
+    ];
+    let level = prop_oneof![30 => 1..=depth, 1 => select(vec![0, 3, 11, 21, 200, 255])];
+    let of = (proptest::bool::weighted(0.2), action, side(), level);
+    (of, price(prices), quantity()).prop_map(|((implied, action, side, level), price, quantity)| {
+        What::Slot(implied, action, side, level, price, quantity)
     })
+}
+
+fn ranked_event(ids: u64, prices: i64) -> impl Strategy<Value = What> {
+    let rank = prop_oneof![20 => 0..6u64, 1 => Just(u64::MAX)];
+    let order = (0..ids, side(), price(prices), quantity(), rank);
+    prop_oneof![
+        4 => order.prop_map(|(id, s, p, q, r)| What::Ranked(id, s, p, q, r)),
+        1 => (0..ids).prop_map(What::Delete),
+    ]
+}
+
+fn definition() -> impl Strategy<Value = What> {
+    let depth = || prop_oneof![4 => 0..6u8, 1 => select(vec![10, 20, 30, 255])];
+    ([depth(), depth()], any::<bool>()).prop_map(|(depths, long)| What::Define(depths, long))
 }
 
 /// What moves an instrument between the phases of a day, the likeliest way first.
@@ -70,6 +102,8 @@ fn state_event() -> impl Strategy<Value = What> {
         1 => select(vec![(system, b'M'), (trading, b'H'), (trading, b'Q')])
             .prop_map(|(kind, value)| What::Status(kind, value)),
         1 => select(&b"HT"[..]).prop_map(|value| What::Status(StatusKind::OPERATIONAL, value)),
+        2 => any::<bool>().prop_map(What::Says),
+        2 => any::<bool>().prop_map(What::AllSay),
     ]
 }
 
@@ -79,17 +113,35 @@ fn any_event(ids: u64, prices: i64) -> impl Strategy<Value = What> {
         4 => state_event(),
         2 => level_event(prices),
         2 => quote_event(prices),
+        4 => slot_event(4, prices),
+        4 => ranked_event(ids, prices),
+        2 => definition(),
+        4 => Just(What::End),
         2 => Just(What::Clear),
         1 => Just(What::Restart),
     ]
 }
 
+/// What a feed of numbered levels and ranked orders says.
+fn numbered_event(ids: u64, prices: i64) -> impl Strategy<Value = What> {
+    prop_oneof![
+        20 => slot_event(5, prices),
+        10 => ranked_event(ids, prices),
+        2 => definition(),
+        2 => any::<bool>().prop_map(What::Says),
+        3 => Just(What::End),
+        1 => Just(What::Clear),
+    ]
+}
+
 fn ops(what: impl Strategy<Value = What>, max: usize) -> impl Strategy<Value = Vec<Op>> {
     let instrument = prop_oneof![20 => 0..3u32, 1 => Just(3), 1 => Just(NO_INSTRUMENT)];
-    let op = (instrument, proptest::bool::weighted(0.1), what);
-    let op = op.prop_map(|(instrument, recovering, what)| Op {
+    let [recovering, open] = [0.1, 0.3].map(proptest::bool::weighted);
+    let op = (instrument, recovering, open, what);
+    let op = op.prop_map(|(instrument, recovering, open, what)| Op {
         instrument,
         recovering,
+        open,
         what,
     });
     prop::collection::vec(op, 1..max)
@@ -113,7 +165,7 @@ fn agree(limits: BookLimits, ops: &[Op]) -> Result<(), TestCaseError> {
             TestCaseError::fail(format!("after {i}, {op:?}: {difference}"))
         })?;
     }
-    Ok(())
+    both.compare_digests().map_err(TestCaseError::fail)
 }
 
 proptest! {
@@ -124,10 +176,22 @@ proptest! {
     fn anything_at_all(limits in limits(), ops in ops(any_event(8, 4), 50)) {
         agree(limits, &ops)?;
     }
+
+    /// Numbered levels with ranked orders beside them.
+    #[test]
+    fn numbered_levels_and_ranked_orders(limits in limits(), ops in ops(numbered_event(6, 4), 60)) {
+        agree(limits, &ops)?;
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Queues of ranked orders in a table that is as full as it may be: ranks move along with their orders.
+    #[test]
+    fn long_queues_of_ranked_orders(orders in 1..40usize, ops in ops(ranked_event(60, 3), 300)) {
+        agree(BookLimits { orders, levels: 6, instruments: 3 }, &ops)?;
+    }
 
     /// Orders at many prices: blocks of levels split and merge.
     #[test]

@@ -98,6 +98,7 @@ fn play(messages: u64, symbols: u16, limits: BookLimits, lose: u64) -> Session {
     let nothing = Op {
         instrument: 0,
         recovering: false,
+        open: false,
         what: What::Cross,
     };
     let mut session = Session {
@@ -222,6 +223,7 @@ fn what_is_told_ahead_is_what_the_event_looks_up() {
     let nothing = Op {
         instrument: 0,
         recovering: false,
+        open: false,
         what: What::Cross,
     };
     let mut sink = Sink(Itch50Decoder::with_room(1 << 16), context(&nothing), [0, 0]);

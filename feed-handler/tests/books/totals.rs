@@ -14,6 +14,7 @@ fn op(what: What) -> Op {
     Op {
         instrument: 1,
         recovering: false,
+        open: false,
         what,
     }
 }
@@ -47,7 +48,7 @@ fn levels_are_set_and_removed() {
     );
     let mut orders = Vec::new();
     both.fast
-        .levels(1, Side::BUY, &mut |level| orders.push(level.orders));
+        .levels(1, Side::BUY, &mut |_, level| orders.push(level.orders));
     assert_eq!(orders, [Some(7), None]);
 
     assert!(both.ok(level(Side::SELL, 11, 1)).suspect, "one too many");

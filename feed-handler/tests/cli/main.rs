@@ -9,6 +9,7 @@ mod naive;
 mod output;
 mod packets;
 mod progress;
+mod protocols;
 mod start;
 mod support;
 mod usage;

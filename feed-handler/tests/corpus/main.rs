@@ -3,7 +3,9 @@
 //! The captures are not part of the project. `FEED_CORPUS` names the folder that holds them, each capture with its
 //! golden file beside it; without it the tests say so and pass.
 
+mod iex;
 mod itch50;
+mod mdp3;
 mod pillar;
 
 use feed_common::capture::{CaptureFile, Datagrams, Format};

@@ -11,7 +11,9 @@ use feed_handler::config::{
     BookPlan, ChannelPlan, LanePlan, LaneThreads, LinePlan, Plan, SessionPlan, defaults,
 };
 use feed_handler::net::{Interface, LineAddress};
+use feed_handler::protocol::{self, ForProtocol, with_protocol};
 use feed_handler::run::{Handler, Input, Outcome};
+use feed_handler::transport::Framing;
 use feed_replay::fault::{Line, LossPlan};
 use feed_replay::send::Outgoing;
 use feed_replay::synth::{Layout, Protocol, Recording, Spec};
@@ -28,13 +30,21 @@ pub const GROUPS: [SocketAddrV4; 2] = [
     SocketAddrV4::new(Ipv4Addr::new(239, 192, 60, 2), 26_460),
 ];
 
-/// Every protocol and arrangement that can be made.
+/// The project's first two protocols, in every arrangement.
 pub const PROTOCOLS: [Protocol; 4] = [
     Protocol::Itch50,
     Protocol::Native(Layout::Records),
     Protocol::Native(Layout::Columns),
     Protocol::Native(Layout::Mixed),
 ];
+
+/// The same, and all that can be made besides.
+pub fn everything() -> impl Iterator<Item = Protocol> {
+    let others = Protocol::ALL.iter().copied();
+    PROTOCOLS
+        .into_iter()
+        .chain(others.filter(|p| !PROTOCOLS.contains(p)))
+}
 
 /// One thread, and two; unpinned.
 pub const LAYOUTS: [LaneThreads; 2] = [
@@ -60,12 +70,23 @@ pub struct Faults {
 pub struct Feed {
     packets: Vec<Made>,
     carried: Vec<Carried>,
-    /// Messages left out, by line.
+    /// Sequence numbers left out, by line: of messages, or of packets where those are numbered.
     pub left_out: [u64; 2],
-    /// What neither line carries: first message and how many.
+    /// What neither line carries: first number and how many.
     pub holes: Vec<(u64, u64)>,
     /// Messages of the session.
     pub messages: u64,
+}
+
+/// Whether a protocol's sequence numbers count packets.
+struct NumbersPackets;
+
+impl ForProtocol for NumbersPackets {
+    type Out = bool;
+
+    fn call<P: protocol::Protocol>(self) -> bool {
+        P::Framing::PACKETS
+    }
 }
 
 struct Made {
@@ -102,9 +123,14 @@ impl Feed {
             holes: Vec::new(),
             messages,
         };
+        let numbers_packets = with_protocol(protocol.name(), NumbersPackets);
         let mut next = 1;
         for (i, packet) in session.packets().enumerate() {
-            let count = u64::from(packet.messages);
+            let messages = u64::from(packet.messages);
+            let count = match numbers_packets {
+                true => messages.min(1),
+                false => messages,
+            };
             let hole = count > 0
                 && (1..last).contains(&i)
                 && faults.hole_every > 0

@@ -184,10 +184,8 @@ impl Spec {
 
     /// The lowest payload limit: every packet header with the longest message fits. Other exchanges have longer ones.
     fn payload_limit_min(&self) -> usize {
-        match self.protocol {
-            Protocol::Itch50 | Protocol::Native(_) => 128,
-            _ => 512,
-        }
+        let short = matches!(self.protocol, Protocol::Itch50 | Protocol::Native(_));
+        if short { 128 } else { 512 }
     }
 
     /// Longest session that fits the trading day, in seconds: 6.5 hours.

@@ -150,6 +150,7 @@ pub(super) fn session(spec: &Spec, sink: &mut dyn MessageSink) -> io::Result<Sum
         symbols: symbols as u64,
         ..Summary::default()
     };
+    let mut by_kind = [0; 256];
     let mut records = Vec::with_capacity(2);
     let mut last = 1;
     while summary.messages < messages {
@@ -166,13 +167,7 @@ pub(super) fn session(spec: &Spec, sink: &mut dyn MessageSink) -> io::Result<Sum
         for record in &records {
             sink.message(now, record.as_bytes())?;
             summary.bytes += size_of_val(record) as u64;
-            let name = Kind(record.kind).name().unwrap_or("other");
-            match summary.by_type.get_mut(name) {
-                Some(count) => *count += 1,
-                None => {
-                    summary.by_type.insert(name.to_owned(), 1);
-                }
-            }
+            by_kind[usize::from(record.kind)] += 1;
         }
         if summary.messages == 0 {
             summary.first = UnixNanos(stamp);
@@ -181,6 +176,10 @@ pub(super) fn session(spec: &Spec, sink: &mut dyn MessageSink) -> io::Result<Sum
         last = records.len() as u64;
         summary.messages += last;
     }
+    let made = (0..=u8::MAX).zip(by_kind).filter(|&(_, n)| n > 0);
+    summary.by_type = made
+        .map(|(kind, n): (u8, u64)| (kind.to_string(), n))
+        .collect();
     Ok(summary)
 }
 

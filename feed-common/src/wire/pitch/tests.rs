@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::ProtocolName;
 use crate::wire::message::{Field, Value};
 use proptest::prelude::*;
 use zerocopy::IntoBytes;
@@ -157,7 +158,8 @@ fn malformed_blocks_say_why() {
 #[test]
 fn known_messages_tell_and_others_do_not() {
     let time = Time::new();
-    assert_eq!(fit(&block(1, time.as_bytes())), Fit::Yes);
+    let told = ProtocolName::tell(&block(1, time.as_bytes()));
+    assert_eq!(told, (Fit::Yes, Some(ProtocolName::Pitch)));
     let unknown = [&b"\x02\xad"[..], time.as_bytes()].concat();
     assert_eq!(fit(&block(2, &unknown)), Fit::Yes);
     let two = [block(0, b""), block(1, time.as_bytes())].concat();

@@ -85,7 +85,7 @@ impl Tally {
 
     /// What was counted, by the names of the types.
     pub fn by_type(&self, key: fn(u16) -> String) -> BTreeMap<String, u64> {
-        let counted = (0..).zip(&self.counts).filter(|&(_, &n)| n > 0);
+        let counted = (0..=u16::MAX).zip(&self.counts).filter(|&(_, &n)| n > 0);
         counted.map(|(code, &n)| (key(code), n)).collect()
     }
 }

@@ -1,0 +1,76 @@
+//! What the protocols are, for people.
+
+use super::{Described, ForDescribed, ForProtocol, Protocol, Sheet, with_described, with_protocol};
+use feed_common::event::Kind;
+use feed_common::wire::ProtocolName;
+
+/// What a protocol is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Whose it is and what it is called.
+    pub feed: &'static str,
+    /// Of the specification, as far as they are read.
+    pub versions: &'static str,
+    /// What its messages travel in.
+    pub framing: &'static str,
+    /// What its books are made of.
+    pub books: &'static str,
+}
+
+/// What there is to know about the protocol of a name.
+pub fn about(name: ProtocolName) -> About {
+    struct OfAbout;
+    impl ForProtocol for OfAbout {
+        type Out = About;
+
+        fn call<P: Protocol>(self) -> About {
+            P::ABOUT
+        }
+    }
+    with_protocol(name, OfAbout)
+}
+
+/// Every message type of a protocol: how facts write it, and what the specification calls it.
+pub fn messages(name: ProtocolName) -> Vec<(String, &'static str)> {
+    struct OfSheet;
+    impl ForDescribed for OfSheet {
+        type Out = Vec<(String, &'static str)>;
+
+        fn call<P: Described>(self) -> Self::Out {
+            // The widest type number of any protocol has 16 bits.
+            let named = |code| Some((P::Sheet::key(code), P::Sheet::name(code)?));
+            (0..=u32::from(u16::MAX)).filter_map(named).collect()
+        }
+    }
+    let records = || {
+        let named = |kind: u8| Some((kind.to_string(), Kind(kind).name()?));
+        (0..=u8::MAX).filter_map(named).collect()
+    };
+    with_described(name, OfSheet).unwrap_or_else(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_says_what_it_is() {
+        for &name in ProtocolName::ALL {
+            let About {
+                feed,
+                versions,
+                framing,
+                books,
+            } = about(name);
+            assert!(
+                [feed, versions, framing, books]
+                    .iter()
+                    .all(|s| !s.is_empty())
+            );
+            let all = messages(name);
+            let keys: std::collections::HashSet<_> = all.iter().map(|(key, _)| key).collect();
+            assert!(!all.is_empty() && keys.len() == all.len(), "{name}");
+        }
+        assert_eq!(messages(ProtocolName::Itch50).len(), 23);
+    }
+}
