@@ -3,8 +3,8 @@
 use crate::made::Made;
 use crate::sessions::{GROUPS, LAYOUTS, from_file, plan};
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, ReplaceOrder,
-    Status, Trade,
+    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, ModifyOrder, MsgCtx,
+    ReplaceOrder, Status, Trade,
 };
 use feed_common::time::UnixNanos;
 use feed_handler::book::{BookLimits, digest, oracle};
@@ -46,6 +46,7 @@ events! {
     on_cancel: CancelOrder = cancel;
     on_delete: DeleteOrder = delete;
     on_replace: ReplaceOrder = replace;
+    on_modify: ModifyOrder = modify;
 }
 
 /// Reads a session into the plain books.
