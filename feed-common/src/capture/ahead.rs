@@ -12,15 +12,27 @@ const AHEAD: usize = 4096;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
+/// Lines of a short record.
+const SHORT: usize = 8;
+
 /// For steps up to a line: the line ahead of the start of `rest`.
 #[inline(always)]
 pub(super) fn prefetch_line(rest: &[u8]) {
     prefetch_read(rest.as_ptr().wrapping_add(AHEAD));
 }
 
-/// For steps of about two lines, as small frames are.
+/// For a record of any length, from `start` to `end` of the file's `bytes`: as many lines as it has, so that every line of
+/// a file is asked for. Of short ones eight, some of them again, so that nothing depends on the length.
+///
+/// With two lines of each frame, a walk over frames of 330 bytes took 41 to 45 ns a frame and waited for the others when
+/// they were read; with all it takes 40.
 #[inline(always)]
-pub(super) fn prefetch_two_lines(rest: &[u8]) {
-    prefetch_line(rest);
-    prefetch_read(rest.as_ptr().wrapping_add(AHEAD + LINE));
+pub(super) fn prefetch_lines(bytes: &[u8], start: usize, end: usize) {
+    let ahead = bytes.as_ptr().wrapping_add(AHEAD);
+    for line in 0..SHORT {
+        prefetch_read(ahead.wrapping_add(start + line * LINE));
+    }
+    for line in (start + SHORT * LINE..end).step_by(LINE) {
+        prefetch_read(ahead.wrapping_add(line));
+    }
 }

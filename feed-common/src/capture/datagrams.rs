@@ -338,7 +338,7 @@ impl<'f> Datagrams<'f> {
 }
 
 impl Lend for Datagrams<'_> {
-    #[inline]
+    #[inline(always)]
     fn lend(&mut self) -> Option<Datagram<'_>> {
         self.next()
     }

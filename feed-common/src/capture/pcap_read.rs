@@ -1,6 +1,6 @@
 //! Reads classic pcap in place.
 
-use super::ahead::prefetch_two_lines;
+use super::ahead::prefetch_lines;
 use super::cut::CutReason;
 use super::format::{Format, FormatError};
 use super::parsed::{FrameAt, Parsed};
@@ -89,12 +89,11 @@ impl PcapParser {
         let Flavour { order, unit } = self.header.flavour;
         let (words, _) = header.as_chunks::<4>();
         let held = order.read_u32(words[2]) as usize;
-        if held > FRAME_MAX {
+        if held > FRAME_MAX || held > body.len() {
             return None;
         }
-        let (_, rest) = body.split_at_checked(held)?;
-        prefetch_two_lines(rest);
         let start = at + RECORD_HEADER;
+        prefetch_lines(bytes, at, start + held);
         let seconds = u64::from(order.read_u32(words[0]));
         // A fraction of a second or more carries by itself; the greatest sum is 4.3e18 + 4.3e12, below 2^63.
         let fraction = u64::from(order.read_u32(words[1])) * u64::from(unit.nanos());

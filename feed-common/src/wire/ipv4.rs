@@ -6,7 +6,7 @@ use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::checksum::internet_checksum;
-use super::contents::{Contents, Fragment, Skip, UdpDatagram};
+use super::contents::{Contents, Fragment, Skip};
 use super::udp::{self, PROTOCOL_UDP};
 
 /// The fixed 20 bytes; options may follow.
@@ -38,6 +38,8 @@ pub struct Ipv4Header {
 }
 
 impl Ipv4Header {
+    /// Version and header length of a header without options.
+    pub const PLAIN: u8 = 0x45;
     /// Don't fragment.
     pub const DONT_FRAGMENT: u16 = 0x4000;
     /// More fragments follow.
@@ -51,7 +53,7 @@ impl Ipv4Header {
     pub fn udp(src: Ipv4Addr, dst: Ipv4Addr, payload_len: usize, ttl: u8, id: u16) -> Option<Self> {
         let total = u16::try_from(payload_len.checked_add(size_of::<Self>())?).ok()?;
         let mut header = Ipv4Header {
-            version_ihl: 0x45,
+            version_ihl: Self::PLAIN,
             tos: 0,
             total_length: U16::new(total),
             id: U16::new(id),
@@ -94,17 +96,6 @@ pub(super) fn contents(packet: &[u8]) -> Result<Contents<'_>, Skip> {
     }
     let (src, dst) = (IpAddr::from(ip.src), IpAddr::from(ip.dst));
     udp::datagram(src, dst, segment, promised).map(Contents::Datagram)
-}
-
-/// The datagram in an IPv4 packet, where that is what is in it.
-#[inline(always)]
-pub(super) fn datagram(packet: &[u8]) -> Option<UdpDatagram<'_>> {
-    let (ip, segment, promised) = udp_segment(packet).ok()?;
-    if ip.is_fragment() {
-        return None;
-    }
-    let (src, dst) = (IpAddr::from(ip.src), IpAddr::from(ip.dst));
-    udp::datagram(src, dst, segment, promised).ok()
 }
 
 /// The header of an IPv4 packet with UDP in it, what the capture has behind the header, and how many bytes the header

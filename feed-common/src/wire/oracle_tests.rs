@@ -147,7 +147,9 @@ fn theirs(frame: &[u8], link: LinkType) -> Option<Theirs<'_>> {
 
 /// The way for plain frames gives what the way for all of them gives, and leaves out none that is plain.
 fn plain_agrees(frame: &[u8], link: LinkType, what: &str) {
-    let plain = link == LinkType::Ethernet && frame.get(12..14) == Some(&[0x08, 0x00]);
+    let plain = link == LinkType::Ethernet
+        && frame.get(12..15) == Some(&[0x08, 0x00, 0x45])
+        && frame.get(16..18) != Some(&[0, 0]);
     let whole = match contents(frame, link) {
         Ok(Contents::Datagram(d)) if plain && d.missing == 0 => Some(d),
         _ => None,

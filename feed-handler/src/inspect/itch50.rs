@@ -50,17 +50,7 @@ impl Dissect for Itch50 {
         if !follows || next == 0 || count == 0 || next.checked_add(count.into()).is_none() {
             return None;
         }
-        let mut blocks = Blocks::new(body);
-        for done in 0..count {
-            match good(blocks.next()) {
-                Some(kind) => tally.good(kind),
-                None => return take_back(body, done, tally),
-            }
-        }
-        match blocks.rest() {
-            [] => Some(count.into()),
-            _ => take_back(body, count, tally),
-        }
+        tally_good(body, count, tally).then_some(count.into())
     }
 
     fn type_key(&self, code: u32) -> String {
@@ -138,13 +128,14 @@ fn each_block(blocks: &[u8], each: &mut dyn FnMut(&dyn Message) -> bool) {
     }
 }
 
-/// The length of each type; 0, which no message with a type has, for those that are unknown.
-const LENGTHS: [usize; 256] = {
-    let mut lengths = [0; 256];
+/// The length of each type; for those that are unknown one that no message has.
+const LENGTHS: [u32; 256] = {
+    let mut lengths = [u32::MAX; 256];
     let mut kind = 0;
     while kind < lengths.len() {
         if let Some(length) = length_of(kind as u8) {
-            lengths[kind] = length;
+            assert!(length <= u8::MAX as usize, "Steps takes it for a byte");
+            lengths[kind] = length as u32;
         }
         kind += 1;
     }
@@ -165,14 +156,47 @@ fn tally_blocks(blocks: &[u8], tally: &mut Tally) {
 fn good(message: Option<&[u8]>) -> Option<u8> {
     let message = message?;
     let &kind = message.first()?;
-    (message.len() == LENGTHS[usize::from(kind)]).then_some(kind)
+    (message.len() == LENGTHS[usize::from(kind)] as usize).then_some(kind)
 }
 
-/// Undoes the counting of the first `count` messages, all of them good.
+/// Counts `count` messages that fill `blocks`, if they are good, all of them; else none. Whether they are is asked once,
+/// at the end.
+#[inline]
+fn tally_good(blocks: &[u8], count: u16, tally: &mut Tally) -> bool {
+    let mut steps = Steps(blocks);
+    let mut wrong = 0;
+    for done in 0..count {
+        let Some((length, kind)) = steps.next() else {
+            return take_back(blocks, done, tally);
+        };
+        wrong |= u32::from(length) ^ LENGTHS[usize::from(kind)];
+        tally.good(kind);
+    }
+    match (wrong, steps.0) {
+        (0, []) => true,
+        _ => take_back(blocks, count, tally),
+    }
+}
+
+/// Undoes the counting of the first `count` messages.
 #[cold]
-fn take_back(blocks: &[u8], count: u16, tally: &mut Tally) -> Option<u64> {
-    let counted = Blocks::new(blocks).take(count.into());
-    let kinds = counted.filter_map(|message| message.first());
-    kinds.for_each(|&kind| tally.take_back(kind));
-    None
+fn take_back(blocks: &[u8], count: u16, tally: &mut Tally) -> bool {
+    let counted = Steps(blocks).take(count.into());
+    counted.for_each(|(_, kind)| tally.take_back(kind));
+    false
+}
+
+/// Length and type of the messages of blocks in which all are good. Where one is not, the steps go astray, but no further
+/// than the blocks: each takes the length for a byte, which is known sooner than an integer of two.
+struct Steps<'a>(&'a [u8]);
+
+impl Iterator for Steps<'_> {
+    type Item = (u16, u8);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(u16, u8)> {
+        let &[high, low, kind] = self.0.first_chunk()?;
+        self.0 = self.0.get(2 + usize::from(low)..)?;
+        Some((u16::from_be_bytes([high, low]), kind))
+    }
 }

@@ -1,8 +1,8 @@
 //! Which streams of a capture are lines of one channel.
 
+use super::Streams;
 use super::appearance::Appearance;
-use super::{Dissect, Streams, View};
-use crate::transport::{FrameKind, Session};
+use super::evidence::Evidence;
 use feed_common::capture::{Datagram, Lend};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,15 +19,6 @@ pub enum Lines {
     /// The streams of a list are one channel, and each stream in none is one.
     Given(Vec<Vec<SocketAddr>>),
 }
-
-/// Packets of a stream that are compared at most: lines that are lines agree long before this many.
-const COMPARED: u32 = 1 << 20;
-
-/// Streams that one packet is compared in: more lines than any feed has.
-const COMPARED_STREAMS: usize = 32;
-
-/// Equal packets that make two streams lines of one channel.
-const ENOUGH: u32 = 2;
 
 /// The channel of each stream, numbered from 0 in the order of appearance.
 pub(super) struct Channels {
@@ -79,7 +70,11 @@ impl Channels {
                     }
                 }
             }
-            Lines::Found => evidence.join(&mut groups),
+            Lines::Found => {
+                for (a, b) in evidence.lines() {
+                    groups.join(a, b);
+                }
+            }
         }
         let mut channels = HashMap::new();
         let recognised = order.iter().enumerate();
@@ -115,110 +110,6 @@ impl Channels {
     pub(super) fn at(&self, destination: Option<SocketAddr>) -> Option<usize> {
         self.by_destination.get(&destination).copied()
     }
-}
-
-/// The packets of all streams, to be compared where they share session and sequence number.
-#[derive(Default)]
-pub(super) struct Evidence {
-    sessions: HashMap<(&'static str, Session), u32>,
-    packets: Vec<Packet>,
-    taken: Vec<u32>,
-}
-
-struct Packet {
-    session: u32,
-    stream: u32,
-    sequence: u64,
-    hash: u64,
-}
-
-impl Evidence {
-    /// Takes the packet that begins with `frame`.
-    #[inline]
-    pub(super) fn take(
-        &mut self,
-        stream: usize,
-        protocol: &'static dyn Dissect,
-        frame: &View<'_>,
-        payload: &[u8],
-    ) {
-        let taken = self.taken.get(stream).copied().unwrap_or(0);
-        if taken < COMPARED && frame.kind == FrameKind::Data {
-            self.keep(stream, protocol, frame, payload);
-        }
-    }
-
-    fn keep(
-        &mut self,
-        stream: usize,
-        protocol: &'static dyn Dissect,
-        frame: &View<'_>,
-        payload: &[u8],
-    ) {
-        let next = self.sessions.len() as u32;
-        let session = *self
-            .sessions
-            .entry((protocol.name(), frame.session))
-            .or_insert(next);
-        self.packets.push(Packet {
-            session,
-            stream: stream as u32,
-            sequence: frame.span.first,
-            hash: fingerprint(payload),
-        });
-        if self.taken.len() <= stream {
-            self.taken.resize(stream + 1, 0);
-        }
-        self.taken[stream] += 1;
-    }
-
-    /// Joins the streams whose packets say that they are lines of one channel.
-    fn join(mut self, groups: &mut Groups) {
-        // Stable, so that of repeats within a stream the first is kept.
-        self.packets
-            .sort_by_key(|p| (p.session, p.sequence, p.stream));
-        self.packets
-            .dedup_by_key(|p| (p.session, p.sequence, p.stream));
-        // Equal and different packets of each pair of streams, the smaller first.
-        let mut pairs: HashMap<(u32, u32), (u32, u32)> = HashMap::new();
-        for same in self
-            .packets
-            .chunk_by(|a, b| (a.session, a.sequence) == (b.session, b.sequence))
-        {
-            let same = &same[..same.len().min(COMPARED_STREAMS)];
-            for (i, a) in same.iter().enumerate() {
-                for b in &same[i + 1..] {
-                    let (equal, different) = pairs.entry((a.stream, b.stream)).or_default();
-                    *(if a.hash == b.hash { equal } else { different }) += 1;
-                }
-            }
-        }
-        for ((a, b), (equal, different)) in pairs {
-            if equal >= ENOUGH && different == 0 {
-                groups.join(a as usize, b as usize);
-            }
-        }
-    }
-}
-
-/// Tells payloads apart. It guards against mistakes, not against an adversary: one to one for a change within one of
-/// its four chains, which take turns so that their multiplications overlap.
-fn fingerprint(payload: &[u8]) -> u64 {
-    const K: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(K).rotate_left(29);
-    let (words, rest) = payload.as_chunks::<8>();
-    let (blocks, words) = words.as_chunks::<4>();
-    let mut chains = [payload.len() as u64, 1, 2, 3];
-    for block in blocks {
-        for (chain, word) in chains.iter_mut().zip(block) {
-            *chain = mix(*chain, u64::from_le_bytes(*word));
-        }
-    }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    let words = words.iter().chain([&last]);
-    let words = words.map(|word| u64::from_le_bytes(*word));
-    chains.into_iter().chain(words).fold(0, mix)
 }
 
 /// Disjoint groups of streams; the root is the smallest index.

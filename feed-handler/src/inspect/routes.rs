@@ -6,10 +6,12 @@
 
 use super::appearance::Appearance;
 use super::detect::{DetectError, Verdict};
-use super::lines::{Channels, Evidence, Lines};
-use super::{Dissect, Streams, View};
+use super::evidence::Evidence;
+use super::lines::{Channels, Lines};
+use super::{Dissect, Streams};
 use feed_common::capture::{Datagram, Lend};
 use std::collections::HashSet;
+use std::net::SocketAddr;
 
 /// Datagrams by which to judge a capture at first.
 const AHEAD: usize = 1 << 12;
@@ -21,8 +23,6 @@ pub(super) struct Route {
     /// The place of the protocol in [`Routes::protocols`].
     pub(super) slot: usize,
     pub(super) channel: usize,
-    /// The number of the stream.
-    pub(super) stream: usize,
 }
 
 /// The routes of all streams.
@@ -81,34 +81,39 @@ impl Routes {
         }
     }
 
-    /// The route of a datagram, unless it is of no known protocol.
-    #[inline]
-    pub(super) fn of(&mut self, datagram: &Datagram<'_>) -> Option<Route> {
-        let stream = self.appearance.number(datagram.dst);
+    /// The number of the stream to a destination.
+    #[inline(always)]
+    pub(super) fn stream(&mut self, destination: Option<SocketAddr>) -> usize {
+        self.appearance.number(destination)
+    }
+
+    /// The route of a stream that no datagram can change any more.
+    #[inline(always)]
+    pub(super) fn settled(&self, stream: usize) -> Option<&Route> {
+        match self.verdicts.get(stream)? {
+            Verdict::Decided(_) => self.routes[stream].as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The route of a datagram of a stream, unless it is of no known protocol.
+    pub(super) fn of(&mut self, stream: usize, datagram: &Datagram<'_>) -> Option<Route> {
         match self.verdicts.get_mut(stream) {
             Some(Verdict::Decided(_)) => {}
             Some(verdict) => verdict.look(datagram),
-            None => self.appeared(stream, datagram),
+            None => self.appeared(datagram),
         }
         self.routes[stream]
     }
 
-    /// Whether packets are compared at all.
-    #[inline]
-    pub(super) fn compares(&self) -> bool {
-        self.evidence.is_some()
-    }
-
-    /// Lets the packet of a frame say which streams carry the same.
-    #[inline]
-    pub(super) fn compare(&mut self, route: &Route, frame: &View<'_>, payload: &[u8]) {
-        if let Some(evidence) = &mut self.evidence {
-            evidence.take(route.stream, route.protocol, frame, payload);
-        }
+    /// Where packets are taken that say which streams carry the same, while that is to be found out.
+    #[inline(always)]
+    pub(super) fn evidence(&mut self) -> Option<&mut Evidence> {
+        self.evidence.as_mut()
     }
 
     #[cold]
-    fn appeared(&mut self, stream: usize, datagram: &Datagram<'_>) {
+    fn appeared(&mut self, datagram: &Datagram<'_>) {
         let mut verdict = Verdict::default();
         verdict.look(datagram);
         let known = self.streams.at(datagram.dst);
@@ -125,7 +130,6 @@ impl Routes {
                 self.used += 1;
                 self.used - 1
             }),
-            stream,
         });
         self.routes.push(route);
     }

@@ -2,6 +2,7 @@
 
 use super::intervals::Arrived;
 use super::lines::{Channels, Lines};
+use super::recent::Recent;
 use super::routes::{Route, Routes};
 use super::{DetectError, Dissect, Streams, Tally, View};
 use crate::transport::{FrameKind, Session};
@@ -87,10 +88,18 @@ struct Counter {
 /// What came of each session of a channel: lines need not change sessions at the same moment.
 #[derive(Default)]
 struct Sessions {
-    numbers: HashMap<Session, usize>,
-    arrived: Vec<Arrived>,
+    places: HashMap<Session, usize>,
+    numbers: Vec<Numbers>,
     /// The one that the last frame was of.
     last: Option<(Session, usize)>,
+}
+
+/// What came of one session.
+#[derive(Default)]
+struct Numbers {
+    arrived: Arrived,
+    /// The last packets of one frame of data, where lines are to be found: what brings one again brings nothing new.
+    recent: Recent,
 }
 
 impl Counter {
@@ -101,15 +110,69 @@ impl Counter {
             tallies: Vec::new(),
             new: Vec::new(),
         };
-        while let Some(datagram) = datagrams.lend() {
-            if let Some(route) = routes.of(&datagram) {
-                counter.datagram(routes, &route, &datagram);
+        while let Some(d) = datagrams.lend() {
+            let stream = routes.stream(d.dst);
+            // By its parts: what is handed over as a whole is written to memory and read back.
+            if counter.follows(routes, stream, d.payload) {
+                counter.stats.packets += u64::from(d.dst.is_some());
+            } else {
+                counter.any(routes, stream, &Datagram { ..d });
             }
         }
         (counter, datagrams)
     }
 
-    fn datagram(&mut self, routes: &mut Routes, route: &Route, d: &Datagram<'_>) {
+    /// Counts a datagram that nearly all are like: it goes on where the one before it in its session ended, or brings
+    /// again what another line has just brought. False, and nothing counted, for any other.
+    #[inline(always)]
+    fn follows(&mut self, routes: &mut Routes, stream: usize, payload: &[u8]) -> bool {
+        let Some(&Route {
+            protocol,
+            slot,
+            channel,
+        }) = routes.settled(stream)
+        else {
+            return false;
+        };
+        let (Some(tally), Some(sessions)) =
+            (self.tallies.get_mut(slot), self.sessions.get_mut(channel))
+        else {
+            return false;
+        };
+        let Some((session, number)) = &sessions.last else {
+            return false;
+        };
+        let Numbers { arrived, recent } = &mut sessions.numbers[*number];
+        let Some(next) = arrived.next() else {
+            return false;
+        };
+        let counted = protocol.tally_next(payload, session, next, tally);
+        if let Some(count) = counted {
+            arrived.extend(count);
+        }
+        let Some(evidence) = routes.evidence() else {
+            return counted.is_some();
+        };
+        if counted.is_some() {
+            if let Some(exhibit) = evidence.keep(stream, protocol, session, next, payload) {
+                recent.remember(payload, exhibit);
+            }
+            return true;
+        }
+        let Some(exhibit) = recent.find(payload) else {
+            return false;
+        };
+        evidence.again(stream, protocol, session, exhibit);
+        self.stats.duplicates += 1;
+        true
+    }
+
+    /// Counts any datagram.
+    #[inline(never)]
+    fn any(&mut self, routes: &mut Routes, stream: usize, d: &Datagram<'_>) {
+        let Some(route) = routes.of(stream, d) else {
+            return;
+        };
         self.stats.packets += u64::from(d.dst.is_some());
         if self.sessions.len() <= route.channel {
             self.sessions
@@ -117,9 +180,6 @@ impl Counter {
         }
         if self.tallies.len() <= route.slot {
             self.tallies.resize_with(route.slot + 1, Tally::default);
-        }
-        if !routes.compares() && self.next_in_order(route, d.payload) {
-            return;
         }
         let (mut had_data, mut had_new) = (false, false);
         let mut rest = d.payload;
@@ -134,23 +194,31 @@ impl Counter {
                     break;
                 }
             };
-            if rest.len() == d.payload.len() {
-                routes.compare(route, frame, d.payload);
-            }
+            let is_first = rest.len() == d.payload.len();
+            let exhibit = routes
+                .evidence()
+                .filter(|_| is_first)
+                .and_then(|evidence| evidence.take(stream, route.protocol, frame, d.payload));
             if frame.kind == FrameKind::Unsequenced {
                 self.new.clear();
                 self.new.push(frame.span.first..frame.span.end());
                 self.stats.unsequenced += frame.span.count;
             } else {
-                let arrived = self.sessions[route.channel].of(&frame.session);
-                arrived.add(frame.span, &mut self.new);
+                let numbers = self.sessions[route.channel].of(&frame.session);
+                numbers.arrived.add(frame.span, &mut self.new);
+                if let Some(exhibit) = exhibit
+                    && frame.span.count > 0
+                    && frame.rest.is_empty()
+                {
+                    numbers.recent.remember(d.payload, exhibit);
+                }
             }
             if frame.span.count == 0 {
                 self.stats.heartbeats += 1;
             } else {
                 had_data = true;
                 had_new |= !self.new.is_empty();
-                self.messages(route, frame);
+                self.messages(&route, frame);
             }
             rest = frame.rest;
             if rest.is_empty() {
@@ -158,25 +226,6 @@ impl Counter {
             }
         }
         self.stats.duplicates += u64::from(had_data && !had_new);
-    }
-
-    /// Counts a datagram that goes on where the one before it ended, as nearly all do, in one walk over its messages.
-    #[inline]
-    fn next_in_order(&mut self, route: &Route, datagram: &[u8]) -> bool {
-        let tally = &mut self.tallies[route.slot];
-        let sessions = &mut self.sessions[route.channel];
-        let Some((session, number)) = &sessions.last else {
-            return false;
-        };
-        let arrived = &mut sessions.arrived[*number];
-        let Some(next) = arrived.next() else {
-            return false;
-        };
-        match route.protocol.tally_next(datagram, session, next, tally) {
-            Some(count) => arrived.extend(count),
-            None => return false,
-        }
-        true
     }
 
     /// Counts the messages of a frame whose numbers are new.
@@ -193,8 +242,8 @@ impl Counter {
 
     fn finish(mut self, protocols: &[&dyn Dissect]) -> Stats {
         for sessions in &self.sessions {
-            self.stats.restarts += (sessions.arrived.len() as u64).saturating_sub(1);
-            for arrived in &sessions.arrived {
+            self.stats.restarts += (sessions.numbers.len() as u64).saturating_sub(1);
+            for Numbers { arrived, .. } in &sessions.numbers {
                 let (gaps, lost) = arrived.holes();
                 self.stats.gaps += gaps;
                 // The sum over sessions of hostile numbers could leave the range.
@@ -210,20 +259,20 @@ impl Counter {
 
 impl Sessions {
     #[inline]
-    fn of(&mut self, session: &Session) -> &mut Arrived {
+    fn of(&mut self, session: &Session) -> &mut Numbers {
         let number = match &self.last {
             Some((last, number)) if last == session => *number,
             _ => {
-                let next = self.arrived.len();
-                let number = *self.numbers.entry(*session).or_insert(next);
+                let next = self.numbers.len();
+                let number = *self.places.entry(*session).or_insert(next);
                 if number == next {
-                    self.arrived.push(Arrived::default());
+                    self.numbers.push(Numbers::default());
                 }
                 self.last = Some((*session, number));
                 number
             }
         };
-        &mut self.arrived[number]
+        &mut self.numbers[number]
     }
 }
 
