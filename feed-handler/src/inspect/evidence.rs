@@ -65,7 +65,9 @@ impl Evidence {
     ) -> Option<Exhibit> {
         match frame.kind {
             FrameKind::Data => {
-                self.keep(stream, protocol, &frame.session, frame.span.first, payload)
+                // Numbers of different units are different numbers.
+                let sequence = frame.span.first ^ u64::from(frame.unit) << 56;
+                self.keep(stream, protocol, &frame.session, sequence, payload)
             }
             _ => None,
         }

@@ -8,7 +8,7 @@ use super::{DetectError, Dissect, Streams, Tally, View};
 use crate::transport::{FrameKind, Session};
 use feed_common::capture::{Datagram, Lend};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 /// The facts of `stats`, in their fixed shape.
@@ -85,16 +85,17 @@ struct Counter {
     new: Vec<Range<u64>>,
 }
 
-/// What came of each session of a channel: lines need not change sessions at the same moment.
+/// What came of each numbering of a channel: of each session, as lines need not change sessions at the same moment, and
+/// of each unit in it.
 #[derive(Default)]
 struct Sessions {
-    places: HashMap<Session, usize>,
+    places: HashMap<(Session, u8), usize>,
     numbers: Vec<Numbers>,
     /// The one that the last frame was of.
-    last: Option<(Session, usize)>,
+    last: Option<(Session, u8, usize)>,
 }
 
-/// What came of one session.
+/// What came of one numbering.
 #[derive(Default)]
 struct Numbers {
     arrived: Arrived,
@@ -139,7 +140,7 @@ impl Counter {
         else {
             return false;
         };
-        let Some((session, number)) = &sessions.last else {
+        let Some((session, _, number)) = &sessions.last else {
             return false;
         };
         let Numbers { arrived, recent } = &mut sessions.numbers[*number];
@@ -204,7 +205,7 @@ impl Counter {
                 self.new.push(frame.span.first..frame.span.end());
                 self.stats.unsequenced += frame.span.count;
             } else {
-                let numbers = self.sessions[route.channel].of(&frame.session);
+                let numbers = self.sessions[route.channel].of(&frame.session, frame.unit);
                 numbers.arrived.add(frame.span, &mut self.new);
                 if let Some(exhibit) = exhibit
                     && frame.span.count > 0
@@ -242,7 +243,8 @@ impl Counter {
 
     fn finish(mut self, protocols: &[&dyn Dissect]) -> Stats {
         for sessions in &self.sessions {
-            self.stats.restarts += (sessions.numbers.len() as u64).saturating_sub(1);
+            let names: HashSet<_> = sessions.places.keys().map(|(session, _)| session).collect();
+            self.stats.restarts += (names.len() as u64).saturating_sub(1);
             for Numbers { arrived, .. } in &sessions.numbers {
                 let (gaps, lost) = arrived.holes();
                 self.stats.gaps += gaps;
@@ -259,16 +261,16 @@ impl Counter {
 
 impl Sessions {
     #[inline]
-    fn of(&mut self, session: &Session) -> &mut Numbers {
+    fn of(&mut self, session: &Session, unit: u8) -> &mut Numbers {
         let number = match &self.last {
-            Some((last, number)) if last == session => *number,
+            Some((last, of, number)) if last == session && *of == unit => *number,
             _ => {
                 let next = self.numbers.len();
-                let number = *self.places.entry(*session).or_insert(next);
+                let number = *self.places.entry((*session, unit)).or_insert(next);
                 if number == next {
                     self.numbers.push(Numbers::default());
                 }
-                self.last = Some((*session, number));
+                self.last = Some((*session, unit, number));
                 number
             }
         };
