@@ -23,6 +23,7 @@ mod mdp3;
 mod messages;
 mod native;
 mod pcapng;
+mod pillar;
 mod pitch;
 mod prices;
 mod seeds;
@@ -57,6 +58,7 @@ pub static TARGETS: &[Target] = &[
     target("itch50", itch50::itch50, seeds::packets),
     target("iex", iex::iex, seeds::segments),
     target("mdp3", mdp3::mdp3, seeds::mdp3),
+    target("pillar", pillar::pillar, seeds::packets_of_pillar),
     target("native", native::native, seeds::batches),
     target("pitch", pitch::pitch, seeds::blocks),
     target("itchfile", itchfile::itchfile, seeds::records),

@@ -12,7 +12,7 @@ use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
 use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
-use feed_common::wire::{Fit, iex, pitch};
+use feed_common::wire::{Fit, ProtocolName, iex, pitch};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
@@ -321,20 +321,38 @@ pub fn packets(seeds: &mut Seeds) {
 
 /// Segments of every feed of IEX.
 pub fn segments(seeds: &mut Seeds) {
-    for protocol in [Protocol::IexDeep, Protocol::IexTops, Protocol::IexDeepPlus] {
-        let spec = Spec {
-            payload_limit: 512,
-            ..spec(protocol, 60)
-        };
-        let mut sink = |_: UnixNanos, payload: &[u8]| {
-            seeds.push(payload);
-            Ok(())
-        };
-        generate(&spec, &mut sink).expect("a session");
+    for feed in [Protocol::IexDeep, Protocol::IexTops, Protocol::IexDeepPlus] {
+        made(seeds, feed);
     }
-    let real = seeds.payloads();
-    let real = real.into_iter().filter(|p| iextp::parse(p).is_ok());
-    real.for_each(|segment| seeds.push(segment));
+    real(seeds, ProtocolName::Iex);
+}
+
+/// Packets of a NYSE Pillar market.
+pub fn packets_of_pillar(seeds: &mut Seeds) {
+    made(seeds, Protocol::Pillar);
+    real(seeds, ProtocolName::Pillar);
+}
+
+/// The packets of a short session.
+fn made(seeds: &mut Seeds, protocol: Protocol) {
+    let spec = Spec {
+        payload_limit: 512,
+        seed: 2, // in which PITCH has two units
+        ..spec(protocol, 60)
+    };
+    let mut sink = |_: UnixNanos, payload: &[u8]| {
+        seeds.push(payload);
+        Ok(())
+    };
+    generate(&spec, &mut sink).expect("a session");
+}
+
+/// Those of the real captures that are of a protocol.
+fn real(seeds: &mut Seeds, protocol: ProtocolName) {
+    let payloads = seeds.payloads().into_iter();
+    payloads
+        .filter(|p| protocol.fit(p) != Fit::No)
+        .for_each(|packet| seeds.push(packet));
 }
 
 /// Packets of MDP 3.0: real ones, and one of every template of every version with two entries in each group.
@@ -386,19 +404,8 @@ pub fn batches(seeds: &mut Seeds) {
 
 /// PITCH: datagrams of a session, of real captures, and a block of every form a message can have.
 pub fn blocks(seeds: &mut Seeds) {
-    let session = Spec {
-        payload_limit: 512,
-        seed: 2, // in two units
-        ..spec(Protocol::Pitch, 60)
-    };
-    let mut sink = |_: UnixNanos, payload: &[u8]| {
-        seeds.push(payload);
-        Ok(())
-    };
-    generate(&session, &mut sink).expect("a session");
-    let real = seeds.payloads().into_iter();
-    real.filter(|p| pitch::fit(p) != Fit::No)
-        .for_each(|p| seeds.push(p));
+    made(seeds, Protocol::Pitch);
+    real(seeds, ProtocolName::Pitch);
     let mut all = pitch::UnitBuilder::new(1, 1, usize::MAX);
     for &(kind, size, _) in pitch::FORMS {
         let mut message = vec![b' '; size];
