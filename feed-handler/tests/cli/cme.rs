@@ -14,7 +14,7 @@ const DEFINITIONS: &str = "239.192.50.9:6310";
 fn apart(spec: &Spec) -> [Vec<Vec<u8>>; 2] {
     let (session, _) = Recording::of(spec).unwrap();
     let mut apart = [const { Vec::new() }; 2];
-    let mut builders = [(); 2].map(|()| PacketBuilder::new(1, 1400));
+    let mut builders = [(); 2].map(|()| PacketBuilder::new(1, 1472));
     for packet in session.packets() {
         let (_, messages, _) = parse(packet.payload).unwrap();
         for bytes in messages {
