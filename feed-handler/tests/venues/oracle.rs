@@ -21,11 +21,10 @@ macro_rules! events {
         impl MarketHandler for Plain {
             $(fn $on(&mut self, cx: &MsgCtx, m: $event) {
                 self.0.$method(cx, &m);
+                if cx.flags.has(Flags::END_OF_EVENT) {
+                    self.0.end_event(cx);
+                }
             })*
-
-            fn on_status(&mut self, cx: &MsgCtx, m: Status) {
-                self.0.status(cx, &m);
-            }
 
             fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
                 if m.flags.has(Flags::CROSS) {
@@ -35,6 +34,10 @@ macro_rules! events {
 
             fn on_clear(&mut self, cx: &MsgCtx) {
                 self.0.clear(cx);
+            }
+
+            fn on_end(&mut self, cx: &MsgCtx) {
+                self.0.end_event(cx);
             }
         }
     };
@@ -52,6 +55,7 @@ events! {
     on_slot: SlotUpdate = slot;
     on_quote: QuoteUpdate = quotes;
     on_directory: Directory = directory;
+    on_status: Status = status;
 }
 
 /// Reads a session into the plain books.
