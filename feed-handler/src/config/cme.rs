@@ -192,7 +192,7 @@ mod tests {
     fn what_is_wrong_is_said_with_its_place() {
         let good = one("I", "UDP/IP", "224.0.31.1", "14310", "A");
         for (text, id, place, message) in [
-            ("<a>", 1, Some((1, 4)), "unclosed root"),
+            ("<a>", 1, Some((1, 1)), "never closed"),
             ("<a/>", 1, None, "no channels"),
             (&list(&good), 7, None, "no channel 7; it has 9, 310"),
             (&list(&good), 9, Some((3, 1)), "channel 9 has no connection"),
