@@ -4,6 +4,7 @@ use super::{Event, Order, Print, Row, What};
 use crate::synth::MessageSink;
 use feed_common::event::Side;
 use feed_common::wire::itch50::{Head, Message};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
@@ -311,12 +312,15 @@ impl Ledger {
     /// Takes an order out. The order as it was.
     fn remove(&mut self, id: u64) -> Order {
         let order = self.orders.remove(&id).expect("a live order");
-        let levels = self.side_mut(&order);
-        let level = levels.get_mut(&order.price).expect("an order has a level");
+        let Entry::Occupied(mut at) = self.side_mut(&order).entry(order.price) else {
+            panic!("an order has a level");
+        };
+        let level = at.get_mut();
         level.shares -= u64::from(order.shares);
-        level.queue.retain(|&queued| queued != id);
+        let place = level.queue.iter().rposition(|&queued| queued == id);
+        level.queue.remove(place.expect("an order is in its queue"));
         if level.queue.is_empty() {
-            levels.remove(&order.price);
+            at.remove();
         }
         order
     }
