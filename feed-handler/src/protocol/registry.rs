@@ -1,6 +1,6 @@
 //! From the name of a protocol to its types. A line here is what makes a protocol known to runs, captures and books.
 
-use super::{Described, Protocol, iex, itch50, native, pillar, pitch};
+use super::{Described, Protocol, iex, itch50, memoir, native, pillar, pitch};
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
 
@@ -50,6 +50,7 @@ registry! {
     Iex => iex::Iex, messages;
     Pitch => pitch::Pitch, messages;
     Pillar => pillar::Pillar, messages;
+    Memoir => memoir::Memoir, messages;
 }
 
 /// The zone of a protocol's times that count from midnight.
