@@ -7,6 +7,7 @@ pub mod arrivals;
 mod iex;
 mod instruments;
 mod itch;
+mod memoir;
 mod mix;
 mod native;
 mod packer;
@@ -122,6 +123,8 @@ exchanges! {
     IexDeepPlus = Iex "deep+", iex::DeepPlus;
     /// NYSE Pillar: Integrated Feed.
     Pillar = Pillar "", pillar::Pillar;
+    /// MEMX MEMOIR Depth.
+    Memoir = Memoir "", memoir::Memoir;
 }
 
 impl Protocol {
