@@ -14,6 +14,7 @@ use feed_common::wire::Fit;
 use feed_common::wire::iex;
 use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
+use feed_common::wire::memoir;
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
@@ -369,6 +370,30 @@ fn of_template(template: &Template, version: u16) -> Vec<u8> {
     let size = bytes.len() as u16;
     bytes[..2].copy_from_slice(&size.to_le_bytes());
     bytes
+}
+
+/// Packets of MEMOIR: a session's, and one of every template with zeros in it.
+pub fn memoir(seeds: &mut Seeds) {
+    let mut sink = |_: UnixNanos, payload: &[u8]| {
+        seeds.push(payload);
+        Ok(())
+    };
+    let spec = Spec {
+        payload_limit: 512,
+        ..spec(Protocol::Memoir, 60)
+    };
+    generate(&spec, &mut sink).expect("a session");
+    for &template in memoir::TEMPLATES {
+        let length = memoir::length_of(template).expect("a known template");
+        let mut message = vec![0; length];
+        message[..4].copy_from_slice(&[0, (length - memoir::SBE) as u8, template, memoir::SCHEMA]);
+        let mut packet = memoir::PacketBuilder::new(1, 1, PAYLOAD);
+        assert!(packet.push(&message));
+        seeds.push(packet.payload());
+    }
+    let real = seeds.payloads();
+    let real = real.into_iter().filter(|p| memoir::parse(p).is_ok());
+    real.for_each(|packet| seeds.push(packet));
 }
 
 /// Native batches, some behind each other.
