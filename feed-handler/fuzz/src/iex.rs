@@ -22,7 +22,7 @@ pub fn iex(data: &[u8]) {
             // All but the channel and where the segment lies in the session.
             assert_eq!(again[8..16], data[8..16]);
             assert_eq!(again[32..], data[32..]);
-            assert_eq!(header.begins() && iex::fit(data) == Fit::Possible, false);
+            assert!(!header.begins() || iex::fit(data) != Fit::Possible);
             (protocol as u8, blocks)
         }
         Err(_) => {

@@ -24,6 +24,8 @@ mod memoir;
 mod messages;
 mod native;
 mod pcapng;
+mod pillar;
+mod pitch;
 mod prices;
 mod seeds;
 mod streams;
@@ -58,7 +60,9 @@ pub static TARGETS: &[Target] = &[
     target("iex", iex::iex, seeds::segments),
     target("mdp3", mdp3::mdp3, seeds::mdp3),
     target("memoir", memoir::memoir, seeds::memoir),
+    target("pillar", pillar::pillar, seeds::packets_of_pillar),
     target("native", native::native, seeds::batches),
+    target("pitch", pitch::pitch, seeds::blocks),
     target("itchfile", itchfile::itchfile, seeds::records),
     target("prices", prices::prices, seeds::prices),
     target("book", book::book, seeds::noise),

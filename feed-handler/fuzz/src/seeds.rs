@@ -10,11 +10,9 @@ use feed_common::capture::{
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
-use feed_common::wire::Fit;
-use feed_common::wire::iex;
 use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
-use feed_common::wire::memoir;
+use feed_common::wire::{Fit, ProtocolName, iex, memoir, pitch};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
@@ -323,20 +321,38 @@ pub fn packets(seeds: &mut Seeds) {
 
 /// Segments of every feed of IEX.
 pub fn segments(seeds: &mut Seeds) {
-    for protocol in [Protocol::IexDeep, Protocol::IexTops, Protocol::IexDeepPlus] {
-        let spec = Spec {
-            payload_limit: 512,
-            ..spec(protocol, 60)
-        };
-        let mut sink = |_: UnixNanos, payload: &[u8]| {
-            seeds.push(payload);
-            Ok(())
-        };
-        generate(&spec, &mut sink).expect("a session");
+    for feed in [Protocol::IexDeep, Protocol::IexTops, Protocol::IexDeepPlus] {
+        made(seeds, feed);
     }
-    let real = seeds.payloads();
-    let real = real.into_iter().filter(|p| iextp::parse(p).is_ok());
-    real.for_each(|segment| seeds.push(segment));
+    real(seeds, ProtocolName::Iex);
+}
+
+/// Packets of a NYSE Pillar market.
+pub fn packets_of_pillar(seeds: &mut Seeds) {
+    made(seeds, Protocol::Pillar);
+    real(seeds, ProtocolName::Pillar);
+}
+
+/// The packets of a short session.
+fn made(seeds: &mut Seeds, protocol: Protocol) {
+    let spec = Spec {
+        payload_limit: 512,
+        seed: 2, // in which PITCH has two units
+        ..spec(protocol, 60)
+    };
+    let mut sink = |_: UnixNanos, payload: &[u8]| {
+        seeds.push(payload);
+        Ok(())
+    };
+    generate(&spec, &mut sink).expect("a session");
+}
+
+/// Those of the real captures that are of a protocol.
+fn real(seeds: &mut Seeds, protocol: ProtocolName) {
+    let payloads = seeds.payloads().into_iter();
+    payloads
+        .filter(|p| protocol.fit(p) != Fit::No)
+        .for_each(|packet| seeds.push(packet));
 }
 
 /// Packets of MDP 3.0: real ones, and one of every template of every version with two entries in each group.
@@ -372,28 +388,18 @@ fn of_template(template: &Template, version: u16) -> Vec<u8> {
     bytes
 }
 
-/// Packets of MEMOIR: a session's, and one of every template with zeros in it.
+/// Packets of MEMOIR, and one of every template with zeros in it.
 pub fn memoir(seeds: &mut Seeds) {
-    let mut sink = |_: UnixNanos, payload: &[u8]| {
-        seeds.push(payload);
-        Ok(())
-    };
-    let spec = Spec {
-        payload_limit: 512,
-        ..spec(Protocol::Memoir, 60)
-    };
-    generate(&spec, &mut sink).expect("a session");
+    made(seeds, Protocol::Memoir);
+    real(seeds, ProtocolName::Memoir);
     for &template in memoir::TEMPLATES {
         let length = memoir::length_of(template).expect("a known template");
         let mut message = vec![0; length];
-        message[..4].copy_from_slice(&[0, (length - memoir::SBE) as u8, template, memoir::SCHEMA]);
+        message[1..4].copy_from_slice(&[(length - memoir::SBE) as u8, template, memoir::SCHEMA]);
         let mut packet = memoir::PacketBuilder::new(1, 1, PAYLOAD);
         assert!(packet.push(&message));
         seeds.push(packet.payload());
     }
-    let real = seeds.payloads();
-    let real = real.into_iter().filter(|p| memoir::parse(p).is_ok());
-    real.for_each(|packet| seeds.push(packet));
 }
 
 /// Native batches, some behind each other.
@@ -408,6 +414,19 @@ pub fn batches(seeds: &mut Seeds) {
         generate(&spec(protocol, 20), &mut sink).expect("a session");
         seeds.push(all);
     }
+}
+
+/// PITCH: datagrams of a session, of real captures, and a block of every form a message can have.
+pub fn blocks(seeds: &mut Seeds) {
+    made(seeds, Protocol::Pitch);
+    real(seeds, ProtocolName::Pitch);
+    let mut all = pitch::UnitBuilder::new(1, 1, usize::MAX);
+    for &(kind, size, _) in pitch::FORMS {
+        let mut message = vec![b' '; size];
+        (message[0], message[1]) = (size as u8, kind);
+        assert!(all.push(&message));
+    }
+    seeds.push(all.block());
 }
 
 /// Packets of ITCH, each behind a byte for line and time, and its length.

@@ -14,23 +14,28 @@ impl Phase {
     const TRADING: u8 = 1 << 1;
     const CROSSED_OVER: u8 = 1 << 2;
     const HALTED_HERE: u8 = 1 << 3;
+    /// The feed has said itself whether the instrument trades: events of the market say no more about it.
+    const SAID: u8 = 1 << 4;
 
     /// Orders match as they come, so the book cannot be crossed.
     #[inline]
     pub const fn is_continuous(self) -> bool {
-        self.0 == Self::OPEN | Self::TRADING | Self::CROSSED_OVER
+        self.0 & !Self::SAID == Self::OPEN | Self::TRADING | Self::CROSSED_OVER
     }
 
     /// The feed says itself whether the instrument trades continuously.
     pub fn say(&mut self, continuous: bool) {
         self.0 = match continuous {
-            true => Self::OPEN | Self::TRADING | Self::CROSSED_OVER,
-            false => 0,
+            true => Self::SAID | Self::OPEN | Self::TRADING | Self::CROSSED_OVER,
+            false => Self::SAID,
         };
     }
 
     /// The market has opened, or closed: for every instrument.
     pub fn market(&mut self, event: u8) {
+        if self.0 & Self::SAID != 0 {
+            return;
+        }
         match event {
             b'Q' => self.0 |= Self::OPEN,
             b'O' | b'S' | b'M' | b'E' | b'C' => self.0 &= !(Self::OPEN | Self::CROSSED_OVER),
@@ -69,6 +74,23 @@ mod tests {
             price: Price::NULL,
             continuous: None,
         }
+    }
+
+    #[test]
+    fn what_the_feed_says_itself_outlives_events_of_the_market() {
+        let mut p = Phase::default();
+        p.say(true);
+        for event in *b"OSQRMEC" {
+            p.market(event);
+            assert!(p.is_continuous(), "{event}");
+        }
+        p.say(false);
+        p.market(b'Q');
+        p.status(&status(StatusKind::TRADING, b'T'));
+        p.cross();
+        assert!(!p.is_continuous());
+        p.say(true);
+        assert!(p.is_continuous());
     }
 
     #[test]

@@ -64,10 +64,11 @@ impl Books {
         self.conclude_ranked(cx, before)
     }
 
-    /// The number under which an instrument's ranked orders are kept: none that an event can have.
+    /// The number under which an instrument's ranked orders are kept: none that an event can have, but for that of no
+    /// instrument, which has no orders.
     #[inline(always)]
     pub(super) fn behind(&self, instrument: u32) -> u32 {
-        self.limit + instrument
+        self.limit.saturating_add(instrument)
     }
 
     /// Takes all ranked orders of an instrument out.

@@ -246,8 +246,8 @@ impl<K: Publish> Outlet for Booked<K> {
         self.records.published()
     }
 
-    fn digests(&self) -> &[Digest] {
-        self.records.digests()
+    fn digest(&self, channel: u16) -> Digest {
+        self.records.digest(channel)
     }
 
     const LOOKS_AHEAD: bool = true;

@@ -54,6 +54,11 @@ impl Digest {
         self.0 = fold(self.0 ^ word, K[1]).rotate_left(23) ^ word;
     }
 
+    /// Its 64 bits.
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+
     /// One digest for several channels, whatever their order: they are combined by name.
     pub fn combine<'a>(channels: impl IntoIterator<Item = (&'a str, Digest)>) -> Digest {
         let mut channels: Vec<_> = channels.into_iter().collect();

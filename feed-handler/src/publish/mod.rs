@@ -3,6 +3,7 @@
 mod booked;
 mod bridge;
 mod digest;
+mod digests;
 mod due;
 mod fields;
 mod records;
@@ -33,9 +34,10 @@ pub trait Outlet: MarketHandler {
     /// What came out so far; a packet after which it is the same has brought nothing.
     fn published(&self) -> u64;
 
-    /// Digests of what came out, by channel as numbered in [`MsgCtx::channel`](feed_common::event::MsgCtx::channel).
-    fn digests(&self) -> &[Digest] {
-        &[]
+    /// The digest of what came out of a channel as numbered in [`MsgCtx::channel`](feed_common::event::MsgCtx::channel).
+    fn digest(&self, channel: u16) -> Digest {
+        let _ = channel;
+        Digest::EMPTY
     }
 
     /// True when it has a use for being told of events before they come.

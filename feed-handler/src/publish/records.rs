@@ -1,5 +1,6 @@
 //! Events to records.
 
+use super::digests::Digests;
 use super::fields::Fields;
 use super::{Digest, Outlet, Publish};
 use crate::book::{Bbo, Quote};
@@ -14,7 +15,7 @@ use zerocopy::byteorder::little_endian::U64;
 #[derive(Debug)]
 pub struct Records<K> {
     sink: K,
-    digests: Box<[Digest]>,
+    digests: Digests,
     published: u64,
 }
 
@@ -54,7 +55,7 @@ impl<K: Publish> Records<K> {
     pub fn new(sink: K, channels: usize) -> Records<K> {
         Records {
             sink,
-            digests: vec![Digest::EMPTY; channels].into_boxed_slice(),
+            digests: Digests::new(channels),
             published: 0,
         }
     }
@@ -184,7 +185,7 @@ impl<K: Publish> Records<K> {
             cx.rx.0,
             whence,
         ]);
-        self.digests[usize::from(cx.channel)].update(&record);
+        self.digests.update(cx.channel, cx.unit, &record);
         self.published += 1;
         self.sink.publish(&record);
     }
@@ -201,8 +202,8 @@ impl<K: Publish> Outlet for Records<K> {
         self.published
     }
 
-    fn digests(&self) -> &[Digest] {
-        &self.digests
+    fn digest(&self, channel: u16) -> Digest {
+        self.digests.of(channel)
     }
 }
 

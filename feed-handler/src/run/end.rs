@@ -80,7 +80,7 @@ impl LaneEnd {
         let channel = |c: &crate::pipeline::Channel<P>| ChannelEnd {
             name: c.name().to_owned(),
             sequence: c.sequence(),
-            digest: lane.outlet().digests()[c.number() as usize],
+            digest: lane.outlet().digest(c.number()),
             books: lane.outlet().books(c.number()),
             lines: c
                 .lines()

@@ -123,6 +123,8 @@ mod tests {
         }
     }
 
+    type Damage = fn(&mut Header);
+
     #[test]
     fn malformed_segments_are_refused_whole() {
         let error = |bytes: &[u8]| open(bytes).err();
@@ -132,7 +134,7 @@ mod tests {
         let mut long = good.clone();
         long.push(0);
         assert_eq!(error(&long), Some(FrameError::Trailing));
-        let cases: [(fn(&mut Header), FrameError); 6] = [
+        let cases: [(Damage, FrameError); 6] = [
             (|h| h.version = 2, FrameError::Version),
             (
                 |h| h.message_protocol_id = 0x8006.into(),

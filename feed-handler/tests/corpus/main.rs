@@ -8,6 +8,7 @@ mod itch50;
 mod mdp3;
 mod memoir;
 mod pillar;
+mod pitch;
 
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::wire::message::{Value, trimmed};

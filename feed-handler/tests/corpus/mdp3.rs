@@ -10,6 +10,7 @@ use feed_handler::protocol::Sheet;
 use feed_handler::protocol::mdp3::Mdp3Sheet;
 use feed_handler::transport::{Framing, Mdp3Framing};
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// These came over TCP, whose framing is another.
@@ -42,15 +43,23 @@ fn every_golden_value_of_both_lines() {
     let capture = corpus.join(LINES);
     let file = CaptureFile::open(&capture).expect("a readable capture");
     let mut datagrams = Datagrams::new(&file);
+    let mut lines: BTreeMap<_, Vec<u32>> = BTreeMap::new();
     let (mut compared, mut messages) = (0, 0);
     for golden in long(&capture) {
         let datagram = datagrams.next().expect("as many packets");
+        let (header, ..) = mdp3::parse(datagram.payload).expect("a packet of MDP 3.0");
+        let line = lines.entry(datagram.dst).or_default();
+        line.push(header.msg_seq_num.get());
         let places = places(datagram.payload);
         messages += said_the_same(datagram.payload, &places);
         compared += decoded(&golden, &places);
     }
     assert!(datagrams.next().is_none());
-    assert_eq!(messages, 10_598);
+    assert_eq!(messages, 2 * 5_299);
+    assert_eq!(lines.len(), 2);
+    for numbers in lines.values() {
+        assert!(numbers.iter().copied().eq(17_347_815..17_347_815 + 5_000));
+    }
     say(&format!(
         "{compared} values of {messages} messages on two lines are as the other decoder has them"
     ));

@@ -2,7 +2,7 @@
 
 use crate::made::Made;
 use crate::sessions::GROUPS;
-use crate::support::{Scratch, feed_handler};
+use crate::support::{Ended, Scratch, feed_handler};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,6 +20,15 @@ fn same(got: &str, want: &str, what: &str) {
     );
 }
 
+/// Runs the program, which has nothing to complain of.
+#[track_caller]
+fn quiet(arguments: &[&str], what: &str) -> Ended {
+    let ended = feed_handler(arguments);
+    let said = (ended.status, ended.err.as_str());
+    assert_eq!(said, (0, ""), "{what}: {}", arguments[0]);
+    ended
+}
+
 fn counts(facts: &Value, key: &str) -> BTreeMap<String, u64> {
     serde_json::from_value(facts[key].clone()).unwrap()
 }
@@ -30,8 +39,8 @@ fn every_message_is_counted_and_described() {
     for made in Made::all(11) {
         let (what, name) = (made.what(), made.protocol().name());
         let file = made.file(&scratch, &GROUPS[..1]);
-        let ended = feed_handler(&["stats", &file, "--format", "json"]);
-        let facts = ended.is_quiet().json();
+        let ended = quiet(&["stats", &file, "--format", "json"], &what);
+        let facts = ended.json();
         assert_eq!(facts["messages"], made.summary.messages, "{what}: {facts}");
         assert_eq!(facts["packets"], made.summary.packets, "{what}: {facts}");
         let beats = made.summary.packets - made.data_packets();
@@ -49,13 +58,16 @@ fn every_message_is_counted_and_described() {
         assert_eq!(counts(&facts, "errors"), BTreeMap::new(), "{what}");
         assert_eq!(counts(&facts, "oddities"), BTreeMap::new(), "{what}");
         assert_eq!(counts(&facts, "by_type"), made.summary.by_type, "{what}");
-        let named = feed_handler(&["stats", &file, "--format", "json", "--protocol", name]);
-        assert_eq!(named.is_quiet().json(), facts, "{what}: named or told");
+        let named = quiet(
+            &["stats", &file, "--format", "json", "--protocol", name],
+            &what,
+        );
+        assert_eq!(named.json(), facts, "{what}: named or told");
 
-        let ended = feed_handler(&["decode", &file, "--format", "json"]);
+        let ended = quiet(&["decode", &file, "--format", "json"], &what);
         let mut by_type = BTreeMap::<String, u64>::new();
         let mut frame = 0;
-        for line in ended.is_quiet().out.lines() {
+        for line in ended.out.lines() {
             let message: Value =
                 serde_json::from_str(line).unwrap_or_else(|e| panic!("{what}: {e} in {line}"));
             let kind = message["type"]
@@ -83,8 +95,8 @@ fn books_are_those_of_the_market() {
         let Some(want) = made.book() else { continue };
         let what = made.what();
         let file = made.file(&scratch, &GROUPS[..1]);
-        let ended = feed_handler(&["book", &file, "--format", "csv"]);
-        same(&ended.is_quiet().out, &want, &what);
+        let ended = quiet(&["book", &file, "--format", "csv"], &what);
+        same(&ended.out, &want, &what);
         let rows = want.lines().count();
         assert!(rows > 5, "{what}: {rows} rows");
     }
@@ -136,8 +148,11 @@ fn trades_are_summed_up() {
 /// The last row of each symbol of a command's table.
 fn table(made: &Made, command: &[&str], header: &str, what: &str) -> BTreeMap<String, Vec<String>> {
     let date = made.spec.date.to_string();
-    let ended = feed_handler(&[command, &["--format", "csv", "--date", &date]].concat());
-    let mut lines = ended.is_quiet().out.lines();
+    let ended = quiet(
+        &[command, &["--format", "csv", "--date", &date]].concat(),
+        what,
+    );
+    let mut lines = ended.out.lines();
     assert_eq!(lines.next(), Some(header), "{what}");
     let rows = lines.map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
     let mut last = BTreeMap::new();
@@ -154,9 +169,7 @@ fn two_lines_are_one_channel() {
     for made in Made::all(41) {
         let what = made.what();
         let file = made.file(&scratch, &GROUPS);
-        let facts = feed_handler(&["stats", &file, "--format", "json"])
-            .is_quiet()
-            .json();
+        let facts = quiet(&["stats", &file, "--format", "json"], &what).json();
         assert_eq!(facts["channels"], 1, "{what}: {facts}");
         assert_eq!(facts["messages"], made.summary.messages, "{what}: {facts}");
         assert_eq!(
@@ -171,8 +184,8 @@ fn two_lines_are_one_channel() {
             "{what}"
         );
         if let Some(want) = made.book() {
-            let ended = feed_handler(&["book", &file, "--format", "csv"]);
-            same(&ended.is_quiet().out, &want, &what);
+            let ended = quiet(&["book", &file, "--format", "csv"], &what);
+            same(&ended.out, &want, &what);
         }
     }
 }

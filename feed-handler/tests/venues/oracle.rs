@@ -3,8 +3,8 @@
 use crate::made::Made;
 use crate::sessions::{GROUPS, LAYOUTS, from_file, plan};
 use feed_common::event::{
-    AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, Flags, MarketHandler, MsgCtx, ReplaceOrder,
-    Status, Trade,
+    AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, LevelUpdate, MarketHandler,
+    ModifyOrder, MsgCtx, QuoteUpdate, RankedOrder, ReplaceOrder, SlotUpdate, Status, Trade,
 };
 use feed_common::time::UnixNanos;
 use feed_handler::book::{BookLimits, digest, oracle};
@@ -21,11 +21,10 @@ macro_rules! events {
         impl MarketHandler for Plain {
             $(fn $on(&mut self, cx: &MsgCtx, m: $event) {
                 self.0.$method(cx, &m);
+                if cx.flags.has(Flags::END_OF_EVENT) {
+                    self.0.end_event(cx);
+                }
             })*
-
-            fn on_status(&mut self, cx: &MsgCtx, m: Status) {
-                self.0.status(cx, &m);
-            }
 
             fn on_trade(&mut self, cx: &MsgCtx, m: Trade) {
                 if m.flags.has(Flags::CROSS) {
@@ -46,6 +45,13 @@ events! {
     on_cancel: CancelOrder = cancel;
     on_delete: DeleteOrder = delete;
     on_replace: ReplaceOrder = replace;
+    on_modify: ModifyOrder = modify;
+    on_ranked: RankedOrder = ranked;
+    on_level: LevelUpdate = level;
+    on_slot: SlotUpdate = slot;
+    on_quote: QuoteUpdate = quotes;
+    on_directory: Directory = directory;
+    on_status: Status = status;
 }
 
 /// Reads a session into the plain books.

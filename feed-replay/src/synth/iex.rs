@@ -146,7 +146,10 @@ impl Notices {
                 };
                 self.status(event, status, reason, out);
             }
-            What::Operational { market, halted } if market == b'Q' => {
+            What::Operational {
+                market: b'Q',
+                halted,
+            } => {
                 let halt = iex::OperationalHaltStatus {
                     status: if halted { b'O' } else { b'N' },
                     timestamp,

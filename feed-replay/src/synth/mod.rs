@@ -12,6 +12,7 @@ mod mix;
 mod native;
 mod packer;
 mod pillar;
+mod pitch;
 mod recording;
 pub mod rng;
 #[allow(dead_code)] // an interface, of which each exchange uses its part
@@ -121,6 +122,8 @@ exchanges! {
     IexTops = Iex "tops", iex::Tops;
     /// IEX DEEP+ 1.0: orders.
     IexDeepPlus = Iex "deep+", iex::DeepPlus;
+    /// Cboe Multicast PITCH of a US equities exchange.
+    Pitch = Pitch "", pitch::Pitch;
     /// NYSE Pillar: Integrated Feed.
     Pillar = Pillar "", pillar::Pillar;
     /// MEMX MEMOIR Depth.

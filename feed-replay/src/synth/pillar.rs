@@ -90,7 +90,7 @@ impl Venue for Pillar {
         match event.what {
             What::Directory { round_lot, class } => {
                 let symbol = &mut self.symbols[event.instrument];
-                symbol.scale = if event.instrument % 2 == 0 { 4 } else { 6 };
+                symbol.scale = [4, 6][event.instrument % 2];
                 symbol.round_lot = round_lot as u16;
                 symbol.security_type = if class == b'Q' { b'E' } else { b'C' };
                 out.put(mapping(event, symbol).as_bytes());

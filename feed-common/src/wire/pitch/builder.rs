@@ -76,6 +76,11 @@ impl UnitBuilder {
         self.count == 0
     }
 
+    /// Bytes of the block as it stands.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Number the next message pushed will have.
     pub fn next_sequence(&self) -> u32 {
         self.sequence.wrapping_add(self.count.into())

@@ -4,15 +4,16 @@ use super::{Event, Order, Print, Row, What};
 use crate::synth::MessageSink;
 use feed_common::event::Side;
 use feed_common::wire::itch50::{Head, Message};
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 /// All instruments with their orders.
 #[derive(Clone, Debug, Default)]
 pub(in crate::synth) struct Ledger {
     instruments: Vec<Instrument>,
-    /// Live orders by number.
-    orders: BTreeMap<u64, Order>,
+    /// Live orders by number. Nothing goes through them in an order, which would not be the same on every run.
+    orders: HashMap<u64, Order>,
     /// The newest prints by match number.
     prints: BTreeMap<u64, Print>,
 }
@@ -296,15 +297,12 @@ impl Ledger {
 
     /// Takes shares off an order, which leaves when it has none left. The order as it was.
     fn reduce(&mut self, id: u64, shares: u32) -> Order {
-        let order = *self.orders.get(&id).expect("a live order");
-        if shares == order.shares {
+        let live = self.orders.get_mut(&id).expect("a live order");
+        if shares == live.shares {
             return self.remove(id);
         }
-        let left = Order {
-            shares: order.shares - shares,
-            ..order
-        };
-        self.orders.insert(id, left);
+        let order = *live;
+        live.shares -= shares;
         let levels = self.side_mut(&order);
         let level = levels.get_mut(&order.price).expect("an order has a level");
         level.shares -= u64::from(shares);
@@ -314,12 +312,15 @@ impl Ledger {
     /// Takes an order out. The order as it was.
     fn remove(&mut self, id: u64) -> Order {
         let order = self.orders.remove(&id).expect("a live order");
-        let levels = self.side_mut(&order);
-        let level = levels.get_mut(&order.price).expect("an order has a level");
+        let Entry::Occupied(mut at) = self.side_mut(&order).entry(order.price) else {
+            panic!("an order has a level");
+        };
+        let level = at.get_mut();
         level.shares -= u64::from(order.shares);
-        level.queue.retain(|&queued| queued != id);
+        let place = level.queue.iter().rposition(|&queued| queued == id);
+        level.queue.remove(place.expect("an order is in its queue"));
         if level.queue.is_empty() {
-            levels.remove(&order.price);
+            at.remove();
         }
         order
     }
