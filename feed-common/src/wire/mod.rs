@@ -16,6 +16,7 @@ pub mod ipv6;
 pub mod itch50;
 pub mod link;
 pub mod mdp3;
+pub mod memoir;
 pub mod message;
 pub mod moldudp64;
 pub mod native;

@@ -1,6 +1,6 @@
 //! The exchanges' protocols that can be read, by name, and telling which one a stream of datagrams speaks.
 
-use super::{iex, itch50, mdp3, native, pillar, pitch};
+use super::{iex, itch50, mdp3, memoir, native, pillar, pitch};
 
 /// What a datagram says about a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,8 @@ protocols! {
     Pitch = "pitch", pitch::fit;
     /// NYSE XDP, as the Pillar markets send it: Integrated Feed.
     Pillar = "pillar", pillar::fit;
+    /// MEMX MEMOIR Depth.
+    Memoir = "memoir", memoir::fit;
 }
 
 impl ProtocolName {

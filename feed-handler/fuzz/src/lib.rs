@@ -20,6 +20,7 @@ mod itch50;
 mod itchfile;
 mod lane;
 mod mdp3;
+mod memoir;
 mod messages;
 mod native;
 mod pcapng;
@@ -58,6 +59,7 @@ pub static TARGETS: &[Target] = &[
     target("itch50", itch50::itch50, seeds::packets),
     target("iex", iex::iex, seeds::segments),
     target("mdp3", mdp3::mdp3, seeds::mdp3),
+    target("memoir", memoir::memoir, seeds::memoir),
     target("pillar", pillar::pillar, seeds::packets_of_pillar),
     target("native", native::native, seeds::batches),
     target("pitch", pitch::pitch, seeds::blocks),

@@ -12,7 +12,7 @@ use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
 use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
-use feed_common::wire::{Fit, ProtocolName, iex, pitch};
+use feed_common::wire::{Fit, ProtocolName, iex, memoir, pitch};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
@@ -386,6 +386,20 @@ fn of_template(template: &Template, version: u16) -> Vec<u8> {
     let size = bytes.len() as u16;
     bytes[..2].copy_from_slice(&size.to_le_bytes());
     bytes
+}
+
+/// Packets of MEMOIR, and one of every template with zeros in it.
+pub fn memoir(seeds: &mut Seeds) {
+    made(seeds, Protocol::Memoir);
+    real(seeds, ProtocolName::Memoir);
+    for &template in memoir::TEMPLATES {
+        let length = memoir::length_of(template).expect("a known template");
+        let mut message = vec![0; length];
+        message[1..4].copy_from_slice(&[(length - memoir::SBE) as u8, template, memoir::SCHEMA]);
+        let mut packet = memoir::PacketBuilder::new(1, 1, PAYLOAD);
+        assert!(packet.push(&message));
+        seeds.push(packet.payload());
+    }
 }
 
 /// Native batches, some behind each other.

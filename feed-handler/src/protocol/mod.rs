@@ -8,6 +8,7 @@ mod instruments;
 pub mod itch50;
 mod known;
 pub mod mdp3;
+pub mod memoir;
 pub mod native;
 pub mod pillar;
 pub mod pitch;

@@ -1,6 +1,6 @@
 //! From the name of a protocol to its types. A line here is what makes a protocol known to runs, captures and books.
 
-use super::{Decode, Described, Protocol, iex, itch50, mdp3, native, pillar, pitch};
+use super::{Decode, Described, Protocol, iex, itch50, mdp3, memoir, native, pillar, pitch};
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
 
@@ -51,6 +51,7 @@ registry! {
     Mdp3 => mdp3::Mdp3, messages;
     Pitch => pitch::Pitch, messages;
     Pillar => pillar::Pillar, messages;
+    Memoir => memoir::Memoir, messages;
 }
 
 /// Whether a protocol announces instruments apart from what they do ([`Decode::ANNOUNCED_APART`]).

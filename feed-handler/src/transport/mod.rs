@@ -3,6 +3,7 @@
 mod iex;
 mod itchfile;
 mod mdp3;
+mod memoir;
 mod moldudp64;
 mod pillar;
 mod pitch;
@@ -10,6 +11,7 @@ mod pitch;
 pub use iex::IexFraming;
 pub use itchfile::{FILE_SESSION, ItchFileFraming};
 pub use mdp3::Mdp3Framing;
+pub use memoir::MemoirFraming;
 pub use moldudp64::MoldFraming;
 pub use pillar::PillarFraming;
 pub mod native;

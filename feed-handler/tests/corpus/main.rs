@@ -6,6 +6,7 @@
 mod iex;
 mod itch50;
 mod mdp3;
+mod memoir;
 mod pillar;
 mod pitch;
 

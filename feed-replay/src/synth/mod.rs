@@ -8,6 +8,7 @@ mod iex;
 mod instruments;
 mod itch;
 mod mdp3;
+mod memoir;
 mod mix;
 mod native;
 mod packer;
@@ -128,6 +129,8 @@ exchanges! {
     Pitch = Pitch "", pitch::Pitch;
     /// NYSE Pillar: Integrated Feed.
     Pillar = Pillar "", pillar::Pillar;
+    /// MEMX MEMOIR Depth.
+    Memoir = Memoir "", memoir::Memoir;
 }
 
 impl Protocol {
