@@ -117,6 +117,8 @@ kinds! {
     GAP = 18, "gap";
     /// What the record before it could not hold: `order_id` is its exact quantity.
     EXTENSION = 19, "extension";
+    /// An event has ended with a message of which nothing else is published.
+    END = 20, "end";
 }
 
 /// Bits of [`MarketData::flags`].
@@ -722,6 +724,9 @@ pub trait MarketHandler {
     /// Everything known of the instrument is void: the exchange says so, or it is not followed any more.
     #[inline]
     fn on_clear(&mut self, cx: &MsgCtx) {}
+    /// An event ends with a message that has told nothing else.
+    #[inline]
+    fn on_end(&mut self, cx: &MsgCtx) {}
     /// A native record: already in our own shape, its price canonical.
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {}

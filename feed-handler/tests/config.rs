@@ -160,7 +160,7 @@ fn structural_mistakes_name_place_and_expectation() {
         (
             "\"native\"",
             "\"itch\"",
-            "7:12: unknown value `itch`, expected `native` or `itch50`",
+            "7:12: unknown value `itch`, expected one of `native`, `itch50`",
         ),
         ("name = \"c\"\n", "", "5:1: missing key `name`"),
         (

@@ -1,6 +1,6 @@
 //! The exchanges' protocols that can be read, by name, and telling which one a stream of datagrams speaks.
 
-use super::{iex, itch50, memoir, native, pillar, pitch};
+use super::{iex, itch50, mdp3, memoir, native, pillar, pitch};
 
 /// What a datagram says about a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,8 @@ protocols! {
     Itch50 = "itch50", itch50::fit;
     /// IEX TOPS 1.5 and 1.6, DEEP 1.0 and DEEP+ 1.0 in IEX-TP.
     Iex = "iex", iex::fit;
+    /// CME MDP 3.0 over UDP, schema versions 5 to 13.
+    Mdp3 = "mdp3", mdp3::fit;
     /// Cboe Multicast PITCH 2.x, US equities.
     Pitch = "pitch", pitch::fit;
     /// NYSE XDP, as the Pillar markets send it: Integrated Feed.

@@ -1,13 +1,16 @@
-//! Packets of CME MDP 3.0: to messages, to groups, to what the sheet says of them.
+//! Packets of CME MDP 3.0: to messages, to groups, to what the sheet says of them, to records and books.
 
+use super::book::Keeper;
+use super::messages::{Kept, context};
 use feed_common::time::UnixNanos;
 use feed_common::wire::Fit;
 use feed_common::wire::mdp3::{
     BookEntry, Dimension, Message, Messages, OrderIdEntry, PacketBuilder, fit, parse, template,
 };
 use feed_common::wire::message::Value;
-use feed_handler::protocol::Sheet;
-use feed_handler::protocol::mdp3::Mdp3Sheet;
+use feed_handler::protocol::mdp3::{Mdp3Decoder, Mdp3Sheet};
+use feed_handler::protocol::{Decode, Sheet};
+use feed_handler::publish::Records;
 use zerocopy::IntoBytes;
 
 /// A datagram. One that is not a packet is taken as messages without one.
@@ -27,6 +30,22 @@ pub fn mdp3(data: &[u8]) {
         }
     };
     messages.for_each(message);
+    decode(messages);
+}
+
+/// Decodes to records, and to books whose invariants must hold. The two decoders say the same as long as they know the
+/// same, which they do: each sees every message.
+fn decode(messages: Messages<'_>) {
+    let mut records = (Mdp3Decoder::with_room(4), Records::new(Kept::default(), 1));
+    let mut books = (Mdp3Decoder::with_room(4), Keeper::new());
+    for (message, sequence) in messages.zip(1..) {
+        let mut cx = context(sequence);
+        let recorded = records.0.decode(message, &mut cx, &mut records.1);
+        let mut cx = context(sequence);
+        assert_eq!(books.0.decode(message, &mut cx, &mut books.1), recorded);
+    }
+    assert_eq!(records.0.oddities(), books.0.oddities());
+    books.1.finish();
 }
 
 /// The sheet says the same twice, all of a message or none of it; books are read alike by structs and by the sheet.

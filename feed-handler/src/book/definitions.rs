@@ -41,8 +41,14 @@ impl Books {
     pub fn directory(&mut self, cx: &MsgCtx, m: &Directory) {
         let i = cx.instrument;
         let new = Definition::of(m);
-        if !self.has_room_for(i) || self.definitions[i] == new {
-            return; // most feeds say nothing that is kept, and then no memory is touched
+        if !self.has_room_for(i) {
+            return;
+        }
+        if self.known(i).is_some() {
+            self.instruments[i].symbol = cx.symbol; // it can have had another
+        }
+        if self.definitions[i] == new {
+            return; // most feeds say nothing that is kept
         }
         self.definitions[i] = new;
         if self.known(i).is_some_and(|book| book.kept == Kept::Slots) {

@@ -201,7 +201,10 @@ impl Books {
             self.definitions.insert(cx.instrument, *m);
             let depths = self.depths(cx.instrument);
             let book = self.books.get_mut(&cx.instrument);
-            book.into_iter().for_each(|book| book.resize(depths));
+            book.into_iter().for_each(|book| {
+                book.symbol = cx.symbol;
+                book.resize(depths);
+            });
         }
     }
 

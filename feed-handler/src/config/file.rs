@@ -117,6 +117,16 @@ pub(super) struct Channel {
     pub reorder_window: Option<Spanned<TimeSpan>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stash_packets: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definitions: Option<Spanned<PathBuf>>,
+    /// An exchange's own list of channels, and which of them this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_xml: Option<Spanned<PathBuf>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<Spanned<u64>>,
+    /// On which the lines of that list are joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Spanned<String>>,
     /// `[[channel.line]]`, or `lines = [...]` in place.
     #[serde(default, rename = "line", alias = "lines")]
     pub lines: Vec<Line>,

@@ -3,6 +3,7 @@
 //! The file is TOML with strict keys; `docs/feed.toml` shows every one. Errors name file, line and column and say
 //! what was expected: of syntax, keys and types the first, of everything else all at once.
 
+mod cme;
 pub mod defaults;
 mod error;
 mod file;

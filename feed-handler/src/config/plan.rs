@@ -180,6 +180,9 @@ pub struct ChannelPlan {
     pub reorder_window: Duration,
     /// Packets held back behind a gap at most.
     pub stash_packets: usize,
+    /// A capture with the definitions of its instruments, where another stream says them; relative to the working
+    /// directory.
+    pub definitions: Option<PathBuf>,
     /// Its lines; never empty.
     pub lines: Vec<LinePlan>,
 }
@@ -191,6 +194,7 @@ impl ChannelPlan {
             name: name.to_owned(),
             reorder_window: Duration::from_nanos(defaults::REORDER_WINDOW_NANOS),
             stash_packets: defaults::STASH_PACKETS,
+            definitions: None,
             lines,
         }
     }

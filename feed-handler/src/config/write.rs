@@ -61,6 +61,10 @@ fn file(plan: &Plan) -> File {
                 lane: at(lane.name.clone()),
                 reorder_window: Some(at(TimeSpan::from(c.reorder_window))),
                 stash_packets: count(c.stash_packets),
+                definitions: c.definitions.clone().map(at),
+                config_xml: None, // what it says is in the lines
+                channel_id: None,
+                interface: None,
                 lines: c.lines.iter().map(line).collect(),
             })
             .collect(),

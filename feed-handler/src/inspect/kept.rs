@@ -270,6 +270,10 @@ impl<T: Watch> MarketHandler for Kept<T> {
         self.end(cx);
     }
 
+    fn on_end(&mut self, cx: &MsgCtx) {
+        self.end(cx);
+    }
+
     fn on_restart(&mut self, cx: &MsgCtx) {
         self.events += 1;
         if let Some(books) = self.books.get_mut(usize::from(cx.channel)) {

@@ -75,6 +75,16 @@ fn an_event_over_messages_makes_one_row_an_instrument_with_the_message_that_ends
 }
 
 #[test]
+fn an_event_can_end_with_a_message_about_nothing() {
+    let rows = bbo(|kept| {
+        kept.on_slot(&cx(1, 1, Flags::NONE), bid(10));
+        kept.on_end(&cx(2, NO_INSTRUMENT, END));
+        kept.on_end(&cx(3, NO_INSTRUMENT, END));
+    });
+    assert_eq!(rows, ["#1,2,2,10,5,,"]);
+}
+
+#[test]
 fn an_event_of_one_instrument_ends_no_other() {
     let alone = Flags::OF_INSTRUMENT;
     let rows = bbo(|kept| {

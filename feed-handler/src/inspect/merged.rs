@@ -9,7 +9,7 @@ use crate::config::BookPlan;
 use crate::config::defaults::CHANNELS_PER_CAPTURE_MAX;
 use crate::pipeline::{Channel, ChannelSetup, Lane, LaneTime, SessionDay};
 use crate::protocol::itch50::Itch50File;
-use crate::protocol::{Decode, ForProtocol, Protocol, with_protocol, zone};
+use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, with_protocol, zone};
 use crate::publish::Outlet;
 use crate::subscribe::Filter;
 use feed_common::capture::{CaptureFile, Datagrams};
@@ -20,6 +20,7 @@ use feed_common::time::CivilDate;
 use feed_common::wire::ProtocolName;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Packets of a channel that can wait for one before them: as many as a second of a busy feed has.
 const STASH_PACKETS: usize = 1 << 14;
@@ -160,6 +161,15 @@ impl<'f> Merged<'f> {
         (outlet, passed)
     }
 
+    /// What the capture says of instruments, wherever it does, where their streams need not say it themselves.
+    fn definitions<P: Protocol>(&self) -> Definitions {
+        let mut definitions = Definitions::default();
+        if P::Decoder::ANNOUNCED_APART {
+            definitions.gather::<P>(Watched::new(self.file, (self.watch)(self.file)));
+        }
+        definitions
+    }
+
     fn setup(&self, group: &Group, channel: usize, lines: &[Option<SocketAddr>]) -> ChannelSetup {
         let zone = zone(group.speaks.protocol);
         ChannelSetup {
@@ -200,10 +210,12 @@ impl<H: Outlet> ForProtocol for Pass<'_, '_, H> {
             enough,
             passed,
         } = self;
+        let definitions = Arc::new(capture.definitions::<P>());
         let setups = group.channels.iter().map(|(&number, lines)| {
             let setup = capture.setup(group, number, lines);
             let mut decoder = P::Decoder::with_room(BookPlan::default().limits.instruments);
             decoder.subscribe(Box::new(capture.wanted.clone()));
+            decoder.refer(definitions.clone());
             (setup, P::Framing::default(), decoder)
         });
         let mut lane: Lane<P, H, NoProbe> =

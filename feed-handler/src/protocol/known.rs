@@ -6,6 +6,7 @@ use super::{Instruments, REVIEWED_AT_ONCE};
 use crate::subscribe::{Filter, Standing};
 use feed_common::event::{MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Name, Trust};
 use std::collections::HashMap;
+use std::io::Write;
 
 /// What an instrument is called and how it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +130,26 @@ impl Known {
         self.ids.get(id).map(|instrument| self.at(instrument))
     }
 
+    /// Gives an instrument another name, under which it is not found by name. Where messages about it have come before,
+    /// those that the filter passed over are missed.
+    pub fn rename(&mut self, place: Place, name: Name, missed: bool) -> Place {
+        let Some(kept) = self.places.get_mut(place.instrument as usize) else {
+            return place;
+        };
+        if missed && self.names.get(&place.instrument) == Some(&name) {
+            return *kept;
+        }
+        kept.symbol = name
+            .symbol()
+            .unwrap_or_else(|| numbered(place.instrument as usize));
+        kept.standing = match missed {
+            true => kept.standing.again(name.as_bytes(), &self.filter),
+            false => Standing::of(name.as_bytes(), &self.filter),
+        };
+        self.names.insert(place.instrument, name);
+        *kept
+    }
+
     /// A new session: the exchange's numbers mean nothing any more, and of what is wanted nothing has been missed.
     pub fn restart(&mut self) {
         self.ids.clear();
@@ -213,8 +234,11 @@ impl Known {
 
 /// The symbol of the instrument `number`, whose name is longer than a symbol.
 fn numbered(number: usize) -> [u8; 8] {
-    let text = format!("#{number}");
-    Name::new(text.as_bytes()).symbol().unwrap_or(*b"########")
+    let mut symbol = NO_SYMBOL;
+    match write!(&mut symbol[..], "#{number}") {
+        Ok(()) => symbol,
+        Err(_) => *b"########",
+    }
 }
 
 #[cfg(test)]
@@ -255,6 +279,36 @@ mod tests {
         );
         assert_eq!(known.refused(), 2);
         assert_eq!(known.intern(NO_SYMBOL), Place::NOWHERE);
+    }
+
+    #[test]
+    fn a_renamed_instrument_keeps_its_number() {
+        let mut known = Known::with_room(4);
+        known.subscribe(Box::new(
+            Filter::of(vec!["ES*".parse::<Glob>().unwrap()]).unwrap(),
+        ));
+        let by_number = known.intern_name(b"23253");
+        assert!(known.bind(23_253, by_number));
+        assert_eq!(by_number.standing, Standing::Unwanted);
+        let named = known.rename(by_number, Name::new(b"ESZ6"), true);
+        assert_eq!((named.instrument, &named.symbol), (0, b"ESZ6    "));
+        assert_eq!(named.standing, Standing::Late, "messages were passed over");
+        assert_eq!(known.of(23_253), Some(named));
+        assert_eq!(known.rename(named, Name::new(b"ESZ6"), true), named);
+        let first = known.intern_name(b"7");
+        let spread = known.rename(first, Name::new(b"ESZ6-ESH7"), false);
+        assert_eq!(&spread.symbol, b"#1      ");
+        assert_eq!(spread.standing, Standing::Wanted);
+        assert_eq!(known.name(1), Name::new(b"ESZ6-ESH7"));
+        let other = known.rename(spread, Name::new(b"NQZ6"), true);
+        assert_eq!(other.standing, Standing::Unwanted);
+        assert_eq!(known.name(1), Name::new(b"NQZ6"));
+        known.resume();
+        assert_eq!(known.of(23_253).unwrap().standing, Standing::Wanted);
+        assert_eq!(
+            known.rename(Place::NOWHERE, Name::NONE, true),
+            Place::NOWHERE
+        );
     }
 
     #[test]

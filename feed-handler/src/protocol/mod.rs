@@ -1,6 +1,7 @@
 //! Protocols: a framing and a decoder that turns wire messages into events, and the registry of both.
 
 mod about;
+mod definitions;
 mod ids;
 pub mod iex;
 mod instruments;
@@ -15,17 +16,21 @@ mod registry;
 mod sheet;
 
 pub use about::{About, about, messages};
+pub use definitions::Definitions;
 pub use ids::Ids;
 pub use instruments::Instruments;
 pub use known::{Known, Place};
-pub use registry::{ForDescribed, ForProtocol, with_described, with_protocol, zone};
+pub use registry::{
+    ForDescribed, ForProtocol, announced_apart, with_described, with_protocol, zone,
+};
 pub use sheet::Sheet;
 
 use crate::subscribe::Filter;
 use crate::transport::Framing;
-use feed_common::event::{MarketHandler, MsgCtx};
+use feed_common::event::{Directory, MarketHandler, MsgCtx};
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
+use std::sync::Arc;
 
 /// Why a message was not decoded. Counted by [`DecodeError::name`]; the rest of the frame goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -103,6 +108,20 @@ pub trait Decode {
 
     /// A new session has begun: instrument numbers of the wire mean nothing any more.
     fn restart(&mut self);
+
+    /// Whether instruments are announced on streams of their own, or in files, and not to every decoder that needs it.
+    const ANNOUNCED_APART: bool = false;
+
+    /// The exchange's number of the instrument that a message announces, and what it says of it.
+    fn announcement(message: &[u8]) -> Option<(u32, Directory)> {
+        let _ = message;
+        None
+    }
+
+    /// Looks up in these what instruments are that have not been announced to it.
+    fn refer(&mut self, definitions: Arc<Definitions>) {
+        let _ = definitions;
+    }
 
     /// Decides by another filter from now on, and hands the one before back. Messages of unwanted instruments are passed
     /// over; those about no instrument, or about one whose symbol has not been said, are delivered. Instruments that are

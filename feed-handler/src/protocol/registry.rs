@@ -1,6 +1,6 @@
 //! From the name of a protocol to its types. A line here is what makes a protocol known to runs, captures and books.
 
-use super::{Described, Protocol, iex, itch50, memoir, native, pillar, pitch};
+use super::{Decode, Described, Protocol, iex, itch50, mdp3, memoir, native, pillar, pitch};
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
 
@@ -48,9 +48,23 @@ registry! {
     Native => native::Native, batches;
     Itch50 => itch50::Itch50, messages;
     Iex => iex::Iex, messages;
+    Mdp3 => mdp3::Mdp3, messages;
     Pitch => pitch::Pitch, messages;
     Pillar => pillar::Pillar, messages;
     Memoir => memoir::Memoir, messages;
+}
+
+/// Whether a protocol announces instruments apart from what they do ([`Decode::ANNOUNCED_APART`]).
+pub fn announced_apart(name: ProtocolName) -> bool {
+    struct Apart;
+    impl ForProtocol for Apart {
+        type Out = bool;
+
+        fn call<P: Protocol>(self) -> bool {
+            P::Decoder::ANNOUNCED_APART
+        }
+    }
+    with_protocol(name, Apart)
 }
 
 /// The zone of a protocol's times that count from midnight.

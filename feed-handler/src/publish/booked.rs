@@ -447,6 +447,19 @@ impl<K: Publish> MarketHandler for Booked<K> {
         );
     }
 
+    /// Nothing else is published of the message, if best prices end the event.
+    fn on_end(&mut self, cx: &MsgCtx) {
+        let at = self.index(cx.channel);
+        let mark = Mark {
+            trust: cx.trust,
+            flags: cx.flags,
+        };
+        match self.channels[at].end_event(cx) {
+            true => self.best(cx, mark),
+            false => self.records.on_end(cx),
+        }
+    }
+
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
         let (price, quantity) = (Price(m.price.get()), u64::from(m.quantity.get()));

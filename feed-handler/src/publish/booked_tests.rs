@@ -613,3 +613,42 @@ fn a_definition_is_published_whole_and_says_the_name_of_the_book() {
     assert_eq!(kinds, [&[directory, name_record][..], &best].concat());
     assert_eq!(b.channel(0).unwrap().instruments(), [(3, name)]);
 }
+
+#[test]
+fn an_event_can_end_without_another_word() {
+    let mut b = booked(true);
+    let over = MsgCtx {
+        instrument: NO_INSTRUMENT,
+        symbol: feed_common::event::NO_SYMBOL,
+        ..cx(0)
+    };
+    let out = added(&mut b, |b| {
+        for _ in 0..2 {
+            b.on_slot(&open(1), slot(Side::BUY, 10));
+            b.on_end(&over);
+        }
+    });
+    let kinds: Vec<_> = out.iter().map(|r| Kind(r.data.kind)).collect();
+    let want = [Kind::LEVEL, Kind::BID, Kind::OFFER, Kind::LEVEL, Kind::END];
+    assert_eq!(kinds, want, "best prices end it, where they have changed");
+    let ends = |r: &Record| Flags(r.data.flags.get()).has(Flags::END_OF_EVENT);
+    let ends: Vec<_> = out.iter().map(ends).collect();
+    assert_eq!(ends, [false, false, true, false, true]);
+    let [.., bid, _, _, end] = &out[..] else {
+        panic!("{out:?}");
+    };
+    assert_eq!(bid.instrument.get(), 1);
+    assert_eq!(end.instrument.get(), NO_INSTRUMENT);
+}
+
+#[test]
+fn an_instrument_can_get_another_name() {
+    let mut b = booked(true);
+    let called = |symbol| MsgCtx { symbol, ..cx(3) };
+    b.on_slot(&called(*b"23253   "), slot(Side::BUY, 10));
+    let name = Name::new(b"ESZ6");
+    b.on_directory(&called(*b"ESZ6    "), Directory::of(name));
+    let books = b.channel(0).unwrap();
+    assert_eq!(books.instruments(), [(3, name)]);
+    assert_eq!(books.bbo(3).bid.price, Price(10));
+}

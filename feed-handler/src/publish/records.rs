@@ -297,6 +297,10 @@ impl<K: Publish> MarketHandler for Records<K> {
         self.emit(cx, Mark::of(cx), Fields::of(Kind::CLEAR));
     }
 
+    fn on_end(&mut self, cx: &MsgCtx) {
+        self.emit(cx, Mark::of(cx), Fields::of(Kind::END));
+    }
+
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {
         let mark = Mark {

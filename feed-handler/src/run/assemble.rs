@@ -4,18 +4,18 @@ use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, receive};
 use super::start::{Input, StartError};
-use crate::config::{BookKeep, BookPlan, LanePlan, LaneThreads, Timestamps};
+use crate::config::{BookKeep, BookPlan, ChannelPlan, LanePlan, LaneThreads, Timestamps};
 use crate::net::file::{
     CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap, Position,
 };
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
 use crate::protocol::itch50::Itch50File;
-use crate::protocol::{Decode, ForProtocol, Protocol, with_protocol};
+use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, with_protocol};
 use crate::publish::{Booked, Outlet, Records};
 use crate::record::{Queue, Tee};
 use crate::subscribe::{Changes, Filter};
-use feed_common::capture::{CaptureFile, Cut, Format};
+use feed_common::capture::{CaptureFile, Cut, Datagrams, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
 use feed_common::packet::RxError;
@@ -95,12 +95,15 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     let book = start.book;
     let first = start.setups.first().map_or(0, |setup| setup.number);
     let own = first..first + start.setups.len() as u16;
-    let channels = start.setups.into_iter().map(|setup| {
+    let announced = Arc::new(announced::<P>(input));
+    let channels = start.setups.into_iter().zip(&start.plan.channels);
+    let channels = channels.map(|(setup, plan)| {
         let mut decoder = P::Decoder::with_room(book.limits.instruments);
         decoder.subscribe(Box::new(start.wanted.clone()));
-        (setup, P::Framing::default(), decoder)
+        decoder.refer(definitions::<P>(plan, &announced)?);
+        Ok((setup, P::Framing::default(), decoder))
     });
-    let channels = channels.collect();
+    let channels = channels.collect::<Result<_, StartError>>()?;
     let (sample, recorder) = (start.sample_messages, start.recorder);
     let records = Records::new(start.writer, start.channels_total);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
@@ -117,6 +120,31 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
             start_threads(plan, lane, input, hot, record)
         }
     }
+}
+
+/// What the input says of instruments, also on streams that are nobody's lines, if it can be read before the run.
+fn announced<P: Protocol>(input: &Input) -> Definitions {
+    let mut definitions = Definitions::default();
+    if let Input::File(file) = input
+        && !file.is_once()
+    {
+        definitions.gather::<P>(Datagrams::new(file));
+    }
+    definitions
+}
+
+/// What a channel's own file says of instruments besides.
+fn definitions<P: Protocol>(
+    channel: &ChannelPlan,
+    announced: &Arc<Definitions>,
+) -> Result<Arc<Definitions>, StartError> {
+    let Some(path) = &channel.definitions else {
+        return Ok(announced.clone());
+    };
+    let file = CaptureFile::open(path).map_err(StartError::Definitions)?;
+    let mut definitions = Definitions::clone(announced);
+    definitions.gather::<P>(Datagrams::new(&file));
+    Ok(Arc::new(definitions))
 }
 
 fn start_threads<P: Protocol, H: Outlet + Send + 'static>(

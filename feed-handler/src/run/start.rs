@@ -5,7 +5,7 @@ use crate::book::BookError;
 use crate::net::SocketError;
 use crate::record::RecordError;
 use crate::subscribe::TooManyRules;
-use feed_common::capture::CaptureFile;
+use feed_common::capture::{CaptureFile, OpenError};
 use feed_common::latency::ResolutionError;
 use feed_common::ring::{RingError, SlotError};
 use feed_common::sys::{AffinityError, MemlockError, PriorityError};
@@ -39,6 +39,9 @@ pub enum StartError {
     /// What comes from a file is in a file.
     #[error("a recording keeps what live lines bring, and the input is a capture already")]
     RecordInput,
+    /// A channel's definitions cannot be read.
+    #[error("definitions: {0}")]
+    Definitions(OpenError),
     /// A packet ring could not be made.
     #[error(transparent)]
     Slots(#[from] SlotError),

@@ -4,6 +4,7 @@
 //! panic, and a status other than 0 comes with a reason.
 
 mod books;
+mod cme;
 mod files;
 mod naive;
 mod output;

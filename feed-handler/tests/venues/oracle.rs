@@ -35,6 +35,10 @@ macro_rules! events {
             fn on_clear(&mut self, cx: &MsgCtx) {
                 self.0.clear(cx);
             }
+
+            fn on_end(&mut self, cx: &MsgCtx) {
+                self.0.end_event(cx);
+            }
         }
     };
 }

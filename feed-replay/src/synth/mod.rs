@@ -7,6 +7,7 @@ pub mod arrivals;
 mod iex;
 mod instruments;
 mod itch;
+mod mdp3;
 mod memoir;
 mod mix;
 mod native;
@@ -122,6 +123,8 @@ exchanges! {
     IexTops = Iex "tops", iex::Tops;
     /// IEX DEEP+ 1.0: orders.
     IexDeepPlus = Iex "deep+", iex::DeepPlus;
+    /// CME MDP 3.0: ten levels of each side, trades, figures; of some instruments all orders.
+    Mdp3 = Mdp3 "", mdp3::Mdp3;
     /// Cboe Multicast PITCH of a US equities exchange.
     Pitch = Pitch "", pitch::Pitch;
     /// NYSE Pillar: Integrated Feed.

@@ -21,7 +21,7 @@ impl MessageBuilder {
 
     /// Begins a message of a template as senders of `version` write it. The root block is `root`, filled up with zeros
     /// to the length that the version's schema says.
-    pub fn begin<T: IntoBytes + Immutable>(
+    pub fn begin<T: IntoBytes + Immutable + ?Sized>(
         &mut self,
         template_id: u16,
         version: u16,

@@ -2,12 +2,15 @@
 
 use super::{Resolver, Taken, number};
 use crate::config::defaults::*;
-use crate::config::file;
 use crate::config::plan::{ChannelPlan, LinePlan};
+use crate::config::{cme, file};
 use crate::net::{InterfaceError, LineAddress};
+use crate::protocol::announced_apart;
+use feed_common::wire::ProtocolName;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 use toml::Spanned;
 
@@ -15,6 +18,19 @@ use toml::Spanned;
 pub(super) struct Unplaced<'f> {
     pub file: &'f file::Channel,
     pub plan: ChannelPlan,
+}
+
+impl Unplaced<'_> {
+    /// Its lines, each with the place that says it.
+    fn lines(&self) -> impl Iterator<Item = (Range<usize>, &LineAddress)> {
+        let list = self.file.config_xml.as_ref().map(Spanned::span);
+        let place = move |i: usize| {
+            let line = self.file.lines.get(i).map(|line| line.group.span());
+            line.or(list.clone()).unwrap_or(0..0)
+        };
+        let lines = self.plan.lines.iter().enumerate();
+        lines.map(move |(i, line)| (place(i), &line.address))
+    }
 }
 
 impl Resolver<'_> {
@@ -38,7 +54,7 @@ impl Resolver<'_> {
     }
 
     fn channel(&mut self, name: String, file: &file::Channel) -> ChannelPlan {
-        if file.lines.is_empty() {
+        if file.lines.is_empty() && file.config_xml.is_none() {
             self.wrong(
                 &file.name,
                 format!("channel `{name}` has no line: expected at least one [[channel.line]]"),
@@ -71,6 +87,7 @@ impl Resolver<'_> {
                 address: self.address(line),
             });
         }
+        lines.extend(self.listed(file));
         ChannelPlan {
             name,
             reorder_window: Duration::from_nanos(window),
@@ -79,8 +96,72 @@ impl Resolver<'_> {
                 number(&file.stash_packets, STASH_PACKETS),
                 1..=STASH_PACKETS_MAX,
             ),
+            definitions: self.definitions(file),
             lines,
         }
+    }
+
+    fn definitions(&mut self, file: &file::Channel) -> Option<PathBuf> {
+        let path = file.definitions.as_ref()?;
+        let protocol = file.protocol.get_ref().0;
+        if !announced_apart(protocol) {
+            self.wrong(
+                path,
+                format!("{protocol} names its instruments itself: expected no `definitions`"),
+            );
+        }
+        Some(path.get_ref().clone())
+    }
+
+    /// The lines that the exchange's own list gives a channel.
+    fn listed(&mut self, file: &file::Channel) -> Vec<LinePlan> {
+        let Some(list) = &file.config_xml else {
+            let alone = "expected `config_xml` beside it";
+            if let Some(id) = &file.channel_id {
+                self.wrong(id, format!("`channel_id`: {alone}"));
+            }
+            if let Some(interface) = &file.interface {
+                self.wrong(interface, format!("`interface` of a channel: {alone}"));
+            }
+            return Vec::new();
+        };
+        if file.protocol.get_ref().0 != ProtocolName::Mdp3 {
+            let expected = "expected `protocol = \"mdp3\"`";
+            self.wrong(
+                list,
+                format!("`config_xml` lists CME's channels: {expected}"),
+            );
+        }
+        if !file.lines.is_empty() {
+            self.wrong(
+                list,
+                "`config_xml` has the lines: expected no [[channel.line]]",
+            );
+        }
+        let (Some(id), Some(interface)) = (&file.channel_id, &file.interface) else {
+            self.wrong(
+                list,
+                "expected `channel_id` and `interface` beside `config_xml`",
+            );
+            return Vec::new();
+        };
+        let interface = interface.get_ref().parse().map_err(|e: InterfaceError| {
+            self.wrong(interface, e);
+        });
+        let found = cme::read(list.get_ref(), *id.get_ref());
+        let found = found.map_err(|e| self.wrong(list, e));
+        let (Ok(interface), Ok(found)) = (interface, found) else {
+            return Vec::new();
+        };
+        let line = |connection: cme::Connection| LinePlan {
+            name: connection.feed,
+            address: LineAddress {
+                group: connection.group,
+                interface: Some(Clone::clone(&interface)),
+                source: None,
+            },
+        };
+        found.into_iter().map(line).collect()
     }
 
     fn address(&mut self, line: &file::Line) -> LineAddress {
@@ -147,14 +228,9 @@ impl Resolver<'_> {
 
     /// Two lines of a lane that one packet would reach twice.
     pub(super) fn repeated_groups(&mut self, channels: &[&Unplaced<'_>]) {
-        let lines = channels
-            .iter()
-            .flat_map(|c| c.file.lines.iter().zip(&c.plan.lines));
-        let lines: Vec<_> = lines
-            .map(|(file, plan)| (&file.group, &plan.address))
-            .collect();
+        let lines: Vec<_> = channels.iter().flat_map(|c| c.lines()).collect();
         for (i, (text, line)) in lines.iter().enumerate() {
-            let same = |(_, other): &&(&Spanned<String>, &LineAddress)| {
+            let same = |(_, other): &&(Range<usize>, &LineAddress)| {
                 let sources =
                     line.source.is_none() || other.source.is_none() || line.source == other.source;
                 line.group.ip().is_multicast()
@@ -163,11 +239,9 @@ impl Resolver<'_> {
                     && sources
             };
             if let Some((first, _)) = lines[..i].iter().find(same) {
-                let at = self.line_of(first.span());
-                self.wrong(
-                    text,
-                    format!("{} is already a line of this lane (line {at})", line.group),
-                );
+                let at = self.line_of(first.clone());
+                let message = format!("{} is already a line of this lane (line {at})", line.group);
+                self.note(text.clone(), message);
             }
         }
     }

@@ -10,8 +10,8 @@ use feed_common::wire::iextp;
 /// DEEP: the total of every price that has changed, the last of an event marked, and every trade.
 pub(in crate::synth) struct Deep {
     notices: Notices,
-    /// The level said last in an event that is not over.
-    open: Option<Place>,
+    /// A level of an event that may be over with it: held back until that is known.
+    held: Option<iex::PriceLevelBuy>,
 }
 
 /// Where a level is.
@@ -26,13 +26,14 @@ struct Place {
 impl Venue for Deep {
     type Framer = Segments;
 
-    /// The end of an event before it, a trade, official price, security event and status, and its own end.
-    const MOST: u64 = 6;
+    /// The end of an event before it, a trade, official price, security event and status, its own end, and room for what
+    /// it holds back.
+    const MOST: u64 = 7;
 
     fn new(spec: &Spec) -> Deep {
         Deep {
             notices: Notices::new(spec),
-            open: None,
+            held: None,
         }
     }
 
@@ -53,10 +54,18 @@ impl Venue for Deep {
     }
 
     fn tell(&mut self, event: &Event, ledger: &Ledger, out: &mut Out<'_>) {
-        if let Some(place) = self.open
-            && place.symbol != event.symbol
-        {
-            self.level(place, true, event, ledger, out);
+        let goes_on = matches!(
+            event.what,
+            What::Add(_)
+                | What::Cancel { .. }
+                | What::Delete { .. }
+                | What::Execute { .. }
+                | What::Replace { .. }
+        );
+        match self.held {
+            Some(held) if held.symbol != event.symbol => self.release(true, out),
+            Some(_) if goes_on => self.release(false, out),
+            _ => {}
         }
         self.notices.tell(event, out);
         match event.what {
@@ -104,16 +113,16 @@ impl Venue for Deep {
             What::Broken { .. } => self.notices.broken(event, out),
             _ => {}
         }
-        // What ends with something other than a level says its last level again.
-        if !event.more
-            && let Some(place) = self.open
-        {
-            self.level(place, true, event, ledger, out);
+        if !event.more {
+            self.release(true, out);
         }
     }
 
     fn filler(&mut self, now: u64, out: &mut Out<'_>) {
-        self.notices.filler(now, out);
+        match self.held {
+            Some(_) => self.release(true, out),
+            None => self.notices.filler(now, out),
+        }
     }
 }
 
@@ -127,17 +136,28 @@ impl Deep {
         ledger: &Ledger,
         out: &mut Out<'_>,
     ) {
-        self.open = (!complete).then_some(place);
+        self.release(false, out);
         let total = ledger.level(place.instrument, place.side, place.price);
         let level = iex::PriceLevelBuy {
             msg_type: side(place.side),
-            event_flags: if complete { iex::EVENT_COMPLETE } else { 0 },
+            event_flags: 0,
             timestamp: self.notices.time(event).into(),
             symbol: place.symbol,
             size: shares_of(total.map_or(0, |total| total.shares)).into(),
             price: i64::from(place.price).into(),
         };
-        put(out, level);
+        self.held = Some(level);
+        if complete {
+            self.release(true, out);
+        }
+    }
+
+    /// Sends what was held back, as the last of its event or not.
+    fn release(&mut self, complete: bool, out: &mut Out<'_>) {
+        if let Some(mut held) = self.held.take() {
+            held.event_flags = if complete { iex::EVENT_COMPLETE } else { 0 };
+            put(out, held);
+        }
     }
 }
 

@@ -1,0 +1,325 @@
+//! Levels and orders.
+
+use super::{Mdp3Decoder, long_quantity, quantity};
+use crate::protocol::DecodeError;
+use feed_common::event::{
+    DeleteOrder, Flags, MarketHandler, MsgCtx, Price, RankedOrder, Side, SlotAction, SlotUpdate,
+};
+use feed_common::wire::mdp3::{
+    BookEntry, BookLongEntry, Dimension, Entries, Message, NULL_I32, NULL_PRICE, NULL_U64,
+    OrderBookEntry, OrderIdEntry, decimals,
+};
+use std::mem::offset_of;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+impl Mdp3Decoder {
+    /// Levels, and the orders that refer to them.
+    #[inline(always)]
+    pub(super) fn levels<T: Level, H: MarketHandler>(
+        &mut self,
+        message: Message<'_>,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        let ends = self.begin(&message, cx)?;
+        let mut groups = message.groups();
+        let group = groups.next(Dimension::Three)?;
+        let levels = group.entries::<T>()?;
+        let orders = groups.next(Dimension::Eight)?.entries::<OrderIdEntry>()?;
+        let beyond = self.arrays.levels(&group, decimals(message.template_id()));
+        // Who sends orders along ends with the last of them.
+        let last = match (ends, orders.len()) {
+            (true, 0) => group.len(),
+            _ => 0,
+        };
+        for (i, level) in levels.clone().enumerate() {
+            self.level(level, i, i + 1 == last, beyond, cx, out);
+        }
+        if orders.len() > 0 {
+            self.orders_at(levels, orders, ends, cx, out);
+        }
+        self.close(ends, cx, out);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn level<T: Level, H: MarketHandler>(
+        &mut self,
+        level: &T,
+        entry: usize,
+        last: bool,
+        beyond: bool,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) {
+        let place = self.place(level.security_id(), cx, out);
+        self.count(place, level.rpt_seq());
+        let price = Price(self.arrays.price(entry));
+        let Some(book) = Book::of(level.entry_type()) else {
+            return self.without_book(level, last, cx, out);
+        };
+        let Some(action) = action(level.action()) else {
+            self.oddities.entry_unknown += 1;
+            return;
+        };
+        let update = SlotUpdate {
+            implied: book.implied,
+            side: book.side,
+            action,
+            level: level.level(),
+            price,
+            quantity: level.quantity(),
+            orders: level.orders(),
+        };
+        let out_of_range = beyond && !price.is_some() && level.has_price();
+        self.oddities.price_range += u64::from(out_of_range);
+        self.tell(place, last, cx, |cx| match out_of_range {
+            false => out.on_slot(cx, update),
+            true => out.on_slot(&marked(cx), update),
+        });
+    }
+
+    /// An entry that is of neither side: the instrument's books are void, or nobody knows what it is.
+    #[cold]
+    fn without_book<T: Level, H: MarketHandler>(
+        &mut self,
+        level: &T,
+        last: bool,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) {
+        match level.entry_type() {
+            b'J' => {
+                let place = self.place(level.security_id(), cx, out);
+                self.tell(place, last, cx, |cx| out.on_clear(cx));
+            }
+            _ => self.oddities.entry_unknown += 1,
+        }
+    }
+
+    /// Orders of the second group: each says which entry of the first it belongs to.
+    fn orders_at<T: Level, H: MarketHandler>(
+        &mut self,
+        levels: Entries<'_, T>,
+        orders: Entries<'_, OrderIdEntry>,
+        ends: bool,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) {
+        let count = orders.len();
+        for (i, order) in (1..).zip(orders) {
+            let entry = usize::from(order.reference_id).wrapping_sub(1);
+            let level = levels.get(entry);
+            let of = level.and_then(|level| Some((level, Book::of(level.entry_type())?)));
+            let Some((level, Book { side, .. })) = of else {
+                self.oddities.order_reference += 1;
+                continue;
+            };
+            let (place, last) = (self.place(level.security_id(), cx, out), ends && i == count);
+            let order_id = order.order_id.get();
+            let ranked = RankedOrder {
+                order_id,
+                side,
+                price: Price(self.arrays.price(entry)),
+                quantity: quantity(order.md_display_qty_optional.get()),
+                rank: order.md_order_priority_optional.get(),
+                enters: order.order_update_action == NEW,
+            };
+            match order.order_update_action {
+                NEW | CHANGE => self.tell(place, last, cx, |cx| out.on_ranked(cx, ranked)),
+                DELETE => self.tell(place, last, cx, |cx| {
+                    out.on_delete(cx, DeleteOrder { order_id });
+                }),
+                _ => self.oddities.entry_unknown += 1,
+            }
+        }
+    }
+
+    /// Orders without levels.
+    #[inline(always)]
+    pub(super) fn orders<H: MarketHandler>(
+        &mut self,
+        message: Message<'_>,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        let ends = self.begin(&message, cx)?;
+        let group = message.groups().next(Dimension::Three)?;
+        let orders = group.entries::<OrderBookEntry>()?;
+        let price = offset_of!(OrderBookEntry, md_entry_px_optional_ex);
+        let places = decimals(message.template_id());
+        let beyond = self.arrays.orders(&group, price, places);
+        for (i, order) in orders.enumerate() {
+            let last = ends && i + 1 == group.len();
+            self.order(order, i, last, beyond, cx, out);
+        }
+        self.close(ends, cx, out);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn order<H: MarketHandler>(
+        &mut self,
+        order: &OrderBookEntry,
+        entry: usize,
+        last: bool,
+        beyond: bool,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) {
+        let order_id = order.order_id_optional.get();
+        let book = Book::of(order.md_entry_type_book);
+        let (Some(Book { side, .. }), true) = (book, order_id != NULL_U64) else {
+            self.oddities.entry_unknown += 1;
+            return;
+        };
+        let place = self.place(order.security_id.get(), cx, out);
+        let price = Price(self.arrays.price(entry));
+        let wire_price = order.md_entry_px_optional_ex.get();
+        let out_of_range = beyond && !price.is_some() && is_price(wire_price);
+        let ranked = RankedOrder {
+            order_id,
+            side,
+            price,
+            quantity: quantity(order.md_display_qty_optional.get()),
+            rank: order.md_order_priority_optional.get(),
+            enters: order.md_update_action == NEW,
+        };
+        match order.md_update_action {
+            NEW | CHANGE => {
+                self.oddities.price_range += u64::from(out_of_range);
+                self.tell(place, last, cx, |cx| match out_of_range {
+                    false => out.on_ranked(cx, ranked),
+                    true => out.on_ranked(&marked(cx), ranked),
+                });
+            }
+            DELETE => self.tell(place, last, cx, |cx| {
+                out.on_delete(cx, DeleteOrder { order_id });
+            }),
+            _ => self.oddities.entry_unknown += 1,
+        }
+    }
+}
+
+/// `md_update_action` and `order_update_action`.
+pub(super) const NEW: u8 = 0;
+pub(super) const CHANGE: u8 = 1;
+pub(super) const DELETE: u8 = 2;
+
+#[inline(always)]
+fn action(wire: u8) -> Option<SlotAction> {
+    Some(match wire {
+        NEW => SlotAction::New,
+        CHANGE => SlotAction::Change,
+        DELETE => SlotAction::Delete,
+        3 => SlotAction::DeleteThru,
+        4 => SlotAction::DeleteFrom,
+        5 => SlotAction::Overlay,
+        _ => return None,
+    })
+}
+
+/// One side of one of an instrument's two books.
+#[derive(Clone, Copy)]
+struct Book {
+    implied: bool,
+    side: Side,
+}
+
+impl Book {
+    #[inline(always)]
+    fn of(entry_type: u8) -> Option<Book> {
+        let (implied, side) = match entry_type {
+            b'0' => (false, Side::BUY),
+            b'1' => (false, Side::SELL),
+            b'E' => (true, Side::BUY),
+            b'F' => (true, Side::SELL),
+            _ => return None,
+        };
+        Some(Book { implied, side })
+    }
+}
+
+#[inline(always)]
+fn is_price(wire: i64) -> bool {
+    wire != NULL_PRICE
+}
+
+/// The context of an event whose price left the range.
+#[cold]
+fn marked(cx: &MsgCtx) -> MsgCtx {
+    MsgCtx {
+        flags: cx.flags.with(Flags::PRICE_RANGE),
+        ..*cx
+    }
+}
+
+/// An entry that says what becomes of a level; its price comes first.
+pub(super) trait Level: FromBytes + KnownLayout + Immutable + Unaligned + Clone {
+    fn security_id(&self) -> i32;
+    fn rpt_seq(&self) -> u32;
+    fn entry_type(&self) -> u8;
+    fn action(&self) -> u8;
+    fn level(&self) -> u8;
+    fn has_price(&self) -> bool;
+    fn quantity(&self) -> u64;
+    fn orders(&self) -> Option<u32>;
+}
+
+macro_rules! level {
+    ($entry:ty, $quantity:expr) => {
+        const _: () = assert!(offset_of!($entry, md_entry_px_optional_ex) == 0);
+
+        impl Level for $entry {
+            #[inline(always)]
+            fn security_id(&self) -> i32 {
+                self.security_id.get()
+            }
+
+            #[inline(always)]
+            fn rpt_seq(&self) -> u32 {
+                self.rpt_seq.get()
+            }
+
+            #[inline(always)]
+            fn entry_type(&self) -> u8 {
+                self.md_entry_type_book
+            }
+
+            #[inline(always)]
+            fn action(&self) -> u8 {
+                self.md_update_action
+            }
+
+            #[inline(always)]
+            fn level(&self) -> u8 {
+                self.md_price_level
+            }
+
+            #[inline(always)]
+            fn has_price(&self) -> bool {
+                is_price(self.md_entry_px_optional_ex.get())
+            }
+
+            #[inline(always)]
+            fn quantity(&self) -> u64 {
+                $quantity(self)
+            }
+
+            #[inline(always)]
+            fn orders(&self) -> Option<u32> {
+                match self.number_of_orders_optional.get() {
+                    NULL_I32 => None,
+                    n => u32::try_from(n).ok(),
+                }
+            }
+        }
+    };
+}
+
+level!(BookEntry, |entry: &BookEntry| quantity(
+    entry.md_entry_size_short_optional.get()
+));
+level!(BookLongEntry, |entry: &BookLongEntry| long_quantity(
+    entry.md_entry_size_optional.get()
+));
