@@ -16,7 +16,6 @@ mod pillar;
 mod pitch;
 mod recording;
 pub mod rng;
-#[allow(dead_code)] // an interface, of which each exchange uses its part
 mod told;
 
 use feed_common::time::{CivilDate, UnixNanos, Zone};

@@ -60,6 +60,7 @@ impl Ledger {
     }
 
     /// A live order.
+    #[cfg(test)]
     pub fn order(&self, id: u64) -> Option<&Order> {
         self.orders.get(&id)
     }
@@ -91,6 +92,7 @@ impl Ledger {
     }
 
     /// How many levels are better than `price`: the place of its level, from 0, whether or not it is there.
+    #[cfg(test)]
     pub fn rank(&self, instrument: usize, side: Side, price: u32) -> usize {
         let levels = self.side(instrument, side);
         match side {
@@ -100,6 +102,7 @@ impl Ledger {
     }
 
     /// The numbers of the orders at a price, oldest first.
+    #[cfg(test)]
     pub fn queue(&self, instrument: usize, side: Side, price: u32) -> &[u64] {
         let level = self.side(instrument, side).get(&price);
         level.map_or(&[], |level| &level.queue)

@@ -15,9 +15,7 @@ mod rows;
 mod tests;
 
 // What a venue has to do with; not each of them asks for all of it.
-#[allow(unused_imports)]
 pub(super) use event::{Event, Order, Print, What};
-#[allow(unused_imports)]
 pub(super) use ledger::{Ledger, Total};
 pub(super) use out::Out;
 pub use rows::Row;
