@@ -273,7 +273,7 @@ impl Sessions {
             _ => self.turn(frame),
         };
         if let Some((sent, begins)) = frame.begins {
-            number = match self.numbers[number].epochs.judge(sent, begins) {
+            number = match self.numbers[number].epochs.judge(sent, frame.span, begins) {
                 Epoch::Same => number,
                 Epoch::Old => self.numbers[number].before.unwrap_or(number),
                 Epoch::New => self.begin_anew(frame, number),

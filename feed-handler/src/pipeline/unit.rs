@@ -60,7 +60,7 @@ impl Unit {
         if !F::BEGINS {
             return Turn::Stays;
         }
-        match self.epochs.judge(frame.sent, frame.begins) {
+        match self.epochs.judge(frame.sent, frame.span, frame.begins) {
             Epoch::Same => Turn::Stays,
             Epoch::Old => Turn::Back,
             Epoch::New => Turn::Over,
@@ -73,7 +73,7 @@ impl Unit {
         if self.session != Some(frame.session) {
             self.replaced = self.session.replace(frame.session);
             self.epochs = Epochs::default();
-            self.epochs.judge(frame.sent, false);
+            self.epochs.judge(frame.sent, frame.span, false);
         }
         // Sessions begin at 1: whoever joins later has missed what the books are made of.
         self.trust = if frame.span.first > 1 {

@@ -47,6 +47,7 @@ fn every_golden_value_of_long_captures_of_iex() {
         let counted = count(&capture);
         assert_eq!(counted.messages, messages, "{path}");
         assert_eq!((counted.gaps, counted.lost, counted.duplicates), (0, 0, 0));
+        assert_eq!(counted.restarts, 0, "heartbeats before the first message");
         let (compared, skipped) = compare_long(&capture);
         say(&format!(
             "{path}: {messages} messages without gaps, {compared} values as the dissector has them; skipped: {skipped} \
