@@ -1,6 +1,7 @@
 //! The books at the end of a capture.
 
-use super::rows::{Cell, Column, RowFormat, counts, header, row, separate};
+use super::rows::{Cell, Column, RowFormat, counts, header, row};
+use super::text::separate;
 use crate::book::{Books, Level, View};
 use feed_common::event::{Name, Side};
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! Every message of a capture, field by field, in file order and before any merging.
 
-use super::rows::separate;
+use super::text::{escape, number, put, quoted, separate};
 use super::{Dissect, Message, Streams, View};
 use feed_common::capture::{Datagram, Lend};
 use feed_common::wire::message::{Value, trimmed};
@@ -294,48 +294,6 @@ fn price(mantissa: i128, decimals: u32, to: &mut Vec<u8>) {
         to.splice(start..start, std::iter::repeat_n(b'0', missing));
         to.insert(to.len() - decimals, b'.');
     }
-}
-
-/// A decimal integer. Most of what is printed is integers, and the formatting machinery takes ten times as long.
-pub(super) fn number(mut n: u64, to: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (n % 10) as u8;
-        n /= 10;
-        if n == 0 {
-            break;
-        }
-    }
-    to.extend(&digits[at..]);
-}
-
-pub(super) fn quoted(text: &[u8], to: &mut Vec<u8>) {
-    to.push(b'"');
-    escape(text, to);
-    to.push(b'"');
-}
-
-/// Text as the inside of a JSON string. Wire text is ASCII; what is not is shown as its byte.
-pub(super) fn escape(text: &[u8], to: &mut Vec<u8>) {
-    let plain = |&b: &u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
-    if text.iter().all(plain) {
-        to.extend_from_slice(text);
-        return;
-    }
-    for &b in text {
-        match b {
-            b'"' | b'\\' => to.extend([b'\\', b]),
-            b' '..=b'~' => to.push(b),
-            _ => put(to, format_args!("\\u{b:04x}")),
-        }
-    }
-}
-
-pub(super) fn put(to: &mut Vec<u8>, what: std::fmt::Arguments<'_>) {
-    // Writing to memory cannot fail.
-    let _ = to.write_fmt(what);
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod routes;
 mod rows;
 pub mod stats;
 mod tally;
+mod text;
 mod trades;
 
 pub use bbo::BboRows;

@@ -3,7 +3,7 @@
 //! Prices are plain decimals with as many places as they need and no more (`12.5`, `7`, `0.0001`): exact whatever the
 //! scale of the wire, and the same for every protocol. In JSON they are strings, as `decode` has them.
 
-use super::decode::{escape, number, put, quoted};
+use super::text::{escape, number, put, quoted, separate};
 use feed_common::event::Price;
 use feed_common::wire::message::trimmed;
 
@@ -98,12 +98,6 @@ pub(super) fn counts<'a>(counts: impl IntoIterator<Item = (&'a str, u64)>, to: &
         number(n, to);
     }
     to.push(b'}');
-}
-
-pub(super) fn separate(i: usize, by: u8, to: &mut Vec<u8>) {
-    if i > 0 {
-        to.push(by);
-    }
 }
 
 /// The first column to the left, the others to the right.

@@ -5,7 +5,8 @@
 //! is not in the book is a print all the same, at a price nobody knows.
 
 use super::kept::{Broken, Print, Watch};
-use super::rows::{Cell, Column, RowFormat, counts, header, row, separate};
+use super::rows::{Cell, Column, RowFormat, counts, header, row};
+use super::text::separate;
 use crate::book::Books;
 use crate::publish::Outlet;
 use feed_common::event::{

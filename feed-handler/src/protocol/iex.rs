@@ -27,10 +27,8 @@
 //! and time, the tier of the limit up, limit down plan.
 
 mod rare;
-mod sheet;
 
-pub use sheet::IexSheet;
-
+use super::sheet::lettered_sheet;
 use super::{About, Decode, DecodeError, Described, Instruments, Known, Place, Protocol};
 use crate::subscribe::{Filter, Standing};
 use crate::transport::IexFraming;
@@ -60,6 +58,11 @@ impl Protocol for Iex {
     };
     type Framing = IexFraming;
     type Decoder = IexDecoder;
+}
+
+lettered_sheet! {
+    /// TOPS, DEEP and DEEP+: the 19 messages for people.
+    IexSheet of iex
 }
 
 impl Described for Iex {

@@ -11,10 +11,8 @@
 //! direct listing's near price.
 
 mod rare;
-mod sheet;
 
-pub use sheet::Itch50Sheet;
-
+use super::sheet::lettered_sheet;
 use super::{
     About, Ahead, Decode, DecodeError, Described, Instruments, Protocol, REVIEWED_AT_ONCE,
 };
@@ -45,6 +43,11 @@ impl Protocol for Itch50 {
     };
     type Framing = MoldFraming;
     type Decoder = Itch50Decoder;
+}
+
+lettered_sheet! {
+    /// TotalView-ITCH 5.0: the 23 messages for people.
+    Itch50Sheet of itch50
 }
 
 impl Described for Itch50 {

@@ -6,12 +6,15 @@ use feed_common::wire::mdp3::{
     self, BlockView, Dimension, Field, Message, MessageHeader, PacketHeader,
 };
 use feed_common::wire::message::{self, FieldType, Value, trimmed};
+use feed_handler::inspect::Lines;
+use feed_handler::inspect::stats::stats;
 use feed_handler::protocol::Sheet;
 use feed_handler::protocol::mdp3::Mdp3Sheet;
 use feed_handler::transport::{Framing, Mdp3Framing};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 
 /// These came over TCP, whose framing is another.
 const TCP: &str = "cme_mdp3_v1_12";
@@ -35,6 +38,31 @@ fn every_golden_value_of_mdp_3() {
         read.len()
     ));
     assert!(compared > 0);
+}
+
+#[test]
+fn both_lines_are_one_channel() {
+    let Some(corpus) = corpus() else { return };
+    let file = CaptureFile::open(corpus.join(LINES)).expect("a readable capture");
+    let counted = stats(|| Datagrams::new(&file), None, &Lines::Found);
+    let (counted, _) = counted.expect("a protocol");
+    assert_eq!((counted.channels, counted.restarts), (1, 0));
+    assert_eq!((counted.packets, counted.duplicates), (10_000, 5_000));
+    assert_eq!(
+        (counted.messages, counted.gaps, counted.lost),
+        (5_299, 0, 0)
+    );
+    assert!(counted.errors.is_empty(), "{:?}", counted.errors);
+    for command in ["book", "bbo", "trades"] {
+        let program = Command::new(env!("CARGO_BIN_EXE_feed-handler"))
+            .args([command, "--format", "csv"])
+            .arg(corpus.join(LINES))
+            .output()
+            .expect("the program");
+        let said = String::from_utf8_lossy(&program.stderr);
+        assert!(program.status.success(), "{command}: {said}");
+        assert!(program.stdout.starts_with(b"symbol,"), "{said}");
+    }
 }
 
 #[test]
