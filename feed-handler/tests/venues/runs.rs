@@ -2,6 +2,7 @@
 
 use crate::made::Made;
 use crate::sessions::{Faults, Feed, GROUPS, LAYOUTS, everything, from_file, plan};
+use feed_replay::synth::Protocol;
 
 #[test]
 fn a_run_from_a_file_gives_the_same_in_either_layout() {
@@ -30,13 +31,15 @@ fn a_run_from_a_file_gives_the_same_in_either_layout() {
 
 #[test]
 fn lines_that_lose_different_packets_give_what_one_whole_line_gives() {
-    for protocol in everything() {
+    // The last has two units on its stream, which the lines interleave as they please.
+    let all = everything().map(|protocol| (protocol, 71));
+    for (protocol, seed) in all.chain([(Protocol::Pitch, 74)]) {
         let faults = Faults {
             per_line: 200,
             skew: 30_000,
             ..Faults::default()
         };
-        let feed = Feed::new(protocol, 8_000, 71, faults);
+        let feed = Feed::new(protocol, 8_000, seed, faults);
         let plan = plan(protocol, LAYOUTS[0]);
         let merged = from_file(&plan, feed.capture());
         let whole = from_file(&plan, feed.lossless());
