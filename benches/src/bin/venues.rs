@@ -173,7 +173,7 @@ impl Run<'_> {
         let channel = (setup, P::Framing::default(), decoder);
         let mut lane = Lane::<P, _, _>::new(vec![channel], LaneTime::Captured, 0, outlet, probe);
         let group = PcapSink::<Vec<u8>>::GROUP;
-        let lines = LineMap::new([(group.into(), 0)]).expect("one line");
+        let lines = LineMap::new([(group, 0)]).expect("one line");
         let mut source = CaptureSource::new(self.file, lines, self.clock.clone());
         let start = Instant::now();
         while lane.step(&mut source).is_ok() {}

@@ -114,7 +114,10 @@ mod tests {
                     .sum::<u64>(),
                 2_000
             );
-            assert_eq!(recording.packets().last().unwrap().messages, 0);
+            // Others may end with a packet of messages, or with their day.
+            if matches!(protocol, Protocol::Itch50 | Protocol::Native(_)) {
+                assert_eq!(recording.packets().last().unwrap().messages, 0);
+            }
         }
     }
 }
