@@ -1,8 +1,10 @@
 //! One channel of a lane: its lines merged, its messages decoded in order.
 
 mod holes;
+mod rescue;
 
 use super::Drops;
+use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
@@ -90,10 +92,13 @@ pub struct Channel<P: Protocol> {
     window_nanos: u64,
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
+    /// The last one is what recovery brings.
     lines: Box<[LineStats]>,
     day: SessionDay,
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
+    rescue: Option<Rescue>,
+    taking_snapshot: bool,
     cx: MsgCtx,
 }
 
@@ -117,9 +122,11 @@ impl<P: Protocol> Channel<P> {
             stash_slot_bytes: setup.stash_slot_bytes,
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
-            lines: (0..setup.lines).map(|_| LineStats::default()).collect(),
+            lines: (0..=setup.lines).map(|_| LineStats::default()).collect(),
             day: setup.day,
             reviewing: false,
+            rescue: None,
+            taking_snapshot: false,
             cx: MsgCtx {
                 channel: setup.number,
                 midnight,
@@ -194,6 +201,12 @@ impl<P: Protocol> Channel<P> {
         packet: Packet<'_>,
         core: &mut Core<H, R>,
     ) {
+        let back = line + 1 == self.lines.len();
+        if back && frame.span.count == 0 {
+            // Servers answer; what comes next is for the lines to say.
+            core.drops.stray += 1;
+            return;
+        }
         if frame.kind == FrameKind::Unsequenced {
             self.lines[line].packets += 1;
             self.lines[line].messages += u64::from(frame.carries);
@@ -202,6 +215,10 @@ impl<P: Protocol> Channel<P> {
         let unit = self.unit(frame.unit);
         match self.units[unit].judge::<P::Framing, _>(&frame) {
             Turn::Stays => {}
+            Turn::Over if back => {
+                core.drops.stray += 1;
+                return;
+            }
             Turn::Over => self.turn_to(unit, &frame, core),
             Turn::Back => {
                 core.drops.old_session += 1;
@@ -216,6 +233,7 @@ impl<P: Protocol> Channel<P> {
                     let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
                     self.lines[line].first += new;
                     if !self.units[unit].holes.is_empty() {
+                        self.units[unit].holes.progress(at);
                         self.drain(unit, core);
                     }
                     return;
@@ -300,6 +318,7 @@ impl<P: Protocol> Channel<P> {
             self.units[unit].sequencer.restart();
         }
         self.units[unit].turn_to(frame);
+        self.join(unit, frame.span.first);
     }
 
     #[cold]
@@ -357,12 +376,16 @@ impl<P: Protocol> Channel<P> {
     /// Totals after merging.
     pub fn sequence(&self) -> SequenceStats {
         let all = self.units.iter().map(|u| u.sequencer.stats());
-        all.reduce(SequenceStats::plus).unwrap_or_default()
+        let all = all.reduce(SequenceStats::plus).unwrap_or_default();
+        SequenceStats {
+            recovered: self.lines.last().map_or(0, |recovery| recovery.first),
+            ..all
+        }
     }
 
     /// What each line contributed.
     pub fn lines(&self) -> &[LineStats] {
-        &self.lines
+        &self.lines[..self.lines.len() - 1]
     }
 
     /// Oddities the decoder counted.

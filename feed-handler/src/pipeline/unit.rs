@@ -18,6 +18,10 @@ pub(super) struct Unit {
     epochs: Epochs,
     /// What its records are published with.
     pub trust: Trust,
+    /// A snapshot is to be asked for, or has been, and nothing else is until it is there.
+    pub wants_snapshot: bool,
+    /// What is missing was sent before the session was first heard of.
+    pub joining: bool,
 }
 
 /// What a frame is to the session at hand.
@@ -44,6 +48,8 @@ impl Unit {
             replaced: None,
             epochs: Epochs::default(),
             trust: Trust::VALID,
+            wants_snapshot: false,
+            joining: false,
         }
     }
 

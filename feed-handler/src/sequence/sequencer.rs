@@ -96,6 +96,11 @@ impl Sequencer {
         Some(missing)
     }
 
+    /// Begins at, or goes on from, a number without a word about what came before it.
+    pub fn begin(&mut self, next: u64) {
+        self.expected = Some(next);
+    }
+
     /// A new session has begun; totals go on.
     pub fn restart(&mut self) {
         self.expected = None;
