@@ -5,7 +5,8 @@
 //! session and knows its messages by their numbers, [`Downstream`] plays it on faulty lines, and servers take requests
 //! and say what leaves when. A simulation drives them with a clock of its own.
 //!
-//! A server with datagrams implements [`DatagramServer`].
+//! A server with datagrams implements [`DatagramServer`]; a [`SoupServer`] makes a [`SoupConnection`] for each client, and
+//! what that serves is a [`SoupSource`].
 //!
 //! ```
 //! use feed_replay::exchange::{DatagramServer, Downstream, History, Limits, MoldServer, Numbering, Shape, Timing};
@@ -39,11 +40,17 @@
 //! ```
 
 mod downstream;
+mod glimpse;
 mod history;
 mod moldudp64;
 mod server;
+mod soup_server;
+mod soupbintcp;
 
 pub use downstream::{Downstream, Played, Timing};
+pub use glimpse::{GlimpseState, Snapshot};
 pub use history::{History, HistoryError, Numbering, Packet, Shape};
 pub use moldudp64::{Limits, MoldServer};
 pub use server::{DatagramServer, ServerCounts};
+pub use soup_server::SoupServer;
+pub use soupbintcp::{SoupConnection, SoupEnd, SoupFaults, SoupNext, SoupSource};
