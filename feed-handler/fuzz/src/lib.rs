@@ -28,6 +28,7 @@ mod pillar;
 mod pitch;
 mod prices;
 mod seeds;
+mod soup;
 mod streams;
 mod subscribe;
 
@@ -72,6 +73,9 @@ pub static TARGETS: &[Target] = &[
     target("lane_native", lane::native, seeds::lanes_native),
     target("inspect", inspect::inspect, seeds::captures),
     target("file_source", file_source::file_source, seeds::captures),
+    target("soupbintcp", soup::soupbintcp, seeds::soupbintcp),
+    target("soup_replay", soup::soup_replay, seeds::soup_clients),
+    target("glimpse", soup::glimpse, seeds::soup_clients),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),

@@ -12,7 +12,7 @@ use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::UnixNanos;
 use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
-use feed_common::wire::{Fit, ProtocolName, iex, memoir, pitch};
+use feed_common::wire::{Fit, ProtocolName, iex, memoir, pitch, soupbintcp as soup};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
 use flate2::{Compression, write::GzEncoder};
@@ -487,6 +487,56 @@ pub fn prices(seeds: &mut Seeds) {
     for shape in 0..32 {
         seeds.push([&[shape, shape % 10, 20, 7, shape], &array[..]].concat());
     }
+}
+
+/// Streams of a server and of a client, each behind a byte for how it is cut.
+pub fn soupbintcp(seeds: &mut Seeds) {
+    let server = soup_session();
+    let mut client = soup::LoginRequest::new([b' '; 6], [b' '; 10], SOUP_SESSION, 1)
+        .as_bytes()
+        .to_vec();
+    client.extend(soup::Head::client_heartbeat().as_bytes());
+    assert!(soup::push_unsequenced(&mut client, b"a message"));
+    client.extend(soup::Head::logout_request().as_bytes());
+    for cut in [0, 6, 255] {
+        seeds.push([&[cut], &server[..]].concat());
+        seeds.push([&[cut], &client[..]].concat());
+    }
+}
+
+/// Choices that wish, connect, and have a session said in pieces.
+pub fn soup_clients(seeds: &mut Seeds) {
+    for what in [0, 2] {
+        // There is room; five messages from 1 on, or a snapshot, are wished; the connection is made.
+        let mut input = vec![2, 200, 0, what, 1, 5, 3];
+        for piece in soup_session().chunks(36) {
+            input.push(5 | 7 << 4); // 36 bytes of server 0
+            input.extend_from_slice(piece);
+        }
+        seeds.push(input.clone());
+        // And then the time passes.
+        input.extend([1, 255].repeat(5));
+        seeds.push(input);
+    }
+}
+
+const SOUP_SESSION: [u8; 10] = *b"SESSION001";
+
+/// What a server says.
+fn soup_session() -> Vec<u8> {
+    let mut said = soup::LoginAccepted::new(SOUP_SESSION, 1)
+        .as_bytes()
+        .to_vec();
+    for message in [&b"one"[..], b"two", b""] {
+        assert!(soup::push_sequenced(&mut said, message));
+        said.extend(soup::Head::server_heartbeat().as_bytes());
+    }
+    assert!(soup::push_debug(&mut said, b"said aside"));
+    let end = soup::EndOfSnapshot::new(7);
+    assert!(soup::push_sequenced(&mut said, end.as_bytes()));
+    said.extend(soup::Head::end_of_session().as_bytes());
+    said.extend(soup::LoginRejected::new(soup::NO_SESSION).as_bytes());
+    said
 }
 
 /// Anything, for targets that take every byte as a choice.
