@@ -6,7 +6,7 @@ use super::Drops;
 use super::unit::{Turn, Unit};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
-use crate::sequence::{Admit, LineStats, Refused, SequenceStats};
+use crate::sequence::{Admit, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
@@ -90,7 +90,7 @@ pub struct Channel<P: Protocol> {
     window_nanos: u64,
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
-    lines: Box<[LineStats]>,
+    lines: Lines,
     day: SessionDay,
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
@@ -117,7 +117,7 @@ impl<P: Protocol> Channel<P> {
             stash_slot_bytes: setup.stash_slot_bytes,
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
-            lines: (0..setup.lines).map(|_| LineStats::default()).collect(),
+            lines: Lines::new(setup.lines),
             day: setup.day,
             reviewing: false,
             cx: MsgCtx {
@@ -152,7 +152,7 @@ impl<P: Protocol> Channel<P> {
         };
         self.units
             .push(Unit::new(key, slots, self.stash_slot_bytes));
-        self.lines.iter_mut().for_each(LineStats::add_unit);
+        self.lines.add_unit();
         self.units.len() - 1
     }
 
@@ -209,7 +209,8 @@ impl<P: Protocol> Channel<P> {
             }
         }
         let span = frame.span;
-        self.lines[line].bring(unit, span, frame.carries.into());
+        let (carries, stamp) = (frame.carries.into(), packet.meta.kernel);
+        self.lines.bring(line, unit, span, carries, at, stamp);
         loop {
             match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {
@@ -293,7 +294,7 @@ impl<P: Protocol> Channel<P> {
                 ..self.cx
             };
             core.outlet.on_restart(&cx);
-            self.lines.iter_mut().for_each(|line| line.restart(unit));
+            self.lines.restart(unit);
             if let SessionDay::FirstPacket(_) = self.day {
                 self.cx.midnight = UnixNanos::UNKNOWN;
             }
@@ -361,7 +362,7 @@ impl<P: Protocol> Channel<P> {
     }
 
     /// What each line contributed.
-    pub fn lines(&self) -> &[LineStats] {
+    pub fn lines(&self) -> &Lines {
         &self.lines
     }
 
