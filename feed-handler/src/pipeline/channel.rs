@@ -1,13 +1,17 @@
 //! One channel of a lane: its lines merged, its messages decoded in order.
 
+mod holes;
+mod rescue;
+
 use super::Drops;
+use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
-use crate::sequence::{Admit, LineStats, Refused, SequenceStats, Stashed};
+use crate::sequence::{Admit, LineStats, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
-use feed_common::event::{Flags, Gap, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::Packet;
 use feed_common::time::{Ticks, UnixNanos, Zone};
@@ -88,10 +92,13 @@ pub struct Channel<P: Protocol> {
     window_nanos: u64,
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
+    /// The last one is what recovery brings.
     lines: Box<[LineStats]>,
     day: SessionDay,
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
+    rescue: Option<Rescue>,
+    taking_snapshot: bool,
     cx: MsgCtx,
 }
 
@@ -115,9 +122,11 @@ impl<P: Protocol> Channel<P> {
             stash_slot_bytes: setup.stash_slot_bytes,
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
-            lines: (0..setup.lines).map(|_| LineStats::default()).collect(),
+            lines: (0..=setup.lines).map(|_| LineStats::default()).collect(),
             day: setup.day,
             reviewing: false,
+            rescue: None,
+            taking_snapshot: false,
             cx: MsgCtx {
                 channel: setup.number,
                 midnight,
@@ -192,6 +201,12 @@ impl<P: Protocol> Channel<P> {
         packet: Packet<'_>,
         core: &mut Core<H, R>,
     ) {
+        let back = line + 1 == self.lines.len();
+        if back && frame.span.count == 0 {
+            // Servers answer; what comes next is for the lines to say.
+            core.drops.stray += 1;
+            return;
+        }
         if frame.kind == FrameKind::Unsequenced {
             self.lines[line].packets += 1;
             self.lines[line].messages += u64::from(frame.carries);
@@ -200,6 +215,10 @@ impl<P: Protocol> Channel<P> {
         let unit = self.unit(frame.unit);
         match self.units[unit].judge::<P::Framing, _>(&frame) {
             Turn::Stays => {}
+            Turn::Over if back => {
+                core.drops.stray += 1;
+                return;
+            }
             Turn::Over => self.turn_to(unit, &frame, core),
             Turn::Back => {
                 core.drops.old_session += 1;
@@ -213,7 +232,8 @@ impl<P: Protocol> Channel<P> {
                 Admit::Deliver { skip } => {
                     let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
                     self.lines[line].first += new;
-                    if !self.units[unit].stash.is_empty() {
+                    if !self.units[unit].holes.is_empty() {
+                        self.units[unit].holes.progress(at);
                         self.drain(unit, core);
                     }
                     return;
@@ -222,12 +242,11 @@ impl<P: Protocol> Channel<P> {
                     self.lines[line].duplicates += (span.count > 0) as u64;
                     return;
                 }
-                Admit::Gap { .. } => {
+                Admit::Gap { missing } => {
                     let waits = &mut self.units[unit];
+                    let rx = packet.meta.rx;
+                    waits.holes.reveal(missing.first, span, at, rx);
                     if span.count == 0 {
-                        if waits.announced.is_none_or(|(next, _)| next < span.first) {
-                            waits.announced = Some((span.first, at));
-                        }
                         return;
                     }
                     match waits.stash.insert(span, line, at, packet) {
@@ -238,148 +257,12 @@ impl<P: Protocol> Channel<P> {
                         }
                         Err(Refused::Full) => {
                             core.drops.stash_full += 1;
-                            if !self.give_up_first(unit, core) {
-                                // Larger than a stash slot with nothing waiting: the hole before it is given up.
-                                self.declare(unit, span.first, core);
-                            }
+                            self.give_up_first(unit, core);
                         }
                     }
                 }
             }
         }
-    }
-
-    /// Gives up holes that have been open for longer than the window. While packets flow, `receive_call` numbers the
-    /// calls that brought them: a lane that had lost its core finds old packets of one line before it has asked the
-    /// others, so a hole is given up only when every line has been asked once more. `None` says that nothing is waiting
-    /// on any line.
-    #[inline]
-    pub(super) fn expire<H: Outlet, R: Probe>(
-        &mut self,
-        now: u64,
-        receive_call: Option<u64>,
-        core: &mut Core<H, R>,
-    ) {
-        for unit in 0..self.units.len() {
-            self.expire_unit(unit, now, receive_call, core);
-        }
-    }
-
-    #[inline]
-    fn expire_unit<H: Outlet, R: Probe>(
-        &mut self,
-        unit: usize,
-        now: u64,
-        receive_call: Option<u64>,
-        core: &mut Core<H, R>,
-    ) {
-        while let Some(since) = self.units[unit].waiting_since() {
-            let waits = &mut self.units[unit];
-            if now.saturating_sub(since) < self.window_nanos {
-                waits.overdue = None;
-                return;
-            }
-            if let Some(call) = receive_call {
-                let noticed = *waits.overdue.get_or_insert(call);
-                if call - noticed <= self.lane_lines {
-                    return;
-                }
-            }
-            waits.overdue = None;
-            if !self.give_up_first(unit, core) {
-                return;
-            }
-        }
-    }
-
-    /// Gives up every hole: nothing more will come.
-    pub(super) fn finish<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) {
-        for unit in 0..self.units.len() {
-            while self.give_up_first(unit, core) {}
-        }
-    }
-
-    /// Gives up the earliest hole of a unit and delivers what waited behind it; false when there is none.
-    #[cold]
-    fn give_up_first<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) -> bool {
-        let Some(next) = self.units[unit].behind_hole() else {
-            return false;
-        };
-        self.declare(unit, next, core);
-        self.drain(unit, core);
-        true
-    }
-
-    /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments.
-    fn declare<H: Outlet, R: Probe>(&mut self, unit: usize, next: u64, core: &mut Core<H, R>) {
-        let holed = &mut self.units[unit];
-        holed.arrived_at(next);
-        if let Some(missing) = holed.sequencer.give_up_before(next) {
-            holed.trust = Trust::RECOVERING;
-            let cx = MsgCtx {
-                sequence: missing.first,
-                unit: holed.key,
-                trust: holed.trust,
-                timestamp: UnixNanos::UNKNOWN,
-                instrument: NO_INSTRUMENT,
-                symbol: NO_SYMBOL,
-                flags: Flags::END_OF_EVENT,
-                ..self.cx
-            };
-            let count = missing.count;
-            core.outlet.on_gap(&cx, Gap { count });
-        }
-    }
-
-    /// Delivers what waited for a hole that is closed now.
-    fn drain<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) {
-        while let Some(&Stashed { line, span, .. }) = self.units[unit].stash.first() {
-            let waits = &mut self.units[unit];
-            match waits.sequencer.admit(span) {
-                Admit::Gap { .. } => return,
-                Admit::Duplicate => {
-                    self.lines[line].duplicates += 1;
-                    if let Some(taken) = waits.stash.take_first() {
-                        waits.stash.release(taken);
-                    }
-                }
-                Admit::Deliver { skip } => {
-                    let Some(taken) = waits.stash.take_first() else {
-                        return;
-                    };
-                    self.lines[line].first += self.redeliver(unit, &taken, skip, core);
-                    self.units[unit].stash.release(taken);
-                }
-            }
-        }
-        let drained = &mut self.units[unit];
-        if let Some(expected) = drained.sequencer.expected() {
-            drained.arrived_at(expected);
-        }
-    }
-
-    /// Delivers a packet out of the stash, and says how many messages it brought. Its stages are marked here, with its own
-    /// receive time: what it waited for the hole to close is part of its latency.
-    #[inline(never)]
-    fn redeliver<H: Outlet, R: Probe>(
-        &mut self,
-        unit: usize,
-        taken: &Stashed,
-        skip: u64,
-        core: &mut Core<H, R>,
-    ) -> u64 {
-        let unit = &self.units[unit];
-        let packet = unit.stash.packet(taken);
-        let rx = packet.meta.rx;
-        let Ok((frame, _)) = self.framing.open(packet.bytes) else {
-            return 0; // it opened when it was stashed
-        };
-        self.cx.trust = unit.trust;
-        let new = deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
-        core.probe.mark(Stage::Decoded, rx);
-        core.outlet.flush();
-        core.probe.mark(Stage::Published, rx);
-        new
     }
 
     /// As [`Channel::deliver`] for a frame without numbers, out of the way of those that have them.
@@ -415,7 +298,7 @@ impl<P: Protocol> Channel<P> {
         core: &mut Core<H, R>,
     ) {
         if self.units[unit].session.is_some() {
-            while self.give_up_first(unit, core) {}
+            self.give_up_all(unit, core);
             self.decoder.restart();
             let cx = MsgCtx {
                 sequence: frame.span.first,
@@ -435,6 +318,7 @@ impl<P: Protocol> Channel<P> {
             self.units[unit].sequencer.restart();
         }
         self.units[unit].turn_to(frame);
+        self.join(unit, frame.span.first);
     }
 
     #[cold]
@@ -492,12 +376,16 @@ impl<P: Protocol> Channel<P> {
     /// Totals after merging.
     pub fn sequence(&self) -> SequenceStats {
         let all = self.units.iter().map(|u| u.sequencer.stats());
-        all.reduce(SequenceStats::plus).unwrap_or_default()
+        let all = all.reduce(SequenceStats::plus).unwrap_or_default();
+        SequenceStats {
+            recovered: self.lines.last().map_or(0, |recovery| recovery.first),
+            ..all
+        }
     }
 
     /// What each line contributed.
     pub fn lines(&self) -> &[LineStats] {
-        &self.lines
+        &self.lines[..self.lines.len() - 1]
     }
 
     /// Oddities the decoder counted.

@@ -33,7 +33,8 @@ impl LineStats {
 
     /// Numbers of the sequence that this line never brought.
     pub fn lost(&self) -> u64 {
-        self.seen.iter().map(SeenWindow::lost).sum()
+        let lost = self.seen.iter().map(SeenWindow::lost);
+        lost.fold(0, u64::saturating_add)
     }
 
     /// The numbers of a unit start over.

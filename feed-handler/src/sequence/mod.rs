@@ -1,16 +1,19 @@
 //! Sequencing: merging the lines of a channel by message.
 //!
-//! [`Sequencer`] decides, [`Stash`] holds what arrived ahead of a gap, [`SeenWindow`] says what each line itself lost.
+//! [`Sequencer`] decides, [`Stash`] holds what arrived ahead of a gap, [`Holes`] knows since when what is missing,
+//! [`SeenWindow`] says what each line itself lost.
 //! None of them owns a clock or a socket: time comes in as an argument, so the same code runs live, from a file and in
 //! tests.
 
 mod epochs;
+mod holes;
 mod lines;
 mod seen;
 mod sequencer;
 mod stash;
 
 pub use epochs::{Epoch, Epochs};
+pub use holes::{Due, Hole, Holes};
 pub use lines::LineStats;
 pub use seen::SeenWindow;
 pub use sequencer::{Admit, SequenceStats, Sequencer};

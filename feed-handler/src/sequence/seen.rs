@@ -39,7 +39,7 @@ impl SeenWindow {
             span.first
         });
         if span.first > self.next {
-            self.lost += span.first - self.next;
+            self.lost = self.lost.saturating_add(span.first - self.next);
         }
         let end = span.end();
         if end > self.next {
@@ -150,6 +150,18 @@ mod tests {
         w.restart();
         w.bring(SeqSpan { first: 1, count: 1 });
         assert_eq!(w.lost(), 8);
+    }
+
+    #[test]
+    fn what_several_sessions_lose_saturates() {
+        let mut w = SeenWindow::new();
+        for _ in 0..3 {
+            for first in [1, u64::MAX - 1] {
+                w.bring(SeqSpan { first, count: 1 });
+            }
+            w.restart();
+        }
+        assert_eq!(w.lost(), u64::MAX);
     }
 
     #[test]
