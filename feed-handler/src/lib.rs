@@ -16,4 +16,5 @@ pub mod report;
 pub mod run;
 pub mod sequence;
 pub mod subscribe;
+pub mod trail;
 pub mod transport;
