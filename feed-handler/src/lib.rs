@@ -18,3 +18,4 @@ pub mod sequence;
 pub mod subscribe;
 pub mod trail;
 pub mod transport;
+pub mod verify;
