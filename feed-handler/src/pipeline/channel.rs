@@ -395,6 +395,12 @@ impl<P: Protocol> Channel<P> {
         }
     }
 
+    /// The number that one of its numberings expects next; `None` before its first message.
+    pub fn expected(&self, unit: u8) -> Option<u64> {
+        let unit = self.units.iter().find(|u| u.key == unit);
+        unit.and_then(|u| u.sequencer.expected())
+    }
+
     /// What each line contributed.
     pub fn lines(&self) -> &Lines {
         &self.lines

@@ -4,7 +4,7 @@
 use super::due::Due;
 use super::fields::Fields;
 use super::records::{Mark, Records};
-use super::{Digest, Outlet, Publish};
+use super::{Digest, Outlet, Publish, UnitPrint};
 use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Quote, View};
 use crate::protocol::Ahead;
 use feed_common::event::{
@@ -248,6 +248,10 @@ impl<K: Publish> Outlet for Booked<K> {
 
     fn digest(&self, channel: u16) -> Digest {
         self.records.digest(channel)
+    }
+
+    fn prints(&self, channel: u16) -> Vec<UnitPrint> {
+        self.records.prints(channel)
     }
 
     const LOOKS_AHEAD: bool = true;
