@@ -12,8 +12,9 @@ use feed_handler::report::{Table, plain};
 #[command(
     after_help = "Examples:\n  feed-handler lines day.pcap\n  feed-handler lines day.pcap --format json | jq \
                   '.channels[].lines[] | {line, first, lead_ns}'\n\nJSON: `channels`, each with `lost_by_all` (numbers \
-                  that no line brought) and `lines`: `first` counts messages a line brought before any other; `lead_ns` \
-                  by how much its packets were earlier than on the line that came second; `lost` what it never brought \
+                  that no line brought) and `lines`: `first` counts messages a line brought before any other, in the order \
+                  of the file; `lead_ns` by how much its packets were earlier than on the line that came second, by the \
+                  times of the file, which can be in another order; `lost` what it never brought \
                   between its first number and its last, `lost_alone` what of that another line brought, `absent` what \
                   others brought before its first and behind its last. Numbers are messages, and packets for mdp3. \
                   `longest_silence_ns` is the longest time without a packet while the channel had some."

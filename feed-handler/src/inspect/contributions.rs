@@ -9,10 +9,10 @@ use super::lines::Lines;
 use super::numberings::Numberings;
 use super::walk::{Came, Visit, walk};
 use super::{Dissect, Streams, View};
+use crate::report;
 use crate::sequence::{Heard, Lead, Leads};
 use crate::transport::FrameKind;
 use feed_common::capture::Lend;
-use feed_common::latency::summary::Quantiles;
 use feed_common::latency::{Resolution, Spread};
 use feed_common::time::UnixNanos;
 use serde::Serialize;
@@ -66,7 +66,7 @@ pub struct LineFacts {
     /// Messages it brought before any other line.
     pub first: u64,
     /// By how much its packets were earlier than on the line that came second.
-    pub lead_ns: LeadFigures,
+    pub lead_ns: report::Lead,
     /// Numbers between its first and its last that it never brought.
     pub lost: u64,
     /// Those of them that another line brought.
@@ -83,29 +83,6 @@ pub struct LineFacts {
     pub longest_silence_ns: u64,
     /// The time of the packet before that; none where the line had not begun.
     pub longest_silence_since_ns: Option<u64>,
-}
-
-/// Leads in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
-pub struct LeadFigures {
-    pub count: u64,
-    pub min: u64,
-    pub p50: u64,
-    pub p99: u64,
-    pub max: u64,
-}
-
-impl From<Quantiles> for LeadFigures {
-    fn from(q: Quantiles) -> LeadFigures {
-        LeadFigures {
-            count: q.count,
-            min: q.min,
-            p50: q.p50,
-            p99: q.p99,
-            max: q.max,
-        }
-    }
 }
 
 /// Goes through a capture whose streams are known; `pass` begins one reading of it, and the last one is handed back when

@@ -128,13 +128,22 @@ fn lines(report: &RunReport, out: &mut String) {
             "messages",
             "first",
             "lost",
+            "alone",
             "duplicates",
+            "earlier by",
+            "silent for",
         ],
         3,
     );
+    let none = || "-".to_owned();
     for l in &report.lines {
         let mut row: Vec<String> = [&l.channel, &l.line, &l.group].map(|s| plain(s)).into();
-        row.extend([l.packets, l.messages, l.first, l.lost, l.duplicates].map(count));
+        row.extend([l.packets, l.messages, l.first, l.lost].map(count));
+        row.push(l.lost_alone.map_or_else(none, count));
+        row.push(count(l.duplicates));
+        let lead = l.lead_ns.filter(|lead| lead.count > 0);
+        row.push(lead.map_or_else(none, |lead| time(lead.p50)));
+        row.push(time(l.longest_silence_ns));
         table.rows.push(row);
     }
     table.render(out);

@@ -279,6 +279,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
             sequence.recovered += s.recovered;
             sequence.restarts += s.restarts;
             for (line_plan, line) in channel_plan.lines.iter().zip(&channel.lines) {
+                let since = line.silence.since;
                 report.lines.push(Line {
                     channel: channel.name.clone(),
                     line: line_plan.name.clone(),
@@ -288,6 +289,10 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
                     lost: line.lost,
                     duplicates: line.duplicates,
                     first: line.first,
+                    lost_alone: line.lost_alone,
+                    lead_ns: line.lead,
+                    longest_silence_ns: line.silence.nanos,
+                    longest_silence_since_ns: since.is_known().then_some(since.0),
                 });
             }
         }

@@ -124,7 +124,7 @@ proptest! {
             prop_assert_eq!((of.lost(), of.lost_alone()), (line.lost, line.lost_alone));
             // What comes again from before the first of all has no lead while the window does not know of it.
             if traffic.iter().all(|&(_, first, _)| first >= traffic[0].1) {
-                prop_assert_eq!(LeadFigures::from(of.lead()), line.lead_ns);
+                prop_assert_eq!(report::Lead::from(of.lead()), line.lead_ns);
             }
             prop_assert_eq!(live.silence(number).nanos, line.longest_silence_ns);
         }
