@@ -12,6 +12,7 @@ pub mod pipeline;
 pub mod protocol;
 pub mod publish;
 pub mod record;
+pub mod recovery;
 pub mod report;
 pub mod run;
 pub mod sequence;

@@ -1,13 +1,17 @@
 //! One channel of a lane: its lines merged, its messages decoded in order.
 
+mod holes;
+mod rescue;
+
 use super::Drops;
+use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use crate::protocol::{Ahead, Decode, Protocol};
 use crate::publish::Outlet;
-use crate::sequence::{Admit, LineStats, Refused, SequenceStats, Stashed};
+use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
-use feed_common::event::{Flags, Gap, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::Packet;
 use feed_common::time::{Ticks, UnixNanos, Zone};
@@ -88,10 +92,14 @@ pub struct Channel<P: Protocol> {
     window_nanos: u64,
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
-    lines: Box<[LineStats]>,
+    lines: Lines,
+    /// What recovery has brought: the line behind the others.
+    back: LineStats,
     day: SessionDay,
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
+    rescue: Option<Rescue>,
+    taking_snapshot: bool,
     cx: MsgCtx,
 }
 
@@ -115,9 +123,12 @@ impl<P: Protocol> Channel<P> {
             stash_slot_bytes: setup.stash_slot_bytes,
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
-            lines: (0..setup.lines).map(|_| LineStats::default()).collect(),
+            lines: Lines::new(setup.lines),
+            back: LineStats::default(),
             day: setup.day,
             reviewing: false,
+            rescue: None,
+            taking_snapshot: false,
             cx: MsgCtx {
                 channel: setup.number,
                 midnight,
@@ -128,6 +139,12 @@ impl<P: Protocol> Channel<P> {
             channel.add_unit(0);
         }
         channel
+    }
+
+    /// A line, or what stands behind the last for recovery.
+    #[inline]
+    fn line(&mut self, line: usize) -> &mut LineStats {
+        self.lines.get_mut(line).unwrap_or(&mut self.back)
     }
 
     /// The place of a frame's unit.
@@ -150,7 +167,7 @@ impl<P: Protocol> Channel<P> {
         };
         self.units
             .push(Unit::new(key, slots, self.stash_slot_bytes));
-        self.lines.iter_mut().for_each(LineStats::add_unit);
+        self.lines.add_unit();
         self.units.len() - 1
     }
 
@@ -192,6 +209,12 @@ impl<P: Protocol> Channel<P> {
         packet: Packet<'_>,
         core: &mut Core<H, R>,
     ) {
+        let back = line == self.lines.len();
+        if back && (frame.span.count == 0 || frame.kind == FrameKind::Unsequenced) {
+            // Servers answer; what comes next is for the lines to say.
+            core.drops.stray += 1;
+            return;
+        }
         if frame.kind == FrameKind::Unsequenced {
             self.lines[line].packets += 1;
             self.lines[line].messages += u64::from(frame.carries);
@@ -200,6 +223,10 @@ impl<P: Protocol> Channel<P> {
         let unit = self.unit(frame.unit);
         match self.units[unit].judge::<P::Framing, _>(&frame) {
             Turn::Stays => {}
+            Turn::Over if back => {
+                core.drops.stray += 1;
+                return;
+            }
             Turn::Over => self.turn_to(unit, &frame, core),
             Turn::Back => {
                 core.drops.old_session += 1;
@@ -207,179 +234,47 @@ impl<P: Protocol> Channel<P> {
             }
         }
         let span = frame.span;
-        self.lines[line].bring(unit, span, frame.carries.into());
+        let (carries, stamp) = (frame.carries.into(), packet.meta.kernel);
+        if !back {
+            self.lines.bring(line, unit, span, carries, at, stamp);
+        }
         loop {
             match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {
                     let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
-                    self.lines[line].first += new;
-                    if !self.units[unit].stash.is_empty() {
+                    self.line(line).first += new;
+                    if !self.units[unit].holes.is_empty() {
+                        self.units[unit].holes.progress(at);
                         self.drain(unit, core);
                     }
                     return;
                 }
                 Admit::Duplicate => {
-                    self.lines[line].duplicates += (span.count > 0) as u64;
+                    self.line(line).duplicates += (span.count > 0) as u64;
                     return;
                 }
-                Admit::Gap { .. } => {
+                Admit::Gap { missing } => {
                     let waits = &mut self.units[unit];
+                    let rx = packet.meta.rx;
+                    waits.holes.reveal(missing.first, span, at, rx);
                     if span.count == 0 {
-                        if waits.announced.is_none_or(|(next, _)| next < span.first) {
-                            waits.announced = Some((span.first, at));
-                        }
                         return;
                     }
                     match waits.stash.insert(span, line, at, packet) {
                         Ok(()) => return,
                         Err(Refused::Duplicate) => {
-                            self.lines[line].duplicates += 1;
-                            return waits.sequencer.count_duplicate();
+                            waits.sequencer.count_duplicate();
+                            self.line(line).duplicates += 1;
+                            return;
                         }
                         Err(Refused::Full) => {
                             core.drops.stash_full += 1;
-                            if !self.give_up_first(unit, core) {
-                                // Larger than a stash slot with nothing waiting: the hole before it is given up.
-                                self.declare(unit, span.first, core);
-                            }
+                            self.give_up_first(unit, core);
                         }
                     }
                 }
             }
         }
-    }
-
-    /// Gives up holes that have been open for longer than the window. While packets flow, `receive_call` numbers the
-    /// calls that brought them: a lane that had lost its core finds old packets of one line before it has asked the
-    /// others, so a hole is given up only when every line has been asked once more. `None` says that nothing is waiting
-    /// on any line.
-    #[inline]
-    pub(super) fn expire<H: Outlet, R: Probe>(
-        &mut self,
-        now: u64,
-        receive_call: Option<u64>,
-        core: &mut Core<H, R>,
-    ) {
-        for unit in 0..self.units.len() {
-            self.expire_unit(unit, now, receive_call, core);
-        }
-    }
-
-    #[inline]
-    fn expire_unit<H: Outlet, R: Probe>(
-        &mut self,
-        unit: usize,
-        now: u64,
-        receive_call: Option<u64>,
-        core: &mut Core<H, R>,
-    ) {
-        while let Some(since) = self.units[unit].waiting_since() {
-            let waits = &mut self.units[unit];
-            if now.saturating_sub(since) < self.window_nanos {
-                waits.overdue = None;
-                return;
-            }
-            if let Some(call) = receive_call {
-                let noticed = *waits.overdue.get_or_insert(call);
-                if call - noticed <= self.lane_lines {
-                    return;
-                }
-            }
-            waits.overdue = None;
-            if !self.give_up_first(unit, core) {
-                return;
-            }
-        }
-    }
-
-    /// Gives up every hole: nothing more will come.
-    pub(super) fn finish<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) {
-        for unit in 0..self.units.len() {
-            while self.give_up_first(unit, core) {}
-        }
-    }
-
-    /// Gives up the earliest hole of a unit and delivers what waited behind it; false when there is none.
-    #[cold]
-    fn give_up_first<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) -> bool {
-        let Some(next) = self.units[unit].behind_hole() else {
-            return false;
-        };
-        self.declare(unit, next, core);
-        self.drain(unit, core);
-        true
-    }
-
-    /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments.
-    fn declare<H: Outlet, R: Probe>(&mut self, unit: usize, next: u64, core: &mut Core<H, R>) {
-        let holed = &mut self.units[unit];
-        holed.arrived_at(next);
-        if let Some(missing) = holed.sequencer.give_up_before(next) {
-            holed.trust = Trust::RECOVERING;
-            let cx = MsgCtx {
-                sequence: missing.first,
-                unit: holed.key,
-                trust: holed.trust,
-                timestamp: UnixNanos::UNKNOWN,
-                instrument: NO_INSTRUMENT,
-                symbol: NO_SYMBOL,
-                flags: Flags::END_OF_EVENT,
-                ..self.cx
-            };
-            let count = missing.count;
-            core.outlet.on_gap(&cx, Gap { count });
-        }
-    }
-
-    /// Delivers what waited for a hole that is closed now.
-    fn drain<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) {
-        while let Some(&Stashed { line, span, .. }) = self.units[unit].stash.first() {
-            let waits = &mut self.units[unit];
-            match waits.sequencer.admit(span) {
-                Admit::Gap { .. } => return,
-                Admit::Duplicate => {
-                    self.lines[line].duplicates += 1;
-                    if let Some(taken) = waits.stash.take_first() {
-                        waits.stash.release(taken);
-                    }
-                }
-                Admit::Deliver { skip } => {
-                    let Some(taken) = waits.stash.take_first() else {
-                        return;
-                    };
-                    self.lines[line].first += self.redeliver(unit, &taken, skip, core);
-                    self.units[unit].stash.release(taken);
-                }
-            }
-        }
-        let drained = &mut self.units[unit];
-        if let Some(expected) = drained.sequencer.expected() {
-            drained.arrived_at(expected);
-        }
-    }
-
-    /// Delivers a packet out of the stash, and says how many messages it brought. Its stages are marked here, with its own
-    /// receive time: what it waited for the hole to close is part of its latency.
-    #[inline(never)]
-    fn redeliver<H: Outlet, R: Probe>(
-        &mut self,
-        unit: usize,
-        taken: &Stashed,
-        skip: u64,
-        core: &mut Core<H, R>,
-    ) -> u64 {
-        let unit = &self.units[unit];
-        let packet = unit.stash.packet(taken);
-        let rx = packet.meta.rx;
-        let Ok((frame, _)) = self.framing.open(packet.bytes) else {
-            return 0; // it opened when it was stashed
-        };
-        self.cx.trust = unit.trust;
-        let new = deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
-        core.probe.mark(Stage::Decoded, rx);
-        core.outlet.flush();
-        core.probe.mark(Stage::Published, rx);
-        new
     }
 
     /// As [`Channel::deliver`] for a frame without numbers, out of the way of those that have them.
@@ -415,7 +310,7 @@ impl<P: Protocol> Channel<P> {
         core: &mut Core<H, R>,
     ) {
         if self.units[unit].session.is_some() {
-            while self.give_up_first(unit, core) {}
+            self.give_up_all(unit, core);
             self.decoder.restart();
             let cx = MsgCtx {
                 sequence: frame.span.first,
@@ -428,13 +323,14 @@ impl<P: Protocol> Channel<P> {
                 ..self.cx
             };
             core.outlet.on_restart(&cx);
-            self.lines.iter_mut().for_each(|line| line.restart(unit));
+            self.lines.restart(unit);
             if let SessionDay::FirstPacket(_) = self.day {
                 self.cx.midnight = UnixNanos::UNKNOWN;
             }
             self.units[unit].sequencer.restart();
         }
         self.units[unit].turn_to(frame);
+        self.join(unit, frame.span.first);
     }
 
     #[cold]
@@ -492,11 +388,15 @@ impl<P: Protocol> Channel<P> {
     /// Totals after merging.
     pub fn sequence(&self) -> SequenceStats {
         let all = self.units.iter().map(|u| u.sequencer.stats());
-        all.reduce(SequenceStats::plus).unwrap_or_default()
+        let all = all.reduce(SequenceStats::plus).unwrap_or_default();
+        SequenceStats {
+            recovered: self.back.first,
+            ..all
+        }
     }
 
     /// What each line contributed.
-    pub fn lines(&self) -> &[LineStats] {
+    pub fn lines(&self) -> &Lines {
         &self.lines
     }
 

@@ -1,6 +1,6 @@
 //! One numbering of a channel: most have one, and where a stream carries several, each runs on its own.
 
-use crate::sequence::{Epoch, Epochs, Sequencer, Stash};
+use crate::sequence::{Epoch, Epochs, Holes, Sequencer, Stash};
 use crate::transport::{Frame, Framing, Session};
 use feed_common::event::Trust;
 
@@ -10,15 +10,18 @@ pub(super) struct Unit {
     pub key: u8,
     pub sequencer: Sequencer,
     pub stash: Stash,
-    /// The highest number an empty frame has announced as next, and when: the only sign of loss at the tail.
-    pub announced: Option<(u64, u64)>,
-    /// The receive call at which the earliest hole was first seen to be older than its window.
+    pub holes: Holes,
+    /// The receive call at which something was first seen to be due for the holes.
     pub overdue: Option<u64>,
     pub session: Option<Session>,
     replaced: Option<Session>,
     epochs: Epochs,
     /// What its records are published with.
     pub trust: Trust,
+    /// A snapshot is to be asked for, or has been, and nothing else is until it is there.
+    pub wants_snapshot: bool,
+    /// What is missing was sent before the session was first heard of.
+    pub joining: bool,
 }
 
 /// What a frame is to the session at hand.
@@ -38,12 +41,15 @@ impl Unit {
             key,
             sequencer: Sequencer::default(),
             stash: Stash::new(stash_slots, stash_slot_bytes),
-            announced: None,
+            // One before each packet that waits, and one that was announced.
+            holes: Holes::new(stash_slots + 1),
             overdue: None,
             session: None,
             replaced: None,
             epochs: Epochs::default(),
             trust: Trust::VALID,
+            wants_snapshot: false,
+            joining: false,
         }
     }
 
@@ -69,7 +75,7 @@ impl Unit {
 
     /// Turns to the session of a frame.
     pub fn turn_to<M>(&mut self, frame: &Frame<M>) {
-        self.announced = None;
+        self.holes.clear();
         if self.session != Some(frame.session) {
             self.replaced = self.session.replace(frame.session);
             self.epochs = Epochs::default();
@@ -83,26 +89,10 @@ impl Unit {
         };
     }
 
-    /// When the packet or announcement that shows the earliest open hole arrived.
-    #[inline]
-    pub fn waiting_since(&self) -> Option<u64> {
-        match (self.stash.first(), self.announced) {
-            (None, None) => None,
-            (Some(s), _) => Some(s.at),
-            (None, Some((_, at))) => Some(at),
-        }
-    }
-
-    /// The number behind the earliest open hole.
+    /// The number behind the first stretch that is missing: that of what waits behind it, or the end of the hole.
     pub fn behind_hole(&self) -> Option<u64> {
+        let end = self.holes.first()?.span.end();
         let waiting = self.stash.first().map(|s| s.span.first);
-        waiting.or(self.announced.map(|(next, _)| next))
-    }
-
-    /// Forgets what was announced up to `next`.
-    pub fn arrived_at(&mut self, next: u64) {
-        if self.announced.is_some_and(|(known, _)| known <= next) {
-            self.announced = None;
-        }
+        Some(waiting.map_or(end, |first| first.min(end)))
     }
 }

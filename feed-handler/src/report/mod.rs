@@ -10,6 +10,7 @@ pub mod json;
 mod model;
 mod ordered;
 mod svg;
+mod table;
 pub mod terminal;
 pub mod units;
 
@@ -19,6 +20,7 @@ pub use model::{
     stack,
 };
 pub use ordered::Ordered;
+pub use table::{Table, plain};
 
 use std::path::Path;
 

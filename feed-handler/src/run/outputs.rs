@@ -248,7 +248,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
         for (channel_plan, channel) in lane_plan.channels.iter().zip(&lane.channels) {
             let s = channel.sequence;
             sequence.gaps += s.gaps;
-            sequence.lost += s.lost;
+            sequence.lost = sequence.lost.saturating_add(s.lost);
             sequence.duplicates += s.duplicates;
             sequence.recovered += s.recovered;
             sequence.restarts += s.restarts;

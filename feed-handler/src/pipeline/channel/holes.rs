@@ -1,0 +1,190 @@
+//! What becomes of the holes of a channel: they are closed by what comes, or given up.
+
+use super::{Channel, Core, deliver};
+use crate::protocol::Protocol;
+use crate::publish::Outlet;
+use crate::sequence::{Admit, Due, Stashed};
+use crate::transport::Framing;
+use feed_common::event::{Flags, Gap, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
+use feed_common::latency::{Probe, Stage};
+use feed_common::time::UnixNanos;
+
+impl<P: Protocol> Channel<P> {
+    /// Asks recovery for holes that have been open for longer than the window, and gives them up when nobody can be asked
+    /// or nobody has them. While packets flow, `receive_call` numbers the
+    /// calls that brought them: a lane that had lost its core finds old packets of one line before it has asked the
+    /// others, so a hole is given up only when every line has been asked once more. `None` says that nothing is waiting
+    /// on any line.
+    #[inline]
+    pub(in crate::pipeline) fn expire<H: Outlet, R: Probe>(
+        &mut self,
+        now: u64,
+        receive_call: Option<u64>,
+        core: &mut Core<H, R>,
+    ) {
+        for unit in 0..self.units.len() {
+            if !self.units[unit].holes.is_empty() {
+                self.expire_unit(unit, now, receive_call, core);
+            }
+        }
+    }
+
+    fn expire_unit<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        now: u64,
+        receive_call: Option<u64>,
+        core: &mut Core<H, R>,
+    ) {
+        loop {
+            let limit = self.limit(unit);
+            let holed = &mut self.units[unit];
+            let Some(due) = holed.holes.due(now, self.window_nanos, limit) else {
+                holed.overdue = None;
+                return;
+            };
+            let asked = holed.holes.first().is_some_and(|h| h.asked.is_some());
+            if due == Due::Ask && holed.wants_snapshot && asked {
+                return; // it will be as of a number behind the other holes, or they are asked for then
+            }
+            if let Some(call) = receive_call {
+                let noticed = *holed.overdue.get_or_insert(call);
+                if call - noticed <= self.lane_lines {
+                    return;
+                }
+            }
+            holed.overdue = None;
+            match due {
+                Due::Ask => self.ask(unit, now),
+                Due::GiveUp if self.resort_to_snapshot(unit, now) => {}
+                Due::GiveUp => self.give_up_first(unit, core),
+            }
+        }
+    }
+
+    /// Gives up every hole: nothing more will come.
+    pub(in crate::pipeline) fn finish<H: Outlet, R: Probe>(&mut self, core: &mut Core<H, R>) {
+        for unit in 0..self.units.len() {
+            self.give_up_all(unit, core);
+        }
+    }
+
+    pub(super) fn give_up_all<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) {
+        while !self.units[unit].holes.is_empty() {
+            self.give_up_first(unit, core);
+        }
+    }
+
+    /// Gives up the first hole of a unit, if there is one, and delivers what waited behind it and in it.
+    #[cold]
+    pub(super) fn give_up_first<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        core: &mut Core<H, R>,
+    ) {
+        let Some(end) = self.units[unit].holes.first().map(|hole| hole.span.end()) else {
+            return;
+        };
+        while let Some(next) = self.units[unit].behind_hole().filter(|&next| next <= end) {
+            self.forgo(unit, next, core);
+            self.drain(unit, core);
+        }
+    }
+
+    /// Goes on at `next` without what is missing before it. Of a session that was joined late it was never this handler's
+    /// to deliver.
+    pub(super) fn forgo<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        next: u64,
+        core: &mut Core<H, R>,
+    ) {
+        let forgoing = &mut self.units[unit];
+        forgoing.holes.lose();
+        match forgoing.joining && forgoing.sequencer.expected() < Some(next) {
+            true => forgoing.sequencer.begin(next),
+            false => self.declare(unit, next, core),
+        }
+    }
+
+    /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments.
+    fn declare<H: Outlet, R: Probe>(&mut self, unit: usize, next: u64, core: &mut Core<H, R>) {
+        let holed = &mut self.units[unit];
+        if let Some(missing) = holed.sequencer.give_up_before(next) {
+            holed.trust = Trust::RECOVERING;
+            let cx = MsgCtx {
+                sequence: missing.first,
+                unit: holed.key,
+                trust: holed.trust,
+                timestamp: UnixNanos::UNKNOWN,
+                instrument: NO_INSTRUMENT,
+                symbol: NO_SYMBOL,
+                flags: Flags::END_OF_EVENT,
+                ..self.cx
+            };
+            let count = missing.count;
+            core.outlet.on_gap(&cx, Gap { count });
+        }
+    }
+
+    /// Delivers what waited for a stretch that is there now, and closes the holes that it ends.
+    pub(super) fn drain<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) {
+        while let Some(&Stashed { line, span, .. }) = self.units[unit].stash.first() {
+            let waits = &mut self.units[unit];
+            match waits.sequencer.admit(span) {
+                Admit::Gap { .. } => break,
+                Admit::Duplicate => {
+                    if let Some(taken) = waits.stash.take_first() {
+                        waits.stash.release(taken);
+                    }
+                    self.line(line).duplicates += 1;
+                }
+                Admit::Deliver { skip } => {
+                    let Some(taken) = waits.stash.take_first() else {
+                        return;
+                    };
+                    let new = self.redeliver(unit, &taken, skip, core);
+                    self.line(line).first += new;
+                    self.units[unit].stash.release(taken);
+                }
+            }
+        }
+        let drained = &mut self.units[unit];
+        let expected = drained.sequencer.expected().unwrap_or_default();
+        let mut asked = false;
+        while let Some(hole) = drained.holes.closed(expected) {
+            asked |= hole.asked.is_some();
+            drained.joining = false;
+            if !hole.lost {
+                core.probe.mark(Stage::GapClosed, hole.rx);
+            }
+        }
+        if asked {
+            self.settle(unit);
+        }
+    }
+
+    /// Delivers a packet out of the stash, and says how many messages it brought. Its stages are marked here, with its own
+    /// receive time: what it waited for the hole to close is part of its latency.
+    #[inline(never)]
+    fn redeliver<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        taken: &Stashed,
+        skip: u64,
+        core: &mut Core<H, R>,
+    ) -> u64 {
+        let unit = &self.units[unit];
+        let packet = unit.stash.packet(taken);
+        let rx = packet.meta.rx;
+        let Ok((frame, _)) = self.framing.open(packet.bytes) else {
+            return 0; // it opened when it was stashed
+        };
+        self.cx.trust = unit.trust;
+        let new = deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
+        core.probe.mark(Stage::Decoded, rx);
+        core.outlet.flush();
+        core.probe.mark(Stage::Published, rx);
+        new
+    }
+}
