@@ -9,10 +9,19 @@
 //! a snapshot as the state of the books as of a sequence number. Hot threads neither ask servers nor wait for them.
 
 mod courier;
+mod glimpse;
 mod moldudp64;
+mod replay;
+mod replay_wants;
+mod soup;
+mod soup_servers;
 
 pub use courier::{Courier, courier, delivered};
+pub use glimpse::{Glimpse, GlimpseSettings};
 pub use moldudp64::{MoldRequests, RequestLimits};
+pub use replay::{ReplaySettings, SoupReplay};
+pub use soup::{Ended, SoupClient, SoupEvent, SoupTimes, SoupUser};
+pub use soup_servers::SoupServers;
 
 use crate::sequence::SeqSpan;
 use crate::transport::Session;
@@ -112,6 +121,13 @@ pub trait Recovery: Send {
         net: &mut dyn Net,
         out: &mut dyn RecoverySink,
     );
+
+    /// How many bytes of a connection it can take. The driver reads no more than that, and TCP holds the server back; it
+    /// looks again after each call. Servers of datagrams are read whatever it says.
+    fn room(&self, server: usize) -> usize {
+        let _ = server;
+        usize::MAX
+    }
 
     /// Does what is due at `now`: requests, repeats, giving up. Returns when it wants to be called again at the latest;
     /// `None` when nothing is open.

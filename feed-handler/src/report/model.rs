@@ -22,6 +22,9 @@ pub struct RunReport {
     pub sequence: Sequence,
     /// The lines, by channel.
     pub lines: Vec<Line>,
+    /// What was done to get back what the lines lost, by channel; empty where nobody could be asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovery: Vec<Recovery>,
     /// What was not delivered, by cause.
     pub drops: Ordered<u64>,
     /// What was odd and delivered all the same, by name.
@@ -125,6 +128,16 @@ impl From<Quantiles> for Lead {
             max: q.max,
         }
     }
+}
+
+/// A channel's recovery.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recovery {
+    /// Channel name.
+    pub channel: String,
+    /// Requests, answers, and what was wrong with them, by name.
+    pub counts: Ordered<u64>,
 }
 
 /// The books of all channels.

@@ -187,6 +187,20 @@ fn losses(report: &RunReport, out: &mut String) {
         plural(s.duplicates, "duplicate packet"),
         plural(s.restarts, "restart")
     );
+    for of in &report.recovery {
+        let counts = of.counts.iter().filter(|(_, n)| **n > 0);
+        let counts: Vec<_> = counts
+            .map(|(name, n)| format!("{} {}", count(*n), plain(name)))
+            .collect();
+        if !counts.is_empty() {
+            let _ = writeln!(
+                out,
+                "  recovery {}: {}",
+                plain(&of.channel),
+                counts.join(", ")
+            );
+        }
+    }
 }
 
 #[cfg(test)]

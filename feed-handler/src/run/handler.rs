@@ -7,6 +7,7 @@ use super::control::Control;
 use super::end::LaneEnd;
 use super::facts;
 use super::gauge::{Gauge, Reading};
+use super::recovery::{Desk, RecoveryEnd};
 use super::start::{Input, StartError, join};
 use crate::config::{Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, SessionDay};
@@ -50,6 +51,7 @@ pub struct Handler {
     /// Only of a live run: from a file, what is wanted is what the plan says.
     control: Option<Control>,
     recorder: Option<Recorder>,
+    recovery: Option<JoinHandle<Vec<RecoveryEnd>>>,
     pairing: Pairing,
     clock: Clock,
     stop: Arc<AtomicBool>,
@@ -74,6 +76,8 @@ pub struct Outcome {
     pub facts: Vec<(String, String)>,
     /// What was kept of the input, where that was asked for.
     pub record: Option<RecordEnd>,
+    /// What recovery did, by channel and service.
+    pub recovery: Vec<RecoveryEnd>,
 }
 
 impl Outcome {
@@ -149,6 +153,7 @@ impl Handler {
             subscription,
             control,
             recorder: None,
+            recovery: None,
             pairing,
             clock: clock.clone(),
             stop: Arc::default(),
@@ -192,8 +197,13 @@ impl Handler {
         self.start_bridge(plan)?;
         let mut queues = self.start_recorder(plan, fit.clone())?.into_iter();
         let mut number = 0;
+        let mut desk = Desk::default();
         let subscription = self.subscription.clone();
         for ((lane, writer), changes) in plan.lanes.iter().zip(writers).zip(subscription.lanes()) {
+            let link = match input {
+                Input::Live => desk.lane(lane, number, &self.clock)?,
+                Input::File(_) => None, // what a file lacks nobody is asked for
+            };
             let setups = lane.channels.iter().map(|channel| {
                 number += 1;
                 ChannelSetup {
@@ -222,6 +232,7 @@ impl Handler {
                 wanted: subscription.filter(),
                 changes: changes.clone(),
                 record: queues.next(),
+                link,
                 hot: Hot {
                     clock: self.clock.clone(),
                     stop: self.stop.clone(),
@@ -235,6 +246,7 @@ impl Handler {
             self.collectors.push(collector);
             self.gauges.push(gauge);
         }
+        self.recovery = desk.start(self.clock.clone())?;
         let threads: usize = self.lanes.iter().map(|l| l.threads).sum();
         // Every thread reports before it does anything else, so this ends.
         threads_ready
@@ -387,6 +399,7 @@ impl Handler {
         });
         // Every queue is given up by now: a lane that ended has dropped its own.
         let record = self.recorder.take().map(Recorder::finish);
+        let recovery = self.recovery.take().map(join);
         self.interval();
         Outcome {
             lanes,
@@ -395,6 +408,7 @@ impl Handler {
             last: self.interval,
             facts: self.facts,
             record,
+            recovery: recovery.unwrap_or_default(),
         }
     }
 }

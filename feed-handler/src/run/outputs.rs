@@ -2,13 +2,15 @@
 
 use super::facts;
 use super::handler::{Handler, Outcome};
+use super::recovery::RecoveryEnd;
 use super::start::Input;
 use super::trail::TrailLog;
 use crate::config::Plan;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Books, Consumer, IntervalPoint, Line, Recording, RunReport, Sequence, WriteError,
+    self, Books, Consumer, IntervalPoint, Line, Recording, Recovery, RunReport, Sequence,
+    WriteError,
 };
 use crate::trail::DIGESTS;
 use feed_common::latency::cost::Cost;
@@ -304,6 +306,14 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
         }
     }
     report.sequence = sequence;
+    report.recovery = outcome.recovery.iter().map(recovery).collect();
+}
+
+fn recovery((channel, counts): &RecoveryEnd) -> Recovery {
+    Recovery {
+        channel: channel.clone(),
+        counts: counts.iter().copied().collect(),
+    }
 }
 
 fn add(report: &mut RunReport, cause: &str, n: u64) {

@@ -17,6 +17,7 @@ use toml::Spanned;
 
 mod channels;
 mod lanes;
+mod services;
 
 type Problems = Vec<(Range<usize>, String)>;
 
