@@ -4,6 +4,18 @@
 pub const REORDER_WINDOW_NANOS: u64 = 10_000_000;
 /// Packets a channel can hold back behind a gap.
 pub const STASH_PACKETS: usize = 1024;
+/// Requests that bring nothing after which a service is given up.
+pub const RECOVERY_ATTEMPTS: u32 = 4;
+/// Longest wait for an answer to a request.
+pub const RECOVERY_ANSWER_NANOS: u64 = 20_000_000;
+/// Longest wait for a connection and the answer to its login.
+pub const LOGIN_NANOS: u64 = 3_000_000_000;
+/// Messages of one request.
+pub const REQUEST_MESSAGES: u16 = 1_000;
+/// How long recovery by datagrams may take without getting on: all attempts and a little more.
+pub const RECOVERY_LIMIT_NANOS: u64 = 200_000_000;
+/// The same over a connection.
+pub const CONNECTION_LIMIT_NANOS: u64 = 10_000_000_000;
 /// Slots of a lane's packet ring.
 pub const RING_SLOTS: usize = 4096;
 /// Bytes of a slot; its first 64 hold the receive facts, the rest the payload. Fits every 1500-byte network.
@@ -14,6 +26,8 @@ pub const BATCH: usize = 32;
 pub const SOCKET_BUFFER_BYTES: usize = 8 << 20;
 /// Records in the broadcast ring.
 pub const PUBLISH_SLOTS: usize = 65_536;
+/// A digest of the records so far is kept every so many sequence numbers.
+pub const DIGEST_EVERY: u64 = 4096;
 /// Records in a blocking consumer's queue.
 pub const CONSUMER_QUEUE: usize = 8192;
 /// One message in so many is timed on its own; 0 for none, as every sample costs two clock readings.
@@ -54,8 +68,16 @@ pub const BOOK_ORDERS_MAX: usize = 1 << 26;
 pub const BOOK_INSTRUMENTS_MAX: usize = 1 << 20;
 /// Longest reorder window that still is one.
 pub const REORDER_WINDOW_NANOS_MAX: u64 = 60_000_000_000;
+/// Most requests for the same messages.
+pub const RECOVERY_ATTEMPTS_MAX: usize = 1_000;
+/// Longest that recovery may take without getting on.
+pub const RECOVERY_LIMIT_NANOS_MAX: u64 = 600_000_000_000;
+/// Most servers of a service.
+pub const SERVERS_MAX: usize = 16;
 /// Most slots of the broadcast ring.
 pub const PUBLISH_SLOTS_MAX: usize = 1 << 24;
+/// Most sequence numbers from one digest to the next.
+pub const DIGEST_EVERY_MAX: usize = 1 << 32;
 /// Longest consumer queue.
 pub const CONSUMER_QUEUE_MAX: usize = 1 << 24;
 /// Most lines of one channel.

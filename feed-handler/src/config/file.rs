@@ -1,7 +1,8 @@
 //! The file as written: keys and types, nothing resolved. Every value that can be wrong for a reason beyond its type
 //! carries its place, so that the error can point at it.
 
-use super::plan::{BookKeep, Timestamps, WhenFull};
+use super::plan::{BookKeep, ServiceKind, Timestamps, WhenFull};
+use crate::pipeline::Join;
 use feed_common::config::{ByteSize, TimeSpan};
 use feed_common::wire::ProtocolName;
 use serde::de::value::MapAccessDeserializer;
@@ -117,6 +118,8 @@ pub(super) struct Channel {
     pub reorder_window: Option<Spanned<TimeSpan>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stash_packets: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub join: Join,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub definitions: Option<Spanned<PathBuf>>,
     /// An exchange's own list of channels, and which of them this is.
@@ -127,9 +130,33 @@ pub(super) struct Channel {
     /// On which the lines of that list are joined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interface: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Service>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Service>,
     /// `[[channel.line]]`, or `lines = [...]` in place.
     #[serde(default, rename = "line", alias = "lines")]
     pub lines: Vec<Line>,
+}
+
+/// `[channel.recovery]` and `[channel.snapshot]`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Service {
+    pub kind: Spanned<ServiceKind>,
+    pub servers: Spanned<Vec<Spanned<String>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Spanned<TimeSpan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_messages: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Spanned<TimeSpan>>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -205,6 +232,8 @@ pub(super) struct Book {
 pub(super) struct Publish {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_every: Option<Spanned<u64>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

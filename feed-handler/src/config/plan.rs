@@ -6,11 +6,13 @@
 use super::defaults;
 use crate::book::BookLimits;
 use crate::net::{LineAddress, UdpOptions};
+use crate::pipeline::Join;
 use crate::subscribe::Glob;
 use feed_common::time::{CivilDate, Zone};
 use feed_common::wire::ProtocolName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ pub struct Plan {
     pub book: BookPlan,
     /// Slots of the broadcast ring (a power of two).
     pub publish_slots: usize,
+    /// A digest of the records so far is kept every so many sequence numbers (a power of two); 0 for none.
+    pub digest_every: u64,
     /// The symbols that are wanted at first; every one when there is no pattern.
     pub symbols: Vec<Glob>,
     /// The socket on which a live run can be told what is wanted; `None` for no such socket.
@@ -183,6 +187,12 @@ pub struct ChannelPlan {
     /// A capture with the definitions of its instruments, where another stream says them; relative to the working
     /// directory.
     pub definitions: Option<PathBuf>,
+    /// What is done about the beginning of a session that is joined late.
+    pub join: Join,
+    /// Who is asked for messages that no line brought.
+    pub recovery: Option<ServicePlan>,
+    /// Who is asked for the state of the books.
+    pub snapshot: Option<ServicePlan>,
     /// Its lines; never empty.
     pub lines: Vec<LinePlan>,
 }
@@ -195,8 +205,93 @@ impl ChannelPlan {
             reorder_window: Duration::from_nanos(defaults::REORDER_WINDOW_NANOS),
             stash_packets: defaults::STASH_PACKETS,
             definitions: None,
+            join: Join::default(),
+            recovery: None,
+            snapshot: None,
             lines,
         }
+    }
+}
+
+/// A service that gives back what the lines lost, or says what the books are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// How it is spoken to.
+    pub kind: ServiceKind,
+    /// Its servers, asked in turn; never empty.
+    pub servers: Vec<SocketAddrV4>,
+    /// Who logs in, where one has to.
+    pub account: Account,
+    /// Requests that bring nothing after which it is given up.
+    pub attempts: u32,
+    /// Longest wait for an answer; over a connection, for that to the login.
+    pub answer: Duration,
+    /// Messages of one request at most.
+    pub request_messages: u16,
+    /// How long it may take without getting on.
+    pub limit: Duration,
+}
+
+impl ServicePlan {
+    /// A service with the default limits.
+    pub fn new(kind: ServiceKind, servers: Vec<SocketAddrV4>) -> ServicePlan {
+        ServicePlan {
+            kind,
+            servers,
+            account: Account::default(),
+            attempts: defaults::RECOVERY_ATTEMPTS,
+            answer: Duration::from_nanos(kind.answer_nanos()),
+            request_messages: defaults::REQUEST_MESSAGES,
+            limit: Duration::from_nanos(kind.limit_nanos()),
+        }
+    }
+}
+
+/// The services that are spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceKind {
+    /// A re-request server of MoldUDP64.
+    MoldUdp64,
+    /// A replay of sequenced messages over SoupBinTCP.
+    SoupBinTcp,
+    /// A snapshot of an ITCH book over SoupBinTCP.
+    Glimpse,
+}
+
+impl ServiceKind {
+    /// Longest wait for an answer, where the configuration does not say: over a connection that of a login.
+    pub const fn answer_nanos(self) -> u64 {
+        match self {
+            ServiceKind::MoldUdp64 => defaults::RECOVERY_ANSWER_NANOS,
+            ServiceKind::SoupBinTcp | ServiceKind::Glimpse => defaults::LOGIN_NANOS,
+        }
+    }
+
+    /// How long it may take without getting on, where the configuration does not say.
+    pub const fn limit_nanos(self) -> u64 {
+        match self {
+            ServiceKind::MoldUdp64 => defaults::RECOVERY_LIMIT_NANOS,
+            ServiceKind::SoupBinTcp | ServiceKind::Glimpse => defaults::CONNECTION_LIMIT_NANOS,
+        }
+    }
+}
+
+/// A name and what proves it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// At most 6 letters and digits.
+    pub user: String,
+    /// At most 10.
+    pub password: String,
+}
+
+impl fmt::Debug for Account {
+    /// Without the password: plans are printed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A plan back to a file, for programs that make their own configuration and for showing what is in effect.
 
 use super::file::{self, File, Layout, ProtocolText};
-use super::plan::{LanePlan, LaneThreads, LinePlan, Plan};
+use super::plan::{LanePlan, LaneThreads, LinePlan, Plan, ServiceKind, ServicePlan};
 use feed_common::config::{ByteSize, TimeSpan};
 use toml::Spanned;
 
@@ -39,6 +39,7 @@ fn file(plan: &Plan) -> File {
         },
         publish: file::Publish {
             slots: count(plan.publish_slots),
+            digest_every: Some(at(plan.digest_every)),
         },
         subscribe: file::Subscribe {
             symbols: plan.symbols.iter().map(|g| at(g.to_string())).collect(),
@@ -61,10 +62,13 @@ fn file(plan: &Plan) -> File {
                 lane: at(lane.name.clone()),
                 reorder_window: Some(at(TimeSpan::from(c.reorder_window))),
                 stash_packets: count(c.stash_packets),
+                join: c.join,
                 definitions: c.definitions.clone().map(at),
                 config_xml: None, // what it says is in the lines
                 channel_id: None,
                 interface: None,
+                recovery: c.recovery.as_ref().map(service),
+                snapshot: c.snapshot.as_ref().map(service),
                 lines: c.lines.iter().map(line).collect(),
             })
             .collect(),
@@ -107,6 +111,22 @@ fn lane(lane: &LanePlan) -> file::Lane {
             slots: count(lane.ring_slots),
             slot_bytes: count(lane.slot_bytes),
         },
+    }
+}
+
+fn service(service: &ServicePlan) -> file::Service {
+    let servers = service.servers.iter().map(|s| at(s.to_string()));
+    let text = |text: &String| (!text.is_empty()).then(|| at(text.clone()));
+    file::Service {
+        kind: at(service.kind),
+        servers: at(servers.collect()),
+        user: text(&service.account.user),
+        password: text(&service.account.password),
+        attempts: Some(at(service.attempts.into())),
+        answer: Some(at(TimeSpan::from(service.answer))),
+        request_messages: (service.kind == ServiceKind::MoldUdp64)
+            .then(|| at(service.request_messages.into())),
+        limit: Some(at(TimeSpan::from(service.limit))),
     }
 }
 

@@ -3,6 +3,7 @@
 mod address;
 mod counters;
 pub mod file;
+mod servers;
 mod socket;
 #[allow(unsafe_code)]
 mod sys;
@@ -10,6 +11,7 @@ mod udp;
 
 pub use address::{Interface, InterfaceError, LineAddress};
 pub use counters::{LineCounters, LineCounts};
+pub use servers::Servers;
 pub use socket::SocketError;
 pub use sys::interfaces::{InterfaceFacts, interfaces};
 pub use sys::namespace::{Entered, NamespaceError, enter_private};

@@ -46,6 +46,8 @@ pub struct Lane<P: Protocol, H, R> {
     /// New filters for the channels, where there can be any, and how many have been taken up.
     changes: Option<Arc<Changes>>,
     changed: u64,
+    /// Where recovery hands over what it gets back.
+    delivery: Option<Consumer>,
     core: Core<H, R>,
 }
 
@@ -77,6 +79,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             last_rx: Ticks(0),
             changes: None,
             changed: 0,
+            delivery: None,
             core: Core {
                 outlet,
                 probe,
@@ -116,19 +119,33 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         }
     }
 
-    /// Takes what a courier has brought; how many things that were.
+    /// Takes what recovery hands over from there, once a poll.
+    pub fn with_delivery(mut self, delivery: Consumer) -> Self {
+        self.delivery = Some(delivery);
+        self
+    }
+
+    /// Takes what recovery has handed over since the last poll.
     #[inline]
-    pub fn take_delivery(&mut self, from: &mut Consumer) -> usize {
-        let Ok(batch) = from.poll() else {
-            return 0;
+    pub fn take_delivery(&mut self) {
+        if self.delivery.is_some() {
+            self.take_delivered();
+        }
+    }
+
+    fn take_delivered(&mut self) {
+        let Some(mut delivery) = self.delivery.take() else {
+            return;
         };
-        for i in 0..batch.len() {
-            let Packet { meta, bytes } = batch.get(i);
-            if let Some((channel, what)) = delivered(bytes) {
-                self.hand(channel, what, meta.rx);
+        if let Ok(batch) = delivery.poll() {
+            for i in 0..batch.len() {
+                let Packet { meta, bytes } = batch.get(i);
+                if let Some((channel, what)) = delivered(bytes) {
+                    self.hand(channel, what, meta.rx);
+                }
             }
         }
-        batch.len()
+        self.delivery = Some(delivery);
     }
 
     /// Takes up new filters, a bounded piece of the work at a time. Called once a poll.

@@ -2,6 +2,7 @@
 
 use crate::recovery::Wish;
 use crossbeam_channel::Sender;
+use serde::{Deserialize, Serialize};
 
 /// How a channel gets back what its lines lose.
 #[derive(Clone, Debug)]
@@ -20,7 +21,8 @@ pub struct Rescue {
 }
 
 /// What is done about the beginning of a session that is joined late.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Join {
     /// Nothing: records say `Recovering`.
     #[default]

@@ -3,6 +3,7 @@
 use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, receive};
+use super::recovery::Link;
 use super::start::{Input, StartError};
 use crate::config::{BookKeep, BookPlan, ChannelPlan, LanePlan, LaneThreads, Timestamps};
 use crate::net::file::{
@@ -12,7 +13,7 @@ use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
 use crate::protocol::itch50::Itch50File;
 use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, with_protocol};
-use crate::publish::{Booked, Outlet, Records};
+use crate::publish::{Booked, Marks, Outlet, Records};
 use crate::record::{Queue, Tee};
 use crate::subscribe::{Changes, Filter};
 use feed_common::capture::{CaptureFile, Cut, Datagrams, Format};
@@ -36,12 +37,15 @@ pub(super) struct LaneStart {
     pub(super) channels_total: usize,
     pub(super) sample_messages: u32,
     pub(super) writer: Writer<Record>,
+    pub(super) marks: Marks,
     pub(super) recorder: StageRecorder,
     /// What its channels want at first, and where they hear of changes.
     pub(super) wanted: Filter,
     pub(super) changes: Arc<Changes>,
     /// Where to keep what live lines bring.
     pub(super) record: Option<Queue>,
+    /// Who is asked for what its lines lose.
+    pub(super) link: Option<Link>,
     pub(super) hot: Hot,
 }
 
@@ -105,21 +109,36 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     });
     let channels = channels.collect::<Result<_, StartError>>()?;
     let (sample, recorder) = (start.sample_messages, start.recorder);
-    let records = Records::new(start.writer, start.channels_total);
+    let records = Records::new(start.writer, start.channels_total).with_marks(start.marks);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
+    let (changes, link) = (start.changes, start.link);
     match book.keep {
         BookKeep::None => {
-            let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder)
-                .with_changes(start.changes);
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
+            let lane = linked(lane.with_changes(changes), link);
             start_threads(plan, lane, input, hot, record)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
-            let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder)
-                .with_changes(start.changes);
+            let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
+            let lane = linked(lane.with_changes(changes), link);
             start_threads(plan, lane, input, hot, record)
         }
     }
+}
+
+/// A lane with what its channels get back from recovery.
+fn linked<P: Protocol, H: Outlet>(
+    mut lane: PlannedLane<P, H>,
+    link: Option<Link>,
+) -> PlannedLane<P, H> {
+    let Some(Link { rescues, delivery }) = link else {
+        return lane;
+    };
+    for (channel, rescue) in rescues {
+        lane = lane.with_rescue(channel, rescue);
+    }
+    lane.with_delivery(delivery)
 }
 
 /// What the input says of instruments, also on streams that are nobody's lines, if it can be read before the run.

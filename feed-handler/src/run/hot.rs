@@ -97,6 +97,7 @@ pub fn drive<P: Protocol, H: Outlet, S: PacketSource>(
             quiet = receiver.until();
         }
         lane.resubscribe();
+        lane.take_delivery();
         match lane.step(source) {
             Ok(n) => {
                 if n == 0 && !matches!(idle, IdleTime::StandsStill) {

@@ -14,8 +14,10 @@ mod gauge;
 mod handler;
 mod hot;
 mod outputs;
+mod recovery;
 mod start;
 mod supervise;
+mod trail;
 
 pub use consumers::Consumer;
 pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, reply};
@@ -24,5 +26,6 @@ pub use gauge::{Gauge, Reading};
 pub use handler::{Handler, Outcome};
 pub use hot::{IdleTime, Quiet, drive, receive};
 pub use outputs::{OutputError, Recorded};
+pub use recovery::RecoveryEnd;
 pub use start::{Input, StartError};
 pub use supervise::{Until, supervise};

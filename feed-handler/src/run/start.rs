@@ -9,6 +9,7 @@ use feed_common::capture::{CaptureFile, OpenError};
 use feed_common::latency::ResolutionError;
 use feed_common::ring::{RingError, SlotError};
 use feed_common::sys::{AffinityError, MemlockError, PriorityError};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -42,6 +43,14 @@ pub enum StartError {
     /// A channel's definitions cannot be read.
     #[error("definitions: {0}")]
     Definitions(OpenError),
+    /// A recovery server cannot be spoken to.
+    #[error("recovery server {server}: {source}")]
+    Server {
+        /// Its address.
+        server: SocketAddrV4,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A packet ring could not be made.
     #[error(transparent)]
     Slots(#[from] SlotError),

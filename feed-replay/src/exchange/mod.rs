@@ -8,6 +8,9 @@
 //! A server with datagrams implements [`DatagramServer`]; a [`SoupServer`] makes a [`SoupConnection`] for each client, and
 //! what that serves is a [`SoupSource`].
 //!
+//! [`Exchange`] is all of it on real sockets, as a [`Plan`] or a [configuration](config) says. A new server is a file, a
+//! variant of [`Service`], and its arm in `live.rs`.
+//!
 //! ```
 //! use feed_replay::exchange::{DatagramServer, Downstream, History, Limits, MoldServer, Numbering, Shape, Timing};
 //! use feed_replay::fault::LineFaults;
@@ -39,18 +42,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod config;
 mod downstream;
 mod glimpse;
 mod history;
+mod live;
 mod moldudp64;
+mod plan;
 mod server;
 mod soup_server;
 mod soupbintcp;
+mod udp;
 
 pub use downstream::{Downstream, Played, Timing};
 pub use glimpse::{GlimpseState, Snapshot};
 pub use history::{History, HistoryError, Numbering, Packet, Shape};
+pub use live::{Exchange, ExchangeError, Report, ServerReport};
 pub use moldudp64::{Limits, MoldServer};
+pub use plan::{LinePlan, Plan, ServerPlan, Service, Source};
 pub use server::{DatagramServer, ServerCounts};
 pub use soup_server::SoupServer;
 pub use soupbintcp::{SoupConnection, SoupEnd, SoupFaults, SoupNext, SoupSource};
+pub use udp::SocketCounts;

@@ -97,6 +97,9 @@ impl Resolver<'_> {
                 1..=STASH_PACKETS_MAX,
             ),
             definitions: self.definitions(file),
+            join: self.join(file),
+            recovery: self.recovery(file),
+            snapshot: self.snapshot(file),
             lines,
         }
     }

@@ -5,3 +5,4 @@ pub mod interfaces;
 pub mod namespace;
 pub(super) mod options;
 pub(super) mod recvmmsg;
+pub(super) mod wait;
