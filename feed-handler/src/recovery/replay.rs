@@ -307,6 +307,9 @@ impl SoupReplay {
     }
 }
 
+/// Nanoseconds that a wish may take longer for each of its messages: a long one is no fault of the server.
+const PACE: u64 = 100_000;
+
 /// What a packet has besides a message: its header, and the length of the message.
 const MOLD: usize = 22;
 
@@ -351,7 +354,9 @@ impl Recovery for SoupReplay {
                     missing,
                     brought: false,
                     attempts: 0,
-                    deadline: now.saturating_add(self.servers.patience),
+                    deadline: now
+                        .saturating_add(self.servers.patience)
+                        .saturating_add(missing.span.count.saturating_mul(PACE)),
                     after: now,
                     refused: 0,
                     failed: false,
