@@ -12,7 +12,6 @@ fn history(restarts: &[u64]) -> Arc<History> {
     let shape = Shape {
         faults: SessionFaults {
             restarts: restarts.to_vec(),
-            ..SessionFaults::default()
         },
         ..Shape::default()
     };
