@@ -19,6 +19,8 @@ pub enum Failure {
     Usage(String),
     /// It was right, and failed while running.
     Running(String),
+    /// It was done, and what was found is not as it should be.
+    Verdict(String),
 }
 
 impl Failure {
@@ -31,6 +33,11 @@ impl Failure {
     pub fn running(reason: impl Display) -> Failure {
         Failure::Running(reason.to_string())
     }
+
+    /// A negative verdict that says `reason`.
+    pub fn verdict(reason: impl Display) -> Failure {
+        Failure::Verdict(reason.to_string())
+    }
 }
 
 impl From<io::Error> for Failure {
@@ -39,15 +46,17 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Says why a command failed and turns it into the exit status: 0 done, 1 it failed while running, 2 wrong usage.
+/// Says why a command failed and turns it into the exit status: 0 done, 1 it failed while running, 2 wrong usage, 3 a
+/// negative verdict.
 pub fn finish(done: Result<(), Failure>) -> ExitCode {
-    let (status, reason) = match done {
+    let (status, what, reason) = match done {
         Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Running(reason)) => (1, reason),
-        Err(Failure::Usage(reason)) => (2, reason),
+        Err(Failure::Running(reason)) => (1, "error: ", reason),
+        Err(Failure::Usage(reason)) => (2, "error: ", reason),
+        Err(Failure::Verdict(reason)) => (3, "", reason),
     };
     // Nothing is left to do when standard error is closed too.
-    let _ = writeln!(io::stderr(), "error: {reason}");
+    let _ = writeln!(io::stderr(), "{what}{reason}");
     ExitCode::from(status)
 }
 

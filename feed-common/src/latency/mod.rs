@@ -5,8 +5,10 @@ pub mod log;
 mod payload;
 pub mod recorder;
 mod set;
+mod spread;
 mod stage;
 pub mod summary;
 
 pub use set::{MEASURED, Resolution, ResolutionError, StageSet};
+pub use spread::Spread;
 pub use stage::{NoProbe, Probe, Stage};

@@ -91,6 +91,54 @@ pub(super) struct Figure {
     pub(super) largest: u64,
 }
 
+impl Figure {
+    /// An empty one with all its pages touched, so that recording never faults one in.
+    pub(super) fn new(resolution: Resolution) -> Figure {
+        let mut figure = Figure {
+            histogram: resolution.histogram(),
+            above: 0,
+            largest: 0,
+        };
+        figure.touch();
+        figure
+    }
+
+    /// Writes to every page of the counters. The allocator hands out untouched zero pages, and the first store to each
+    /// would be a page fault in the middle of a measurement; storing zeros could be optimised away, so this counts.
+    fn touch(&mut self) {
+        let every = 4096 / size_of::<u32>() / 2;
+        let values: Vec<u64> = self
+            .histogram
+            .iter_all()
+            .step_by(every)
+            .map(|cell| cell.value_iterated_to())
+            .collect();
+        for value in values {
+            self.histogram.saturating_record(value);
+        }
+        self.reset();
+    }
+
+    /// Empties it; the memory stays.
+    fn reset(&mut self) {
+        self.histogram.reset();
+        self.above = 0;
+        self.largest = 0;
+    }
+
+    /// Counts one value. Never allocates; a value above `highest`, the end of the range, is counted there and as above.
+    #[inline]
+    pub(super) fn record(&mut self, nanos: u64, highest: u64) {
+        self.largest = self.largest.max(nanos);
+        if nanos <= highest {
+            self.histogram.saturating_record(nanos);
+        } else {
+            self.above += 1;
+            self.histogram.saturating_record(highest);
+        }
+    }
+}
+
 /// Everything recorded by one thread between two snapshots.
 #[derive(Clone, Debug)]
 pub struct StageSet {
@@ -107,46 +155,18 @@ pub struct StageSet {
 impl StageSet {
     /// An empty set with all its pages touched, so that recording never faults one in.
     pub fn new(resolution: Resolution) -> StageSet {
-        let mut set = StageSet {
-            figures: std::array::from_fn(|_| Figure {
-                histogram: resolution.histogram(),
-                above: 0,
-                largest: 0,
-            }),
+        StageSet {
+            figures: std::array::from_fn(|_| Figure::new(resolution)),
             resolution,
             opened: Ticks(0),
             closed: Ticks(0),
             backwards: 0,
-        };
-        set.touch();
-        set
-    }
-
-    /// Writes to every page of the counters. The allocator hands out untouched zero pages, and the first store to each
-    /// would be a page fault in the middle of a measurement; storing zeros could be optimised away, so this counts.
-    fn touch(&mut self) {
-        let every = 4096 / size_of::<u32>() / 2;
-        for figure in &mut self.figures {
-            let values: Vec<u64> = figure
-                .histogram
-                .iter_all()
-                .step_by(every)
-                .map(|cell| cell.value_iterated_to())
-                .collect();
-            for value in values {
-                figure.histogram.saturating_record(value);
-            }
         }
-        self.reset();
     }
 
     /// Empties it; the memory stays.
     pub fn reset(&mut self) {
-        for figure in &mut self.figures {
-            figure.histogram.reset();
-            figure.above = 0;
-            figure.largest = 0;
-        }
+        self.figures.iter_mut().for_each(Figure::reset);
         self.opened = Ticks(0);
         self.closed = Ticks(0);
         self.backwards = 0;
@@ -156,16 +176,8 @@ impl StageSet {
     /// a figure is ignored.
     #[inline]
     pub fn record(&mut self, stage: Stage, nanos: u64) {
-        let Some(figure) = position(stage).and_then(|at| self.figures.get_mut(at)) else {
-            return;
-        };
-        figure.largest = figure.largest.max(nanos);
-        let highest = self.resolution.highest_nanos;
-        if nanos <= highest {
-            figure.histogram.saturating_record(nanos);
-        } else {
-            figure.above += 1;
-            figure.histogram.saturating_record(highest);
+        if let Some(figure) = position(stage).and_then(|at| self.figures.get_mut(at)) {
+            figure.record(nanos, self.resolution.highest_nanos);
         }
     }
 

@@ -6,13 +6,16 @@ mod check;
 mod ctl;
 mod decode;
 mod demo;
+mod gaps;
 mod input;
+mod lines;
 mod outputs;
 mod protocols;
 mod run;
 mod selection;
 mod stats;
 mod trades;
+mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use feed_common::program::finish;
@@ -41,6 +44,10 @@ enum Command {
     Check(check::Arguments),
     /// Packets, messages by type, gaps and duplicates of a capture
     Stats(stats::Arguments),
+    /// Who was first and by how much, what each line lost alone, and what all lost
+    Lines(lines::Arguments),
+    /// Every hole of a capture: what, when, on which line, closed by what; status 3 where one stays open
+    Gaps(gaps::Arguments),
     /// Every message of a capture, field by field, before any merging
     Decode(decode::Arguments),
     /// The order books at the end of a capture
@@ -49,6 +56,8 @@ enum Command {
     Bbo(bbo::Arguments),
     /// What has traded, by symbol
     Trades(trades::Arguments),
+    /// Where a run and a capture, or two runs, part
+    Verify(verify::Arguments),
     /// The protocols that are read, their versions, messages and books
     Protocols(protocols::Arguments),
 }
@@ -68,10 +77,13 @@ pub fn run() -> ExitCode {
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
+        Command::Lines(arguments) => lines::run(&arguments),
+        Command::Gaps(arguments) => gaps::run(&arguments),
         Command::Decode(arguments) => decode::run(&arguments),
         Command::Book(arguments) => book::run(&arguments),
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Protocols(arguments) => protocols::run(&arguments),
     })
 }

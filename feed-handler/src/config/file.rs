@@ -205,6 +205,8 @@ pub(super) struct Book {
 pub(super) struct Publish {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_every: Option<Spanned<u64>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -83,6 +83,33 @@ impl Arrived {
         self.last = self.intervals.pop_last();
     }
 
+    /// First number seen, and one more than the greatest seen or announced; `None` before the first.
+    pub(super) fn bounds(&self) -> Option<(u64, u64)> {
+        self.bounds
+    }
+
+    /// How many numbers of a range have come.
+    pub(super) fn count(&self, range: Range<u64>) -> u64 {
+        let mut n = 0;
+        self.parts(range, |part| n += part.end - part.start);
+        n
+    }
+
+    /// Calls `each` with the parts of a range that have come, in order.
+    pub(super) fn parts(&self, range: Range<u64>, mut each: impl FnMut(Range<u64>)) {
+        let before = self.intervals.range(..range.start).next_back();
+        let others = self
+            .intervals
+            .range(range.start..range.end.max(range.start));
+        let others = others.map(|(&s, &e)| (s, e)).chain(self.last);
+        for (s, e) in before.map(|(&s, &e)| (s, e)).into_iter().chain(others) {
+            let part = s.max(range.start)..e.min(range.end);
+            if !part.is_empty() {
+                each(part);
+            }
+        }
+    }
+
     fn all(&self) -> impl Iterator<Item = (u64, u64)> {
         let others = self.intervals.iter().map(|(&s, &e)| (s, e));
         others.chain(self.last)
@@ -169,6 +196,13 @@ mod tests {
             let missing: Vec<u64> = (start..end).filter(|n| !model.contains(n)).collect();
             let holes = missing.iter().filter(|&&n| n == start || model.contains(&(n - 1))).count();
             prop_assert_eq!(a.holes(), (holes as u64, missing.len() as u64));
+            prop_assert_eq!(a.bounds(), Some((start, end)));
+            for range in [0..250, 20..90, 57..57, 130..131] {
+                let mut came = Vec::new();
+                a.parts(range.clone(), |part| came.extend(part));
+                prop_assert_eq!(a.count(range.clone()), came.len() as u64);
+                prop_assert!(came.iter().eq(model.range(range)));
+            }
             let touching = a.all().zip(a.all().skip(1)).any(|((_, e), (s, _))| e >= s);
             prop_assert!(!touching);
         }

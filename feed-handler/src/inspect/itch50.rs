@@ -90,6 +90,7 @@ impl Dissect for Itch50File {
             kind: FrameKind::Data,
             packets: false,
             unit: 0,
+            units: false,
             begins: None,
             bytes,
             rest: &[],

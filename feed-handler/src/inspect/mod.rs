@@ -5,21 +5,27 @@
 //! ([`stats`]). It shares the wire structs with the live pipeline, not its sequencing: here nothing is delivered, so
 //! nothing has to be held, and reordering has no limit.
 //!
+//! [`contributions`] and [`gaps`] say what each line brought, lost and was first with, and what is missing.
+//!
 //! Books need messages in order: [`Merged`] takes a capture through the pipeline of a run, [`Kept`] keeps its books.
 
 mod appearance;
 mod bbo;
 mod book;
+pub mod contributions;
 pub mod decode;
 mod described;
 mod detect;
+mod directory;
 mod evidence;
+pub mod gaps;
 mod intervals;
 mod itch50;
 mod kept;
 mod lines;
 mod merged;
 mod native;
+mod numberings;
 mod recent;
 mod routes;
 mod rows;
@@ -27,10 +33,12 @@ pub mod stats;
 mod tally;
 mod text;
 mod trades;
+mod walk;
 
 pub use bbo::BboRows;
 pub use book::{BookOptions, write_books};
 pub use detect::{DetectError, Streams};
+pub use directory::CaptureChannel;
 pub use kept::{Broken, Kept, Print, Watch};
 pub use lines::Lines;
 pub use merged::{Merged, Passed, TooManyChannels};
@@ -116,6 +124,8 @@ pub struct View<'a> {
     pub packets: bool,
     /// Which of the independent numberings of its stream it is of.
     pub unit: u8,
+    /// Whether a stream of its protocol can carry several.
+    pub units: bool,
     /// When it was sent and whether it could be the first of a numbering that begins anew, where there can be one.
     pub begins: Option<(UnixNanos, bool)>,
     /// The frame, header included.
@@ -137,10 +147,20 @@ impl<'a> View<'a> {
             kind: frame.kind,
             packets: F::PACKETS,
             unit: frame.unit,
+            units: F::UNITS,
             begins: F::BEGINS.then_some((frame.sent, frame.begins)),
             bytes: &bytes[..bytes.len() - rest.len()],
             rest,
         }
+    }
+}
+
+impl View<'_> {
+    /// The session as the wire names it; zeros where it does not.
+    pub fn session_name(&self) -> Session {
+        let mut name = self.session;
+        *name.last_mut().expect("ten bytes") ^= self.unit;
+        name
     }
 }
 

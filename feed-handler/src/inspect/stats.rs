@@ -2,14 +2,14 @@
 
 use super::intervals::Arrived;
 use super::lines::{Channels, Lines};
+use super::numberings::Numberings;
 use super::recent::Recent;
 use super::routes::{Route, Routes};
 use super::{DetectError, Dissect, Streams, Tally, View};
-use crate::sequence::{Epoch, Epochs};
-use crate::transport::{FrameKind, Session};
+use crate::transport::FrameKind;
 use feed_common::capture::{Datagram, Lend};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// The facts of `stats`, in their fixed shape.
@@ -79,31 +79,17 @@ pub fn stats<D: Lend>(
 struct Counter {
     stats: Stats,
     /// Per channel.
-    sessions: Vec<Sessions>,
+    sessions: Vec<Numberings<Numbers>>,
     /// In the order of [`Routes::protocols`].
     tallies: Vec<Tally>,
     /// What the frame at hand brings; kept for its memory.
     new: Vec<Range<u64>>,
 }
 
-/// What came of each session of a channel: lines need not change sessions at the same moment.
-#[derive(Default)]
-struct Sessions {
-    places: HashMap<Session, usize>,
-    numbers: Vec<Numbers>,
-    /// The independent numberings of the channel: each begins with a session that is no restart.
-    units: HashSet<u8>,
-    /// The one that the last frame was of.
-    last: Option<(Session, usize)>,
-}
-
-/// What came of one session.
+/// What came of one numbering.
 #[derive(Default)]
 struct Numbers {
     arrived: Arrived,
-    epochs: Epochs,
-    /// Of the numbering that this one followed within its session.
-    before: Option<usize>,
     /// The last packets of one frame of data, where lines are to be found: what brings one again brings nothing new.
     recent: Recent,
 }
@@ -145,12 +131,9 @@ impl Counter {
         else {
             return false;
         };
-        let Some((session, number)) = &sessions.last else {
+        let Some((session, Numbers { arrived, recent })) = sessions.last() else {
             return false;
         };
-        let Numbers {
-            arrived, recent, ..
-        } = &mut sessions.numbers[*number];
         let Some(next) = arrived.next() else {
             return false;
         };
@@ -184,7 +167,7 @@ impl Counter {
         self.stats.packets += u64::from(d.dst.is_some());
         if self.sessions.len() <= route.channel {
             self.sessions
-                .resize_with(route.channel + 1, Sessions::default);
+                .resize_with(route.channel + 1, Numberings::default);
         }
         if self.tallies.len() <= route.slot {
             self.tallies.resize_with(route.slot + 1, Tally::default);
@@ -212,7 +195,7 @@ impl Counter {
                 self.new.push(frame.span.first..frame.span.end());
                 self.stats.unsequenced += frame.span.count;
             } else {
-                let numbers = self.sessions[route.channel].of(frame);
+                let (numbers, _) = self.sessions[route.channel].of(frame);
                 numbers.arrived.add(frame.span, &mut self.new);
                 if let Some(exhibit) = exhibit
                     && frame.span.count > 0
@@ -250,8 +233,8 @@ impl Counter {
 
     fn finish(mut self, protocols: &[&dyn Dissect]) -> Stats {
         for sessions in &self.sessions {
-            self.stats.restarts += (sessions.numbers.len() - sessions.units.len()) as u64;
-            for Numbers { arrived, .. } in &sessions.numbers {
+            self.stats.restarts += sessions.restarts();
+            for Numbers { arrived, .. } in sessions.all() {
                 let (gaps, lost) = arrived.holes();
                 self.stats.gaps += gaps;
                 // The sum over sessions of hostile numbers could leave the range.
@@ -262,49 +245,6 @@ impl Counter {
             tally.add_to(&mut self.stats, *protocol);
         }
         self.stats
-    }
-}
-
-impl Sessions {
-    #[inline]
-    fn of(&mut self, frame: &View<'_>) -> &mut Numbers {
-        let mut number = match &self.last {
-            Some((last, number)) if *last == frame.session => *number,
-            _ => self.turn(frame),
-        };
-        if let Some((sent, begins)) = frame.begins {
-            number = match self.numbers[number].epochs.judge(sent, frame.span, begins) {
-                Epoch::Same => number,
-                Epoch::Old => self.numbers[number].before.unwrap_or(number),
-                Epoch::New => self.begin_anew(frame, number),
-            };
-        }
-        &mut self.numbers[number]
-    }
-
-    /// The numbers of a session that the last frame was not of.
-    fn turn(&mut self, frame: &View<'_>) -> usize {
-        let next = self.numbers.len();
-        let number = *self.places.entry(frame.session).or_insert(next);
-        if number == next {
-            self.numbers.push(Numbers::default());
-            self.units.insert(frame.unit);
-        }
-        self.last = Some((frame.session, number));
-        number
-    }
-
-    /// What has come of a session so far stands apart from now on.
-    fn begin_anew(&mut self, frame: &View<'_>, before: usize) -> usize {
-        let next = self.numbers.len();
-        self.numbers.push(Numbers {
-            epochs: self.numbers[before].epochs,
-            before: Some(before),
-            ..Numbers::default()
-        });
-        self.places.insert(frame.session, next);
-        self.last = Some((frame.session, next));
-        next
     }
 }
 

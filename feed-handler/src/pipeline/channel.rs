@@ -6,9 +6,9 @@ mod rescue;
 use super::Drops;
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
-use crate::protocol::{Decode, Protocol};
+use crate::protocol::{Ahead, Decode, Protocol};
 use crate::publish::Outlet;
-use crate::sequence::{Admit, LineStats, Refused, SequenceStats};
+use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
@@ -92,8 +92,9 @@ pub struct Channel<P: Protocol> {
     window_nanos: u64,
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
-    /// The last one is what recovery brings.
-    lines: Box<[LineStats]>,
+    lines: Lines,
+    /// What recovery has brought: the line behind the others.
+    back: LineStats,
     day: SessionDay,
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
@@ -122,7 +123,8 @@ impl<P: Protocol> Channel<P> {
             stash_slot_bytes: setup.stash_slot_bytes,
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
-            lines: (0..=setup.lines).map(|_| LineStats::default()).collect(),
+            lines: Lines::new(setup.lines),
+            back: LineStats::default(),
             day: setup.day,
             reviewing: false,
             rescue: None,
@@ -137,6 +139,12 @@ impl<P: Protocol> Channel<P> {
             channel.add_unit(0);
         }
         channel
+    }
+
+    /// A line, or what stands behind the last for recovery.
+    #[inline]
+    fn line(&mut self, line: usize) -> &mut LineStats {
+        self.lines.get_mut(line).unwrap_or(&mut self.back)
     }
 
     /// The place of a frame's unit.
@@ -159,7 +167,7 @@ impl<P: Protocol> Channel<P> {
         };
         self.units
             .push(Unit::new(key, slots, self.stash_slot_bytes));
-        self.lines.iter_mut().for_each(LineStats::add_unit);
+        self.lines.add_unit();
         self.units.len() - 1
     }
 
@@ -201,8 +209,8 @@ impl<P: Protocol> Channel<P> {
         packet: Packet<'_>,
         core: &mut Core<H, R>,
     ) {
-        let back = line + 1 == self.lines.len();
-        if back && frame.span.count == 0 {
+        let back = line == self.lines.len();
+        if back && (frame.span.count == 0 || frame.kind == FrameKind::Unsequenced) {
             // Servers answer; what comes next is for the lines to say.
             core.drops.stray += 1;
             return;
@@ -226,12 +234,15 @@ impl<P: Protocol> Channel<P> {
             }
         }
         let span = frame.span;
-        self.lines[line].bring(unit, span, frame.carries.into());
+        let (carries, stamp) = (frame.carries.into(), packet.meta.kernel);
+        if !back {
+            self.lines.bring(line, unit, span, carries, at, stamp);
+        }
         loop {
             match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {
                     let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
-                    self.lines[line].first += new;
+                    self.line(line).first += new;
                     if !self.units[unit].holes.is_empty() {
                         self.units[unit].holes.progress(at);
                         self.drain(unit, core);
@@ -239,7 +250,7 @@ impl<P: Protocol> Channel<P> {
                     return;
                 }
                 Admit::Duplicate => {
-                    self.lines[line].duplicates += (span.count > 0) as u64;
+                    self.line(line).duplicates += (span.count > 0) as u64;
                     return;
                 }
                 Admit::Gap { missing } => {
@@ -252,8 +263,9 @@ impl<P: Protocol> Channel<P> {
                     match waits.stash.insert(span, line, at, packet) {
                         Ok(()) => return,
                         Err(Refused::Duplicate) => {
-                            self.lines[line].duplicates += 1;
-                            return waits.sequencer.count_duplicate();
+                            waits.sequencer.count_duplicate();
+                            self.line(line).duplicates += 1;
+                            return;
                         }
                         Err(Refused::Full) => {
                             core.drops.stash_full += 1;
@@ -311,7 +323,7 @@ impl<P: Protocol> Channel<P> {
                 ..self.cx
             };
             core.outlet.on_restart(&cx);
-            self.lines.iter_mut().for_each(|line| line.restart(unit));
+            self.lines.restart(unit);
             if let SessionDay::FirstPacket(_) = self.day {
                 self.cx.midnight = UnixNanos::UNKNOWN;
             }
@@ -378,14 +390,20 @@ impl<P: Protocol> Channel<P> {
         let all = self.units.iter().map(|u| u.sequencer.stats());
         let all = all.reduce(SequenceStats::plus).unwrap_or_default();
         SequenceStats {
-            recovered: self.lines.last().map_or(0, |recovery| recovery.first),
+            recovered: self.back.first,
             ..all
         }
     }
 
+    /// The number that one of its numberings expects next; `None` before its first message.
+    pub fn expected(&self, unit: u8) -> Option<u64> {
+        let unit = self.units.iter().find(|u| u.key == unit);
+        unit.and_then(|u| u.sequencer.expected())
+    }
+
     /// What each line contributed.
-    pub fn lines(&self) -> &[LineStats] {
-        &self.lines[..self.lines.len() - 1]
+    pub fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     /// Oddities the decoder counted.
@@ -468,12 +486,16 @@ fn look_ahead<P: Protocol, H: Outlet>(
     messages: &<P::Framing as Framing>::Messages<'_>,
     outlet: &H,
 ) {
-    let group = || {
-        messages
-            .clone()
-            .take(GROUP)
-            .filter_map(|m| decoder.ahead(m))
-    };
-    group().for_each(|ahead| outlet.fetch(channel, ahead));
-    group().for_each(|ahead| outlet.fetch_behind(channel, ahead));
+    let mut group = [Ahead::NOTHING; GROUP];
+    let mut len = 0;
+    for message in messages.clone().take(GROUP) {
+        if let Some(ahead) = decoder.ahead(message) {
+            outlet.fetch(channel, ahead);
+            group[len % GROUP] = ahead;
+            len += 1;
+        }
+    }
+    for ahead in &group[..len] {
+        outlet.fetch_behind(channel, *ahead);
+    }
 }

@@ -76,6 +76,8 @@ impl Unit {
     /// Turns to the session of a frame.
     pub fn turn_to<M>(&mut self, frame: &Frame<M>) {
         self.holes.clear();
+        // Also where a channel has one numbering: what is declared lost is then of the same unit as what comes.
+        self.key = frame.unit;
         if self.session != Some(frame.session) {
             self.replaced = self.session.replace(frame.session);
             self.epochs = Epochs::default();

@@ -289,13 +289,25 @@ fn lines(report: &RunReport, page: &mut String) {
         page,
         "Lines",
         "What each line brought: <em>first</em> counts the messages it delivered before any other line, <em>lost</em> \
-         those it never carried.",
+         those it never carried, <em>alone</em> those of them that another line did. <em>Earlier by</em> is by how much its \
+         packets were ahead of the line that came second, <em>silent for</em> the longest time without one.",
     );
     page.push_str("<div class=\"scroll\"><table>\n");
     header(
         page,
         &["Channel", "Line"],
-        &["First", "", "Lost", "Duplicates", "Packets", "Messages"],
+        &[
+            "First",
+            "",
+            "Lost",
+            "Alone",
+            "Duplicates",
+            "Packets",
+            "Messages",
+            "Earlier by (p50)",
+            "p99",
+            "Silent for",
+        ],
     );
     for line in &report.lines {
         let of_channel = report
@@ -312,9 +324,20 @@ fn lines(report: &RunReport, page: &mut String) {
         );
         number(page, line.first);
         let _ = write!(page, "<td>{}</td>", percent(line.first, of_channel));
-        for n in [line.lost, line.duplicates, line.packets, line.messages] {
+        number(page, line.lost);
+        match line.lost_alone {
+            Some(n) => number(page, n),
+            None => page.push_str("<td>–</td>"),
+        }
+        for n in [line.duplicates, line.packets, line.messages] {
             number(page, n);
         }
+        let lead = line.lead_ns.filter(|lead| lead.count > 0);
+        let leads = lead.map(|lead| [lead.p50, lead.p99].map(time));
+        for shown in leads.unwrap_or_else(|| ["–"; 2].map(str::to_owned)) {
+            let _ = write!(page, "<td>{shown}</td>");
+        }
+        let _ = write!(page, "<td>{}</td>", time(line.longest_silence_ns));
         page.push_str("</tr>\n");
     }
     page.push_str("</table></div>\n</section>\n");

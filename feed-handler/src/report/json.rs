@@ -44,8 +44,16 @@ mod tests {
                 "messages",
                 "lost",
                 "duplicates",
-                "first"
+                "first",
+                "lost_alone",
+                "lead_ns",
+                "longest_silence_ns",
+                "longest_silence_since_ns"
             ]
+        );
+        assert_eq!(
+            keys(&json["lines"][0]["lead_ns"]),
+            ["count", "min", "p50", "p99", "max"]
         );
         assert_eq!(json["drops"]["ring_full"], 15);
         assert_eq!(

@@ -10,15 +10,17 @@ pub mod json;
 mod model;
 mod ordered;
 mod svg;
+mod table;
 pub mod terminal;
 pub mod units;
 
 pub use file::{WriteError, write_atomically};
 pub use model::{
-    Books, Consumer, Curve, Figures, IntervalPoint, Line, Recording, RunReport, Sequence, Share,
-    stack,
+    Books, Consumer, Curve, Figures, IntervalPoint, Lead, Line, Recording, RunReport, Sequence,
+    Share, stack,
 };
 pub use ordered::Ordered;
+pub use table::{Table, plain};
 
 use std::path::Path;
 

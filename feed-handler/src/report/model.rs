@@ -90,6 +90,41 @@ pub struct Line {
     pub duplicates: u64,
     /// Messages it brought before any other line.
     pub first: u64,
+    /// Of the messages it never carried those that another line did; where there are others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_alone: Option<u64>,
+    /// By how many nanoseconds its packets were earlier than on the line that came second; where there are others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead_ns: Option<Lead>,
+    /// The longest time without a packet of it while its channel had some, in nanoseconds.
+    pub longest_silence_ns: u64,
+    /// When that began, by the stamp of the packet before it, in nanoseconds since the Unix epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_silence_since_ns: Option<u64>,
+}
+
+/// By how much a line was first, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Lead {
+    pub count: u64,
+    pub min: u64,
+    pub p50: u64,
+    pub p99: u64,
+    pub max: u64,
+}
+
+impl From<Quantiles> for Lead {
+    fn from(q: Quantiles) -> Lead {
+        Lead {
+            count: q.count,
+            min: q.min,
+            p50: q.p50,
+            p99: q.p99,
+            max: q.max,
+        }
+    }
 }
 
 /// The books of all channels.
@@ -435,6 +470,16 @@ pub(super) mod tests {
                 lost: 210 + i as u64,
                 duplicates: 2_456 * seconds,
                 first: 15_617 * seconds,
+                lost_alone: Some(200 + i as u64),
+                lead_ns: Some(Lead {
+                    count: 2_456 * seconds,
+                    min: 40,
+                    p50: 1_230,
+                    p99: 45_600,
+                    max: 1_234_567,
+                }),
+                longest_silence_ns: 12_300_000,
+                longest_silence_since_ns: Some(1_795_271_400_000_000_042),
             })
             .collect();
         report.drops = [

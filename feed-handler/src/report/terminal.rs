@@ -1,6 +1,7 @@
 //! The report as text: the tables printed at the end of a run and the line printed every second of it.
 
 use super::model::whole;
+use super::table::{Table, plain};
 use super::units::{count, percent, plural, time};
 use super::{IntervalPoint, RunReport, stack};
 use std::fmt::Write;
@@ -127,13 +128,22 @@ fn lines(report: &RunReport, out: &mut String) {
             "messages",
             "first",
             "lost",
+            "alone",
             "duplicates",
+            "earlier by",
+            "silent for",
         ],
         3,
     );
+    let none = || "-".to_owned();
     for l in &report.lines {
         let mut row: Vec<String> = [&l.channel, &l.line, &l.group].map(|s| plain(s)).into();
-        row.extend([l.packets, l.messages, l.first, l.lost, l.duplicates].map(count));
+        row.extend([l.packets, l.messages, l.first, l.lost].map(count));
+        row.push(l.lost_alone.map_or_else(none, count));
+        row.push(count(l.duplicates));
+        let lead = l.lead_ns.filter(|lead| lead.count > 0);
+        row.push(lead.map_or_else(none, |lead| time(lead.p50)));
+        row.push(time(l.longest_silence_ns));
         table.rows.push(row);
     }
     table.render(out);
@@ -177,59 +187,6 @@ fn losses(report: &RunReport, out: &mut String) {
         plural(s.duplicates, "duplicate packet"),
         plural(s.restarts, "restart")
     );
-}
-
-/// Names come from configurations and captures; control characters would steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
-}
-
-struct Table {
-    title: &'static str,
-    head: Vec<String>,
-    /// Leading columns of text; the rest are numbers and stand at the right.
-    text_columns: usize,
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new(title: &'static str, head: &[&str], text_columns: usize) -> Table {
-        Table {
-            title,
-            head: head.iter().map(|h| (*h).to_owned()).collect(),
-            text_columns,
-            rows: Vec::new(),
-        }
-    }
-
-    fn render(&self, out: &mut String) {
-        let width = |column: usize| {
-            std::iter::once(&self.head)
-                .chain(&self.rows)
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
-        let _ = writeln!(out, "{}", self.title);
-        for row in std::iter::once(&self.head).chain(&self.rows) {
-            let mut line = String::from("  ");
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                if column > 0 {
-                    line.push_str("  ");
-                }
-                let _ = if column < self.text_columns {
-                    write!(line, "{cell:<width$}")
-                } else {
-                    write!(line, "{cell:>width$}")
-                };
-            }
-            out.push_str(line.trim_end());
-            out.push('\n');
-        }
-    }
 }
 
 #[cfg(test)]

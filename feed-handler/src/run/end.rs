@@ -1,10 +1,11 @@
 //! What a lane leaves behind when it ends.
 
 use crate::net::LineCounters;
-use crate::pipeline::Lane;
+use crate::pipeline::{Channel, Lane};
 use crate::protocol::Protocol;
-use crate::publish::{BookTotals, Digest, Outlet};
-use crate::sequence::SequenceStats;
+use crate::publish::{BookTotals, Digest, Outlet, UnitPrint};
+use crate::report::Lead;
+use crate::sequence::{Lines, SequenceStats, Silence};
 use feed_common::capture::Cut;
 use feed_common::latency::Probe;
 use feed_common::packet::RxError;
@@ -23,6 +24,29 @@ pub struct LineEnd {
     pub duplicates: u64,
     /// Messages it brought before any other line.
     pub first: u64,
+    /// Where the channel has other lines, what it lost and one of them brought.
+    pub lost_alone: Option<u64>,
+    /// And by how much its packets were earlier than on the line that came second.
+    pub lead: Option<Lead>,
+    /// The longest time without a packet of it while the channel had some.
+    pub silence: Silence,
+}
+
+impl LineEnd {
+    fn of(lines: &Lines, line: usize) -> LineEnd {
+        let stats = &lines[line];
+        let has_others = lines.len() > 1;
+        LineEnd {
+            packets: stats.packets,
+            messages: stats.messages,
+            lost: stats.lost(),
+            duplicates: stats.duplicates,
+            first: stats.first,
+            lost_alone: has_others.then(|| stats.lost_alone()),
+            lead: has_others.then(|| stats.lead().into()),
+            silence: lines.silence(line),
+        }
+    }
 }
 
 /// Totals of one channel.
@@ -36,6 +60,8 @@ pub struct ChannelEnd {
     pub lines: Vec<LineEnd>,
     /// Over its records.
     pub digest: Digest,
+    /// The records of each of its numberings, and the number each would have had next.
+    pub units: Vec<(UnitPrint, u64)>,
     /// Its books, where they are kept.
     pub books: Option<BookTotals>,
 }
@@ -77,21 +103,19 @@ pub struct SourceEnd {
 impl LaneEnd {
     /// Reads a finished lane off.
     pub fn of<P: Protocol, H: Outlet, R: Probe>(lane: &Lane<P, H, R>, source: SourceEnd) -> Self {
-        let channel = |c: &crate::pipeline::Channel<P>| ChannelEnd {
+        let next = |c: &Channel<P>, unit| c.expected(unit).unwrap_or(0);
+        let units = |prints: Vec<UnitPrint>, c: &Channel<P>| {
+            let units = prints.into_iter().map(|print| (print, next(c, print.unit)));
+            units.collect()
+        };
+        let channel = |c: &Channel<P>| ChannelEnd {
             name: c.name().to_owned(),
             sequence: c.sequence(),
             digest: lane.outlet().digest(c.number()),
+            units: units(lane.outlet().prints(c.number()), c),
             books: lane.outlet().books(c.number()),
-            lines: c
-                .lines()
-                .iter()
-                .map(|l| LineEnd {
-                    packets: l.packets,
-                    messages: l.messages,
-                    lost: l.lost(),
-                    duplicates: l.duplicates,
-                    first: l.first,
-                })
+            lines: (0..c.lines().len())
+                .map(|line| LineEnd::of(c.lines(), line))
                 .collect(),
         };
         let mut oddities = BTreeMap::new();

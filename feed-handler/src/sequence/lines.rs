@@ -1,6 +1,10 @@
-//! What one line contributed.
+//! What the lines of a channel contributed.
 
-use super::{SeenWindow, SeqSpan};
+use super::{Heard, Leads, SeenWindow, SeqSpan, Silence};
+use feed_common::latency::summary::Quantiles;
+use feed_common::latency::{Resolution, Spread};
+use feed_common::time::UnixNanos;
+use std::ops::{Deref, DerefMut};
 
 /// Counters of one line of a channel.
 #[derive(Debug, Default)]
@@ -13,32 +17,208 @@ pub struct LineStats {
     pub duplicates: u64,
     /// Messages this line brought before any other.
     pub first: u64,
+    /// By how much packets were earlier on this line than on the one that came second; where there are others.
+    lead: Option<Spread>,
+    lost_alone: u64,
+    heard: Heard,
     /// By the unit's place.
     seen: Vec<SeenWindow>,
+    /// What all lines had lost when this one was last heard, by the unit's place.
+    lost_before: Vec<u64>,
 }
 
 impl LineStats {
-    /// Another numbering has appeared on the channel.
-    pub fn add_unit(&mut self) {
-        self.seen.push(SeenWindow::new());
-    }
-
-    /// A frame of the unit at a place came in on the line, with `messages` messages.
-    #[inline]
-    pub fn bring(&mut self, unit: usize, span: SeqSpan, messages: u64) {
-        self.packets += 1;
-        self.messages += messages;
-        self.seen[unit].bring(span);
-    }
-
     /// Numbers of the sequence that this line never brought.
     pub fn lost(&self) -> u64 {
         let lost = self.seen.iter().map(SeenWindow::lost);
         lost.fold(0, u64::saturating_add)
     }
 
-    /// The numbers of a unit start over.
-    pub fn restart(&mut self, unit: usize) {
-        self.seen[unit].restart();
+    /// Those of them that another line brought.
+    pub fn lost_alone(&self) -> u64 {
+        // What came later than anybody remembers is out of one count and still in the other.
+        self.lost_alone.min(self.lost())
+    }
+
+    /// By how many nanoseconds packets were earlier on this line than on the one that came second: measured where both
+    /// begin with the same number and came not too far apart.
+    pub fn lead(&self) -> Quantiles {
+        self.lead
+            .as_ref()
+            .map_or_else(Quantiles::default, Spread::quantiles)
+    }
+
+    /// When it was heard.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
     }
 }
+
+/// The lines of a channel: what each brought, what each lost alone, what all lost, and who was first by how much.
+///
+/// Late packets heal a loss within the window of [`SeenWindow`]. Nothing is allocated but for a new unit.
+#[derive(Debug)]
+pub struct Lines {
+    lines: Box<[LineStats]>,
+    /// What any line brought, by the unit's place; empty where there is one line.
+    together: Vec<SeenWindow>,
+    leads: Leads,
+}
+
+impl Lines {
+    /// So many lines that have brought nothing yet.
+    pub fn new(lines: usize) -> Lines {
+        let line = || LineStats {
+            lead: (lines > 1).then(|| Spread::new(Resolution::default())),
+            ..LineStats::default()
+        };
+        Lines {
+            lines: (0..lines).map(|_| line()).collect(),
+            together: Vec::new(),
+            leads: Leads::new(lines),
+        }
+    }
+
+    /// Another numbering has appeared on the channel.
+    pub fn add_unit(&mut self) {
+        for line in &mut self.lines {
+            line.seen.push(SeenWindow::new());
+            line.lost_before.push(0);
+        }
+        if self.lines.len() > 1 {
+            self.together.push(SeenWindow::new());
+        }
+    }
+
+    /// A frame of the unit at a place came in on a line, with `messages` messages, `at` so many nanoseconds of the
+    /// channel's clock. Leads are measured by stamps where there are any, and otherwise by that clock.
+    #[inline]
+    pub fn bring(
+        &mut self,
+        line: usize,
+        unit: usize,
+        span: SeqSpan,
+        messages: u64,
+        at: u64,
+        stamp: UnixNanos,
+    ) {
+        let own = &mut self.lines[line];
+        own.packets += 1;
+        own.messages += messages;
+        own.heard.packet(at, stamp);
+        let Some(together) = self.together.get_mut(unit) else {
+            own.seen[unit].bring(span);
+            return;
+        };
+        let follows = own.seen[unit].next() == span.first;
+        let leads = together.next() == span.first;
+        let is_known = !leads && together.holds(span);
+        if !(follows && (leads || is_known)) {
+            return self.astray(line, unit, span, at, stamp);
+        }
+        own.seen[unit].bring(span);
+        own.lost_before[unit] = together.lost();
+        if leads {
+            together.bring(span);
+        }
+        self.compare(line, unit, span, leads, at, stamp);
+    }
+
+    /// As [`Lines::bring`] for a packet before or after which something is missing, on its line or on all.
+    #[cold]
+    fn astray(&mut self, line: usize, unit: usize, span: SeqSpan, at: u64, stamp: UnixNanos) {
+        let together = &self.together[unit];
+        let is_new = span.first >= together.next() || !together.has(span.first);
+        // What others had passed over, and nobody has brought before.
+        for (other, stats) in self.lines.iter_mut().enumerate() {
+            let passed = together.behind(stats.seen[unit].behind(span));
+            if other != line {
+                let new = passed.count - together.count_in(passed);
+                stats.lost_alone = stats.lost_alone.saturating_add(new);
+            }
+        }
+        let own = &mut self.lines[line];
+        let skipped = own.seen[unit].skips(span);
+        let alone = together.brought_of(skipped, own.lost_before[unit]);
+        own.lost_alone = own.lost_alone.saturating_add(alone);
+        let late = own.seen[unit].behind(span);
+        let healed = own.seen[unit].lacks_of(late, together);
+        own.lost_alone = own.lost_alone.saturating_sub(healed);
+        own.seen[unit].bring(span);
+        let together = &mut self.together[unit];
+        together.bring(span);
+        own.lost_before[unit] = together.lost();
+        self.compare(line, unit, span, is_new, at, stamp);
+    }
+
+    /// Measures a lead, where the packet is one that another line has brought too.
+    #[inline]
+    fn compare(
+        &mut self,
+        line: usize,
+        unit: usize,
+        span: SeqSpan,
+        is_new: bool,
+        at: u64,
+        stamp: UnixNanos,
+    ) {
+        if span.count == 0 {
+            return;
+        }
+        let at = if stamp.is_known() { stamp.0 } else { at };
+        if is_new {
+            return self.leads.first(line, unit, span.first, at);
+        }
+        if let Some(lead) = self.leads.again(line, unit, span.first, at)
+            && let Some(spread) = &mut self.lines[lead.line].lead
+        {
+            spread.record(lead.nanos);
+        }
+    }
+
+    /// The numbers of a unit start over. What was lost stays counted.
+    pub fn restart(&mut self, unit: usize) {
+        for line in &mut self.lines {
+            line.seen[unit].restart();
+        }
+        if let Some(together) = self.together.get_mut(unit) {
+            together.restart();
+        }
+        self.leads.restart();
+    }
+
+    /// Numbers that no line brought.
+    pub fn lost_by_all(&self) -> u64 {
+        match &*self.lines {
+            [only] => only.lost(),
+            _ => {
+                let lost = self.together.iter().map(SeenWindow::lost);
+                lost.fold(0, u64::saturating_add)
+            }
+        }
+    }
+
+    /// The longest silence of a line while the channel was heard.
+    pub fn silence(&self, line: usize) -> Silence {
+        let all = self.lines.iter().map(LineStats::heard);
+        self.lines[line].heard.silence(all)
+    }
+}
+
+impl Deref for Lines {
+    type Target = [LineStats];
+
+    fn deref(&self) -> &[LineStats] {
+        &self.lines
+    }
+}
+
+impl DerefMut for Lines {
+    fn deref_mut(&mut self) -> &mut [LineStats] {
+        &mut self.lines
+    }
+}
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;

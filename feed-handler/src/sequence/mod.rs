@@ -1,20 +1,24 @@
 //! Sequencing: merging the lines of a channel by message.
 //!
 //! [`Sequencer`] decides, [`Stash`] holds what arrived ahead of a gap, [`Holes`] knows since when what is missing,
-//! [`SeenWindow`] says what each line itself lost.
+//! [`Lines`] says what each line brought and lost itself, and which was first by how much.
 //! None of them owns a clock or a socket: time comes in as an argument, so the same code runs live, from a file and in
 //! tests.
 
 mod epochs;
+mod heard;
 mod holes;
+mod leads;
 mod lines;
 mod seen;
 mod sequencer;
 mod stash;
 
 pub use epochs::{Epoch, Epochs};
+pub use heard::{Heard, Silence};
 pub use holes::{Due, Hole, Holes};
-pub use lines::LineStats;
+pub use leads::{Lead, Leads};
+pub use lines::{LineStats, Lines};
 pub use seen::SeenWindow;
 pub use sequencer::{Admit, SequenceStats, Sequencer};
 pub use stash::{Refused, Stash, Stashed};

@@ -34,31 +34,109 @@ impl SeenWindow {
     /// The line brought `span` (or, when empty, announced its first number as the next).
     #[inline]
     pub fn bring(&mut self, span: SeqSpan) {
-        let start = *self.start.get_or_insert_with(|| {
+        // In order, which nearly all are: its places are overwritten whole.
+        if span.first == self.next && self.start.is_some() {
+            self.set(span.first, span.end());
+            self.next = span.end();
+            return;
+        }
+        self.bring_astray(span);
+    }
+
+    #[inline(never)]
+    fn bring_astray(&mut self, span: SeqSpan) {
+        self.start.get_or_insert_with(|| {
             self.next = span.first;
             span.first
         });
-        if span.first > self.next {
-            self.lost = self.lost.saturating_add(span.first - self.next);
-        }
+        let skipped = self.skips(span);
+        self.lost = self.lost.saturating_add(skipped.count);
+        // Late or repeated: what was not there before was counted lost and is no longer.
+        let late = self.behind(span);
+        let healed = late.count - self.count_in(late);
+        self.lost = self.lost.saturating_sub(healed);
+        self.set(late.first, late.end());
         let end = span.end();
         if end > self.next {
-            self.clear(self.next, end);
-            let new = end - self.next.max(span.first);
-            self.set(self.next.max(span.first), end, new);
+            let new = self.next.max(span.first);
+            self.clear(self.next, new);
+            self.set(new, end);
+            self.next = end;
         }
-        let seen_to = self.next.min(end);
-        self.next = self.next.max(end);
-        if span.first < seen_to {
-            // Late or repeated: what was not there before was counted lost and is no longer.
-            let oldest = self.next.saturating_sub(WINDOW).max(start);
-            let first = span.first.max(oldest);
-            if first < seen_to {
-                let healed = seen_to - first - self.count(first, seen_to);
-                self.lost -= healed.min(self.lost);
-                self.set(first, seen_to, healed);
-            }
+    }
+
+    /// One more than the newest number seen or announced; 0 before anything was.
+    #[inline]
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The numbers that the line passes over when it brings `span` now.
+    #[inline]
+    pub fn skips(&self, span: SeqSpan) -> SeqSpan {
+        match self.start {
+            Some(_) => SeqSpan::between(self.next, span.first),
+            None => SeqSpan::default(),
         }
+    }
+
+    /// The numbers of `span` that the line has come past and that the window still knows of.
+    #[inline]
+    pub fn behind(&self, span: SeqSpan) -> SeqSpan {
+        let Some(start) = self.start else {
+            return SeqSpan::default();
+        };
+        let oldest = self.next.saturating_sub(WINDOW).max(start);
+        SeqSpan::between(span.first.max(oldest), span.end().min(self.next))
+    }
+
+    /// True when every number of `span` has come, as far as the window knows.
+    #[inline]
+    pub fn holds(&self, span: SeqSpan) -> bool {
+        span.end() <= self.next
+            && self.behind(span) == span
+            && self.count(span.first, span.end()) == span.count
+    }
+
+    /// True when a number has come, as far as the window knows.
+    pub fn has(&self, number: u64) -> bool {
+        self.count_in(SeqSpan {
+            first: number,
+            count: 1,
+        }) > 0
+    }
+
+    /// How many numbers of `span` have come, as far as the window knows.
+    pub fn count_in(&self, span: SeqSpan) -> u64 {
+        let known = self.behind(span);
+        self.count(known.first, known.end())
+    }
+
+    /// How many numbers of `span` have come. Of those that the window knows no more, all but what has been lost since
+    /// `lost` were.
+    pub fn brought_of(&self, span: SeqSpan, lost: u64) -> u64 {
+        let known = self.behind(span);
+        let Some(start) = self.start else {
+            return 0;
+        };
+        let old = SeqSpan::between(span.first.max(start), span.end().min(known.first));
+        if old.count == 0 {
+            return self.count_in(known);
+        }
+        let window = self.behind(SeqSpan::between(0, self.next));
+        let lost_within = window.count - self.count_in(window);
+        let lost_before = self.lost.saturating_sub(lost_within).saturating_sub(lost);
+        old.count.saturating_sub(lost_before) + self.count_in(known)
+    }
+
+    /// How many numbers of `span` have come to the other, and not to this one, as far as both windows know.
+    pub fn lacks_of(&self, span: SeqSpan, other: &SeenWindow) -> u64 {
+        let known = other.behind(self.behind(span));
+        let mut n = 0;
+        for_words(known.first, known.end(), |word, mask| {
+            n += u64::from((other.bits[word] & !self.bits[word] & mask).count_ones());
+        });
+        n
     }
 
     /// Messages between the first and the newest that never came.
@@ -75,10 +153,7 @@ impl SeenWindow {
         self.lost = lost;
     }
 
-    fn set(&mut self, first: u64, end: u64, wanted: u64) {
-        if wanted == 0 {
-            return;
-        }
+    fn set(&mut self, first: u64, end: u64) {
         for_words(first, end, |word, mask| self.bits[word] |= mask);
     }
 

@@ -5,6 +5,7 @@
 
 mod iex;
 mod itch50;
+mod lines;
 mod mdp3;
 mod memoir;
 mod pillar;

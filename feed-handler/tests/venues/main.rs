@@ -12,6 +12,7 @@ mod support;
 mod sessions;
 
 mod commands;
+mod lines;
 mod made;
 mod oracle;
 mod runs;

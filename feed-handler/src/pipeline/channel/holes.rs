@@ -134,16 +134,17 @@ impl<P: Protocol> Channel<P> {
             match waits.sequencer.admit(span) {
                 Admit::Gap { .. } => break,
                 Admit::Duplicate => {
-                    self.lines[line].duplicates += 1;
                     if let Some(taken) = waits.stash.take_first() {
                         waits.stash.release(taken);
                     }
+                    self.line(line).duplicates += 1;
                 }
                 Admit::Deliver { skip } => {
                     let Some(taken) = waits.stash.take_first() else {
                         return;
                     };
-                    self.lines[line].first += self.redeliver(unit, &taken, skip, core);
+                    let new = self.redeliver(unit, &taken, skip, core);
+                    self.line(line).first += new;
                     self.units[unit].stash.release(taken);
                 }
             }

@@ -152,7 +152,7 @@ impl<P: Protocol> Channel<P> {
                     len: bytes.len() as u32,
                     ..RxMeta::default()
                 };
-                let line = self.lines.len() - 1;
+                let line = self.lines.len();
                 self.receive(line, at, Packet { meta: &meta, bytes }, core);
             }
             Handed::Failed(missing) => {
