@@ -72,7 +72,7 @@ pub static TARGETS: &[Target] = &[
     target("lane_iex", lane::iex, seeds::lanes_iex),
     target("lane_native", lane::native, seeds::lanes_native),
     target("inspect", inspect::inspect, seeds::captures),
-    target("gaps", gaps::gaps_and_lines, seeds::captures),
+    target("gaps", gaps::gaps_and_lines, seeds::lossy),
     target("file_source", file_source::file_source, seeds::captures),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
