@@ -152,6 +152,7 @@ impl Demo {
                 ..BookPlan::default()
             },
             publish_slots: defaults::PUBLISH_SLOTS,
+            digest_every: defaults::DIGEST_EVERY,
             symbols: Vec::new(),
             control: None,
             consumers: vec![ConsumerPlan {

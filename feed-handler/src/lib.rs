@@ -17,4 +17,6 @@ pub mod report;
 pub mod run;
 pub mod sequence;
 pub mod subscribe;
+pub mod trail;
 pub mod transport;
+pub mod verify;

@@ -111,6 +111,7 @@ fn the_example_states_the_defaults() {
     assert_eq!(channel.reorder_window, told.reorder_window);
     assert_eq!(channel.stash_packets, told.stash_packets);
     assert_eq!(plan.publish_slots, example.publish_slots);
+    assert_eq!(plan.digest_every, example.digest_every);
     assert_eq!(plan.book, example.book);
     assert_eq!(plan.latency, example.latency);
 }
@@ -353,6 +354,12 @@ fn semantic_mistakes_name_place_and_expectation() {
         ),
         (
             "[[lane]]",
+            "[publish]\ndigest_every = 1000\n[[lane]]".into(),
+            "3:16",
+            "expected a power of two",
+        ),
+        (
+            "[[lane]]",
             "[subscribe]\nsymbols = [\"A*\", \"\"]\n[[lane]]".into(),
             "3:18",
             "expected a symbol pattern",
@@ -574,6 +581,15 @@ fn a_file_that_cannot_be_read_is_named() {
         "{error}"
     );
     assert!(error.problems().is_empty());
+}
+
+#[test]
+fn digests_can_be_left_out() {
+    let text = format!("[publish]\ndigest_every = 0\n{SHORT}");
+    let plan = parse(&text).unwrap();
+    assert_eq!(plan.digest_every, 0);
+    let again = parse(&plan.to_toml().unwrap()).unwrap();
+    assert_eq!(again.digest_every, 0);
 }
 
 #[test]

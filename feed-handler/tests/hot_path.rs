@@ -23,7 +23,7 @@ use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
 use feed_handler::protocol::{Decode, Protocol};
-use feed_handler::publish::{Booked, Outlet, Records};
+use feed_handler::publish::{Booked, Marks, Outlet, Records};
 use feed_handler::record::{Queue, Recorder, Tee};
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
 use feed_handler::subscribe::{Changes, Filter, Glob};
@@ -167,7 +167,8 @@ trait Outgoing: Outlet + Send {
 
 impl Outgoing for Plain {
     fn of(writer: Writer<Record>) -> Plain {
-        Records::new(writer, 1)
+        // Many marks, and gaps among them.
+        Records::new(writer, 1).with_marks(Marks::new(4).unwrap())
     }
 
     fn check(&self) {}

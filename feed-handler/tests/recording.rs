@@ -9,6 +9,7 @@ mod sessions;
 
 use feed_handler::config::{Plan, RecordPlan};
 use feed_handler::run::{Handler, Input, Outcome};
+use feed_handler::verify::verify;
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol};
@@ -139,6 +140,14 @@ fn an_interrupted_program_leaves_a_whole_recording() {
             (&summary["packets"], &0.into())
         );
         assert_eq!(record["file"], to.to_str().unwrap());
+        // What the run left says that it is the session's file, and its own recording's.
+        let whole = scratch.0.join("whole.pcap");
+        std::fs::write(&whole, feed.lossless()).unwrap();
+        for capture in [&whole, &to] {
+            let verdict = verify(&out, capture).unwrap();
+            assert!(verdict.equal && verdict.notes.is_empty(), "{verdict:#?}");
+            assert_eq!(verdict.records.compared[0].stretches, 2);
+        }
         let again = from_file(&plan, std::fs::read(&to).unwrap());
         assert!(again.lanes[0].source.cut.is_none());
         assert_eq!(

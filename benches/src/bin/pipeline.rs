@@ -26,11 +26,12 @@ use feed_common::ring::{Writer, broadcast};
 use feed_common::time::Clock;
 use feed_common::wire::moldudp64::Blocks;
 use feed_handler::config::BookPlan;
+use feed_handler::config::defaults::DIGEST_EVERY;
 use feed_handler::net::file::{CaptureSource, LineMap};
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
 use feed_handler::protocol::Decode;
 use feed_handler::protocol::itch50::Itch50File;
-use feed_handler::publish::{Booked, Outlet, Publish, Records};
+use feed_handler::publish::{Booked, Marks, Outlet, Publish, Records};
 use feed_handler::transport::{Framing, ItchFileFraming};
 use feed_replay::synth::{MessageSink, generate_messages};
 use std::hint::black_box;
@@ -200,7 +201,7 @@ fn events(file: &CaptureFile, clock: &Clock) -> Duration {
 
 fn full_lane(file: &CaptureFile, clock: &Clock) -> Duration {
     let (writer, recorder) = outputs(clock);
-    lane(file, clock, Records::new(writer, 1), recorder)
+    lane(file, clock, marked(writer), recorder)
 }
 
 fn booked_lane(file: &CaptureFile, clock: &Clock) -> Duration {
@@ -216,7 +217,7 @@ fn counted_lane(
     out: Writer<Record>,
     probe: StageRecorder,
 ) -> Duration {
-    lane(file, clock, Records::new(out, 1), probe)
+    lane(file, clock, marked(out), probe)
 }
 
 /// The last row likewise.
@@ -230,10 +231,16 @@ fn counted_books(
     lane(file, clock, out, probe)
 }
 
+/// Records with the marks that a run takes of them by default.
+fn marked(writer: Writer<Record>) -> Records<Writer<Record>> {
+    let marks = Marks::new(DIGEST_EVERY).expect("memory");
+    Records::new(writer, 1).with_marks(marks)
+}
+
 /// Books as large as a lane has them by default.
 fn booked(writer: Writer<Record>) -> Booked<Writer<Record>> {
     let limits = BookPlan::default().limits;
-    let mut booked = Booked::new(Records::new(writer, 1), 0..1, &limits, true).expect("memory");
+    let mut booked = Booked::new(marked(writer), 0..1, &limits, true).expect("memory");
     // So many that no page of their table is left untouched.
     let cx = MsgCtx {
         instrument: 0,

@@ -12,7 +12,9 @@
 
 use benches::{MIDNIGHT, context};
 use feed_common::capture::CaptureFile;
-use feed_common::event::{AddOrder, Flags, MarketHandler, MsgCtx, Price, Record, Side};
+use feed_common::event::{
+    AddOrder, Flags, MarketHandler, MsgCtx, Price, RankedOrder, Record, Side,
+};
 use feed_common::latency::Resolution;
 use feed_common::latency::recorder::{self, StageRecorder};
 use feed_common::ring::{Writer, broadcast};
@@ -192,7 +194,8 @@ fn outputs(clock: &Clock) -> (Writer<Record>, StageRecorder) {
     (ring, recorder::pair(Resolution::default(), clock.clone()).0)
 }
 
-/// Books as large as a lane has them by default, so used that no page of the order table is left untouched.
+/// Books as large as a lane has them by default, so used that no page of the order table is left untouched, nor of that of
+/// the orders' ranks.
 fn booked(writer: Writer<Record>) -> Booked<Writer<Record>> {
     let limits = BookPlan::default().limits;
     let mut booked = Booked::new(Records::new(writer, 1), 0..1, &limits, true).expect("memory");
@@ -200,6 +203,10 @@ fn booked(writer: Writer<Record>) -> Booked<Writer<Record>> {
         instrument: 0,
         flags: Flags::END_OF_EVENT,
         ..context()
+    };
+    let of_ranks = MsgCtx {
+        instrument: 1,
+        ..cx
     };
     for order_id in 0..1 << 16 {
         let add = AddOrder {
@@ -209,6 +216,15 @@ fn booked(writer: Writer<Record>) -> Booked<Writer<Record>> {
             quantity: 1,
         };
         booked.on_add(&cx, add);
+        let ranked = RankedOrder {
+            order_id,
+            side: add.side,
+            price: add.price,
+            quantity: add.quantity,
+            rank: order_id,
+            enters: true,
+        };
+        booked.on_ranked(&of_ranks, ranked);
     }
     booked.on_restart(&cx);
     booked

@@ -5,13 +5,14 @@ use crate::time::Ticks;
 use hdrhistogram::Histogram;
 
 /// Stages that have a figure: all but [`Stage::Kernel`], which is only an origin.
-pub const MEASURED: [Stage; 6] = [
+pub const MEASURED: [Stage; 7] = [
     Stage::Receive,
     Stage::Dequeue,
     Stage::Decoded,
     Stage::Published,
     Stage::Taken,
     Stage::Message,
+    Stage::GapClosed,
 ];
 
 /// Position of a stage in [`MEASURED`]; `None` for [`Stage::Kernel`].

@@ -23,11 +23,13 @@ pub enum Stage {
     Taken = 5,
     /// One sampled message: decoding it and writing its records (a span of its own, not from receive).
     Message = 6,
+    /// What a hole in the sequence was waiting for had come (from the receive of the packet that showed the hole).
+    GapClosed = 7,
 }
 
 impl Stage {
     /// All stages in the order packets pass them.
-    pub const ALL: [Stage; 7] = [
+    pub const ALL: [Stage; 8] = [
         Stage::Kernel,
         Stage::Receive,
         Stage::Dequeue,
@@ -35,6 +37,7 @@ impl Stage {
         Stage::Published,
         Stage::Taken,
         Stage::Message,
+        Stage::GapClosed,
     ];
 
     /// The name in `summary.json`, the interval log's tags and the report.
@@ -47,6 +50,7 @@ impl Stage {
             Stage::Published => "published",
             Stage::Taken => "taken",
             Stage::Message => "message",
+            Stage::GapClosed => "gap_closed",
         }
     }
 
@@ -60,6 +64,7 @@ impl Stage {
             Stage::Published => "receive call returned to records visible",
             Stage::Taken => "receive call returned to consumer holds the record",
             Stage::Message => "one sampled message: decode and write its records",
+            Stage::GapClosed => "a hole was noticed to what it lacked was there",
         }
     }
 }

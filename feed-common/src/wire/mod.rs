@@ -23,6 +23,7 @@ pub mod native;
 pub mod pillar;
 pub mod pitch;
 mod protocols;
+pub mod soupbintcp;
 pub mod udp;
 
 pub use protocols::{Fit, ProtocolName};

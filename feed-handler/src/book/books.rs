@@ -128,8 +128,12 @@ impl Books {
         if !self.open(cx) {
             return Change::default();
         }
-        let Ok(at) = self.orders.seek(cx.instrument, m.order_id) else {
+        // Where it is not is a place that nobody has asked for ahead.
+        if self.instruments[cx.instrument].kept.is_ranked() {
             return self.delete_ranked(cx, m);
+        }
+        let Ok(at) = self.orders.seek(cx.instrument, m.order_id) else {
+            return self.refuse(cx, Fault::UnknownOrder);
         };
         let side = self.side_of_order(at);
         let before = self.half(cx.instrument, side).quote();
@@ -300,6 +304,7 @@ impl Books {
             self.instruments[i] = Instrument::new_zeroed();
         }
         self.doubtful.clear();
+        self.orders.forget_ranks();
         self.levels.clear();
         self.ladders.clear();
         self.seen = 0;
@@ -310,8 +315,18 @@ impl Books {
     /// that lie some way ahead.
     #[inline(always)]
     pub fn prefetch(&self, instrument: u32, order_id: u64) {
-        self.orders.prefetch(instrument, order_id);
-        self.instruments.prefetch(instrument);
+        let keeper = self.keeper(instrument);
+        self.orders.prefetch(keeper, order_id);
+        self.instruments.prefetch(keeper);
+    }
+
+    /// Where an instrument's orders are most likely kept: a feed ranks all of its orders or none.
+    #[inline(always)]
+    fn keeper(&self, instrument: u32) -> u32 {
+        match self.orders.has_ranks() {
+            true => self.behind(instrument),
+            false => instrument,
+        }
     }
 
     /// Asks for what an event of this order looks at next: its level, its neighbours in the queue, and the best levels of
@@ -319,12 +334,13 @@ impl Books {
     /// turn would cost more than the lines that are fetched in vain.
     #[inline(always)]
     pub fn prefetch_further(&self, instrument: u32, order_id: u64) {
-        let order = self.orders.guess(instrument, order_id);
+        let keeper = self.keeper(instrument);
+        let order = self.orders.guess(keeper, order_id);
         self.levels.prefetch(order.level);
         self.orders.prefetch_at(order.previous);
         self.orders.prefetch_at(order.next);
         for side in [BIDS, ASKS] {
-            let half = self.half(instrument, side);
+            let half = self.half(keeper, side);
             self.levels.prefetch(half.best);
             self.ladders.prefetch(half.top);
         }

@@ -51,8 +51,11 @@ impl Books {
             return; // most feeds say nothing that is kept
         }
         self.definitions[i] = new;
-        if self.known(i).is_some_and(|book| book.kept == Kept::Slots) {
-            self.slots[i].cut(new.depths());
+        if self.known(i).is_some() {
+            self.instruments[i].depths = new.depths();
+            if self.instruments[i].kept == Kept::Slots {
+                self.slots[i].cut(new.depths());
+            }
         }
     }
 

@@ -65,7 +65,13 @@ pub(super) enum Kept {
 impl Kept {
     /// True where there may be single orders.
     pub fn is_of_orders(self) -> bool {
-        matches!(self, Kept::Orders | Kept::Slots | Kept::Ranked)
+        self == Kept::Orders || self.is_ranked()
+    }
+
+    /// True where its single orders, if any, are ranked.
+    #[inline(always)]
+    pub fn is_ranked(self) -> bool {
+        matches!(self, Kept::Slots | Kept::Ranked)
     }
 }
 
@@ -85,13 +91,15 @@ pub(super) struct Instrument {
     pub doubtful: bool,
     /// True from its first event on.
     pub known: bool,
+    /// How many numbered levels are kept of its real and of its implied book.
+    pub depths: [u8; 2],
 }
 
 const _: () = assert!(size_of::<Instrument>() == 64);
 
 impl Instrument {
-    /// An empty book.
-    pub fn new(phase: Phase) -> Instrument {
+    /// An empty book with so many numbered levels.
+    pub fn new(phase: Phase, depths: [u8; 2]) -> Instrument {
         Instrument {
             halves: [Half::EMPTY; 2],
             symbol: NO_SYMBOL,
@@ -101,6 +109,7 @@ impl Instrument {
             crossed: false,
             doubtful: false,
             known: true,
+            depths,
         }
     }
 

@@ -148,6 +148,17 @@ impl Orders {
         self.live += 1;
     }
 
+    /// True once an order with a rank has been there, until all are forgotten.
+    #[inline(always)]
+    pub fn has_ranks(&self) -> bool {
+        self.has_ranks
+    }
+
+    /// For when all orders have been forgotten.
+    pub fn forget_ranks(&mut self) {
+        self.has_ranks = false;
+    }
+
     /// The rank of an order that has one.
     pub fn rank(&self, at: u32) -> u64 {
         self.ranks[at]
@@ -181,7 +192,11 @@ impl Orders {
     /// Asks for the line in which an order begins to be looked for.
     #[inline(always)]
     pub fn prefetch(&self, instrument: u32, order_id: u64) {
-        self.places.prefetch(self.home(instrument, order_id));
+        let home = self.home(instrument, order_id);
+        self.places.prefetch(home);
+        if self.has_ranks {
+            self.ranks.prefetch(home);
+        }
     }
 
     /// What lies where an order is looked for first: most often the order.

@@ -27,7 +27,7 @@ impl Books {
         };
         let behind = self.behind(cx.instrument);
         if !self.instruments[behind].known {
-            self.instruments[behind] = Instrument::new(self.market);
+            self.instruments[behind] = Instrument::new(self.market, [0; 2]);
         }
         let before = self.bbo(cx.instrument);
         let placed = match (self.orders.seek(behind, m.order_id), m.quantity) {
@@ -52,7 +52,7 @@ impl Books {
         self.conclude_ranked(cx, before)
     }
 
-    /// Deletes an order that is no other order of the instrument.
+    /// Deletes an order of an instrument whose orders, if any, are ranked.
     #[inline(never)]
     pub(super) fn delete_ranked(&mut self, cx: &MsgCtx, m: &DeleteOrder) -> Change {
         let behind = self.behind(cx.instrument);
@@ -116,11 +116,12 @@ impl Books {
 
     fn conclude_ranked(&mut self, cx: &MsgCtx, before: Bbo) -> Change {
         let i = cx.instrument;
-        if self.instruments[i].kept == Kept::Ranked {
-            let behind = self.behind(i);
-            for side in [BIDS, ASKS] {
-                self.show(i, side, self.half(behind, side).quote());
-            }
+        if self.instruments[i].kept != Kept::Ranked {
+            return self.conclude(cx, false); // its best prices are those of its levels
+        }
+        let behind = self.behind(i);
+        for side in [BIDS, ASKS] {
+            self.show(i, side, self.half(behind, side).quote());
         }
         let after = self.bbo(i);
         self.conclude(cx, after != before)

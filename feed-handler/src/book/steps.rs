@@ -49,7 +49,8 @@ impl Books {
 
     #[cold]
     fn introduce(&mut self, instrument: u32) {
-        self.instruments[instrument] = Instrument::new(self.market);
+        self.instruments[instrument] =
+            Instrument::new(self.market, self.definitions[instrument].depths());
         self.seen = self.seen.max(instrument + 1);
     }
 

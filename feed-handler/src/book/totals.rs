@@ -60,7 +60,7 @@ impl Books {
             return Change::default();
         }
         let i = cx.instrument;
-        let depth = self.definitions[i].depths()[usize::from(m.implied)];
+        let depth = self.instruments[i].depths[usize::from(m.implied)];
         let fits = (1..=depth).contains(&m.level);
         let whole = m.price.is_some() || !matches!(m.action, New | Resize | Overlay);
         let Some(side) = side_of(m.side).filter(|_| fits && whole) else {

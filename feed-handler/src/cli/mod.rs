@@ -15,6 +15,7 @@ mod run;
 mod selection;
 mod stats;
 mod trades;
+mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use feed_common::program::finish;
@@ -55,6 +56,8 @@ enum Command {
     Bbo(bbo::Arguments),
     /// What has traded, by symbol
     Trades(trades::Arguments),
+    /// Where a run and a capture, or two runs, part
+    Verify(verify::Arguments),
     /// The protocols that are read, their versions, messages and books
     Protocols(protocols::Arguments),
 }
@@ -80,6 +83,7 @@ pub fn run() -> ExitCode {
         Command::Book(arguments) => book::run(&arguments),
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
         Command::Protocols(arguments) => protocols::run(&arguments),
     })
 }

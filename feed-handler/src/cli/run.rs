@@ -32,7 +32,7 @@ pub struct Arguments {
     /// End after this long, such as 10s or 500ms
     #[arg(long, value_name = "SPAN")]
     duration: Option<TimeSpan>,
-    /// Folder for summary.json, latency.hlog and report.html; the configuration's `output.dir` when left out
+    /// Folder for summary.json, latency.hlog, report.html, digests.jsonl and plan.toml; the configuration's `output.dir` when left out
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Keep what every line brings, with its receive times, as a capture: pcapng, or classic pcap where the name ends in

@@ -14,6 +14,8 @@ pub const BATCH: usize = 32;
 pub const SOCKET_BUFFER_BYTES: usize = 8 << 20;
 /// Records in the broadcast ring.
 pub const PUBLISH_SLOTS: usize = 65_536;
+/// A digest of the records so far is kept every so many sequence numbers.
+pub const DIGEST_EVERY: u64 = 4096;
 /// Records in a blocking consumer's queue.
 pub const CONSUMER_QUEUE: usize = 8192;
 /// One message in so many is timed on its own; 0 for none, as every sample costs two clock readings.
@@ -56,6 +58,8 @@ pub const BOOK_INSTRUMENTS_MAX: usize = 1 << 20;
 pub const REORDER_WINDOW_NANOS_MAX: u64 = 60_000_000_000;
 /// Most slots of the broadcast ring.
 pub const PUBLISH_SLOTS_MAX: usize = 1 << 24;
+/// Most sequence numbers from one digest to the next.
+pub const DIGEST_EVERY_MAX: usize = 1 << 32;
 /// Longest consumer queue.
 pub const CONSUMER_QUEUE_MAX: usize = 1 << 24;
 /// Most lines of one channel.

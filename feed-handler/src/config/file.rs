@@ -2,7 +2,7 @@
 //! carries its place, so that the error can point at it.
 
 use super::plan::{BookKeep, Timestamps, WhenFull};
-use super::units::{ByteSize, TimeSpan};
+use feed_common::config::{ByteSize, TimeSpan};
 use feed_common::wire::ProtocolName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -205,6 +205,8 @@ pub(super) struct Book {
 pub(super) struct Publish {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slots: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest_every: Option<Spanned<u64>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -27,6 +27,8 @@ pub struct Plan {
     pub book: BookPlan,
     /// Slots of the broadcast ring (a power of two).
     pub publish_slots: usize,
+    /// A digest of the records so far is kept every so many sequence numbers (a power of two); 0 for none.
+    pub digest_every: u64,
     /// The symbols that are wanted at first; every one when there is no pattern.
     pub symbols: Vec<Glob>,
     /// The socket on which a live run can be told what is wanted; `None` for no such socket.

@@ -2,7 +2,7 @@
 
 use super::file::{self, File, Layout, ProtocolText};
 use super::plan::{LanePlan, LaneThreads, LinePlan, Plan};
-use super::units::{ByteSize, TimeSpan};
+use feed_common::config::{ByteSize, TimeSpan};
 use toml::Spanned;
 
 impl Plan {
@@ -39,6 +39,7 @@ fn file(plan: &Plan) -> File {
         },
         publish: file::Publish {
             slots: count(plan.publish_slots),
+            digest_every: Some(at(plan.digest_every)),
         },
         subscribe: file::Subscribe {
             symbols: plan.symbols.iter().map(|g| at(g.to_string())).collect(),

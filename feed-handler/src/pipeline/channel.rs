@@ -1,12 +1,14 @@
 //! One channel of a lane: its lines merged, its messages decoded in order.
 
 mod holes;
+mod rescue;
 
 use super::Drops;
+use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
-use crate::protocol::{Decode, Protocol};
+use crate::protocol::{Ahead, Decode, Protocol};
 use crate::publish::Outlet;
-use crate::sequence::{Admit, Lines, Refused, SequenceStats};
+use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
@@ -91,9 +93,13 @@ pub struct Channel<P: Protocol> {
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
     lines: Lines,
+    /// What recovery has brought: the line behind the others.
+    back: LineStats,
     day: SessionDay,
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
+    rescue: Option<Rescue>,
+    taking_snapshot: bool,
     cx: MsgCtx,
 }
 
@@ -118,8 +124,11 @@ impl<P: Protocol> Channel<P> {
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
             lines: Lines::new(setup.lines),
+            back: LineStats::default(),
             day: setup.day,
             reviewing: false,
+            rescue: None,
+            taking_snapshot: false,
             cx: MsgCtx {
                 channel: setup.number,
                 midnight,
@@ -130,6 +139,12 @@ impl<P: Protocol> Channel<P> {
             channel.add_unit(0);
         }
         channel
+    }
+
+    /// A line, or what stands behind the last for recovery.
+    #[inline]
+    fn line(&mut self, line: usize) -> &mut LineStats {
+        self.lines.get_mut(line).unwrap_or(&mut self.back)
     }
 
     /// The place of a frame's unit.
@@ -194,6 +209,12 @@ impl<P: Protocol> Channel<P> {
         packet: Packet<'_>,
         core: &mut Core<H, R>,
     ) {
+        let back = line == self.lines.len();
+        if back && (frame.span.count == 0 || frame.kind == FrameKind::Unsequenced) {
+            // Servers answer; what comes next is for the lines to say.
+            core.drops.stray += 1;
+            return;
+        }
         if frame.kind == FrameKind::Unsequenced {
             self.lines[line].packets += 1;
             self.lines[line].messages += u64::from(frame.carries);
@@ -202,6 +223,10 @@ impl<P: Protocol> Channel<P> {
         let unit = self.unit(frame.unit);
         match self.units[unit].judge::<P::Framing, _>(&frame) {
             Turn::Stays => {}
+            Turn::Over if back => {
+                core.drops.stray += 1;
+                return;
+            }
             Turn::Over => self.turn_to(unit, &frame, core),
             Turn::Back => {
                 core.drops.old_session += 1;
@@ -210,19 +235,22 @@ impl<P: Protocol> Channel<P> {
         }
         let span = frame.span;
         let (carries, stamp) = (frame.carries.into(), packet.meta.kernel);
-        self.lines.bring(line, unit, span, carries, at, stamp);
+        if !back {
+            self.lines.bring(line, unit, span, carries, at, stamp);
+        }
         loop {
             match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {
                     let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
-                    self.lines[line].first += new;
+                    self.line(line).first += new;
                     if !self.units[unit].holes.is_empty() {
+                        self.units[unit].holes.progress(at);
                         self.drain(unit, core);
                     }
                     return;
                 }
                 Admit::Duplicate => {
-                    self.lines[line].duplicates += (span.count > 0) as u64;
+                    self.line(line).duplicates += (span.count > 0) as u64;
                     return;
                 }
                 Admit::Gap { missing } => {
@@ -235,8 +263,9 @@ impl<P: Protocol> Channel<P> {
                     match waits.stash.insert(span, line, at, packet) {
                         Ok(()) => return,
                         Err(Refused::Duplicate) => {
-                            self.lines[line].duplicates += 1;
-                            return waits.sequencer.count_duplicate();
+                            waits.sequencer.count_duplicate();
+                            self.line(line).duplicates += 1;
+                            return;
                         }
                         Err(Refused::Full) => {
                             core.drops.stash_full += 1;
@@ -301,6 +330,7 @@ impl<P: Protocol> Channel<P> {
             self.units[unit].sequencer.restart();
         }
         self.units[unit].turn_to(frame);
+        self.join(unit, frame.span.first);
     }
 
     #[cold]
@@ -358,7 +388,17 @@ impl<P: Protocol> Channel<P> {
     /// Totals after merging.
     pub fn sequence(&self) -> SequenceStats {
         let all = self.units.iter().map(|u| u.sequencer.stats());
-        all.reduce(SequenceStats::plus).unwrap_or_default()
+        let all = all.reduce(SequenceStats::plus).unwrap_or_default();
+        SequenceStats {
+            recovered: self.back.first,
+            ..all
+        }
+    }
+
+    /// The number that one of its numberings expects next; `None` before its first message.
+    pub fn expected(&self, unit: u8) -> Option<u64> {
+        let unit = self.units.iter().find(|u| u.key == unit);
+        unit.and_then(|u| u.sequencer.expected())
     }
 
     /// What each line contributed.
@@ -446,12 +486,16 @@ fn look_ahead<P: Protocol, H: Outlet>(
     messages: &<P::Framing as Framing>::Messages<'_>,
     outlet: &H,
 ) {
-    let group = || {
-        messages
-            .clone()
-            .take(GROUP)
-            .filter_map(|m| decoder.ahead(m))
-    };
-    group().for_each(|ahead| outlet.fetch(channel, ahead));
-    group().for_each(|ahead| outlet.fetch_behind(channel, ahead));
+    let mut group = [Ahead::NOTHING; GROUP];
+    let mut len = 0;
+    for message in messages.clone().take(GROUP) {
+        if let Some(ahead) = decoder.ahead(message) {
+            outlet.fetch(channel, ahead);
+            group[len % GROUP] = ahead;
+            len += 1;
+        }
+    }
+    for ahead in &group[..len] {
+        outlet.fetch_behind(channel, *ahead);
+    }
 }

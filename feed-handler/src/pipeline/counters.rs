@@ -18,6 +18,8 @@ pub struct Drops {
     pub stash_full: u64,
     /// Messages of refreshes, which are not followed.
     pub refresh: u64,
+    /// Frames that recovery brought and that are no answer: of another session, or without messages.
+    pub stray: u64,
 }
 
 impl Drops {
@@ -43,14 +45,22 @@ impl Drops {
             ("old_session", self.old_session),
             ("stash_full", self.stash_full),
             ("refresh", self.refresh),
+            ("recovery_stray", self.stray),
         ];
         frames.into_iter().chain(messages).chain(others)
     }
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        let others =
-            self.truncated + self.no_line + self.old_session + self.stash_full + self.refresh;
+        let others = [
+            self.truncated,
+            self.no_line,
+            self.old_session,
+            self.stash_full,
+            self.refresh,
+            self.stray,
+        ];
+        let others: u64 = others.iter().sum();
         self.frames.iter().chain(&self.messages).sum::<u64>() + others
     }
 }

@@ -6,17 +6,21 @@
 
 mod channel;
 mod counters;
+mod rescue;
 mod unit;
 
 pub use channel::{Channel, ChannelSetup, SessionDay};
 pub use counters::Drops;
+pub use rescue::{Join, Rescue};
 
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
+use crate::recovery::{Handed, delivered};
 use crate::subscribe::Changes;
 use channel::{Core, Sampler};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
+use feed_common::ring::Consumer;
 use feed_common::time::{TickScale, Ticks};
 use std::sync::Arc;
 
@@ -87,6 +91,44 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     pub fn with_changes(mut self, changes: Arc<Changes>) -> Self {
         self.changes = Some(changes);
         self
+    }
+
+    /// Gives the channel of that number a recovery.
+    pub fn with_rescue(mut self, channel: u16, rescue: Rescue) -> Self {
+        if let Some(channel) = self.channels.iter_mut().find(|c| c.number() == channel) {
+            channel.recover_by(rescue);
+        }
+        self
+    }
+
+    /// Takes what recovery hands over for a channel; it arrived at the tick `rx`.
+    pub fn hand(&mut self, channel: u16, what: Handed<'_>, rx: Ticks) {
+        let at = match self.time {
+            LaneTime::Received(scale) => scale.nanos(rx.0),
+            LaneTime::Captured => rx.0,
+        };
+        let before = self.core.outlet.published();
+        if let Some(channel) = self.channels.iter_mut().find(|c| c.number() == channel) {
+            channel.hand(what, rx, at, &mut self.core);
+        }
+        if self.core.outlet.published() != before {
+            self.core.outlet.flush();
+        }
+    }
+
+    /// Takes what a courier has brought; how many things that were.
+    #[inline]
+    pub fn take_delivery(&mut self, from: &mut Consumer) -> usize {
+        let Ok(batch) = from.poll() else {
+            return 0;
+        };
+        for i in 0..batch.len() {
+            let Packet { meta, bytes } = batch.get(i);
+            if let Some((channel, what)) = delivered(bytes) {
+                self.hand(channel, what, meta.rx);
+            }
+        }
+        batch.len()
     }
 
     /// Takes up new filters, a bounded piece of the work at a time. Called once a poll.
@@ -248,5 +290,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
 
 #[cfg(test)]
 mod pillar_tests;
+#[cfg(test)]
+mod recovery_tests;
 #[cfg(test)]
 mod tests;

@@ -15,10 +15,10 @@ use proptest::prelude::*;
 use std::cell::RefCell;
 use zerocopy::IntoBytes;
 
-const SESSION: [u8; 10] = *b"TESTSESS01";
-const WINDOW: u64 = 1_000;
+pub(super) const SESSION: [u8; 10] = *b"TESTSESS01";
+pub(super) const WINDOW: u64 = 1_000;
 
-type Out = Records<Vec<Record>>;
+pub(super) type Out = Records<Vec<Record>>;
 type TestLane = Lane<Itch50, Out, NoProbe>;
 
 fn lane(lines: usize, stash_slots: usize) -> TestLane {
@@ -29,7 +29,7 @@ fn probed<R: Probe>(lines: usize, stash_slots: usize, probe: R) -> Lane<Itch50, 
     probed_into(lines, stash_slots, probe, Records::new(Vec::new(), 1))
 }
 
-fn probed_into<H: Outlet, R: Probe>(
+pub(super) fn probed_into<H: Outlet, R: Probe>(
     lines: usize,
     stash_slots: usize,
     probe: R,
@@ -49,7 +49,7 @@ fn probed_into<H: Outlet, R: Probe>(
 }
 
 /// A packet of deletes whose order ids are their sequence numbers.
-fn packet(session: [u8; 10], first: u64, count: u64) -> Vec<u8> {
+pub(super) fn packet(session: [u8; 10], first: u64, count: u64) -> Vec<u8> {
     let mut b = PacketBuilder::new(session, first, 1400);
     for id in first..first + count {
         let mut m = OrderDelete {
@@ -62,7 +62,7 @@ fn packet(session: [u8; 10], first: u64, count: u64) -> Vec<u8> {
     b.payload().to_vec()
 }
 
-fn heartbeat(next: u64) -> Vec<u8> {
+pub(super) fn heartbeat(next: u64) -> Vec<u8> {
     PacketBuilder::new(SESSION, next, 1400)
         .heartbeat()
         .as_bytes()
@@ -70,7 +70,12 @@ fn heartbeat(next: u64) -> Vec<u8> {
 }
 
 /// Hands the lane one packet that arrived on `line` at `at`.
-fn give<H: Outlet, R: Probe>(lane: &mut Lane<Itch50, H, R>, line: u16, at: u64, bytes: &[u8]) {
+pub(super) fn give<H: Outlet, R: Probe>(
+    lane: &mut Lane<Itch50, H, R>,
+    line: u16,
+    at: u64,
+    bytes: &[u8],
+) {
     let meta = RxMeta {
         rx: Ticks(at),
         kernel: UnixNanos(at),
@@ -82,7 +87,7 @@ fn give<H: Outlet, R: Probe>(lane: &mut Lane<Itch50, H, R>, line: u16, at: u64, 
 }
 
 /// What came out: order ids, 0 where a new session voids everything, and gaps as (first, count).
-fn output(lane: TestLane) -> (Vec<u64>, Vec<(u64, u64)>) {
+pub(super) fn output(lane: TestLane) -> (Vec<u64>, Vec<(u64, u64)>) {
     let (mut ids, mut gaps) = (Vec::new(), Vec::new());
     for r in lane.core.outlet.into_sink() {
         if r.data.kind == Kind::GAP.0 {

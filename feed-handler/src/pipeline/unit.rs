@@ -18,6 +18,10 @@ pub(super) struct Unit {
     epochs: Epochs,
     /// What its records are published with.
     pub trust: Trust,
+    /// A snapshot is to be asked for, or has been, and nothing else is until it is there.
+    pub wants_snapshot: bool,
+    /// What is missing was sent before the session was first heard of.
+    pub joining: bool,
 }
 
 /// What a frame is to the session at hand.
@@ -44,6 +48,8 @@ impl Unit {
             replaced: None,
             epochs: Epochs::default(),
             trust: Trust::VALID,
+            wants_snapshot: false,
+            joining: false,
         }
     }
 
@@ -70,6 +76,8 @@ impl Unit {
     /// Turns to the session of a frame.
     pub fn turn_to<M>(&mut self, frame: &Frame<M>) {
         self.holes.clear();
+        // Also where a channel has one numbering: what is declared lost is then of the same unit as what comes.
+        self.key = frame.unit;
         if self.session != Some(frame.session) {
             self.replaced = self.session.replace(frame.session);
             self.epochs = Epochs::default();

@@ -171,15 +171,15 @@ impl Known {
     pub fn deliver(&mut self, place: Place, cx: &mut MsgCtx, tell: impl FnOnce(&mut MsgCtx)) {
         cx.instrument = place.instrument;
         cx.symbol = place.symbol;
-        match place.standing {
-            Standing::Unwanted => self.filtered += 1,
-            Standing::Late if cx.trust == Trust::VALID => {
-                cx.trust = Trust::RECOVERING;
-                tell(cx);
-                cx.trust = Trust::VALID;
-            }
-            _ => tell(cx),
+        if place.standing == Standing::Unwanted {
+            return self.pass_over();
         }
+        let trust = cx.trust;
+        if place.standing == Standing::Late && trust == Trust::VALID {
+            cx.trust = Trust::RECOVERING;
+        }
+        tell(cx);
+        cx.trust = trust;
     }
 
     /// Counts a message of an instrument that is not wanted.

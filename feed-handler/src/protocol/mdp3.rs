@@ -43,7 +43,7 @@ mod trades;
 pub use sheet::Mdp3Sheet;
 
 use super::{
-    About, Decode, DecodeError, Definitions, Described, Instruments, Known, Place, Protocol,
+    About, Ahead, Decode, DecodeError, Definitions, Described, Instruments, Known, Place, Protocol,
 };
 use crate::subscribe::Filter;
 use crate::transport::Mdp3Framing;
@@ -140,6 +140,11 @@ impl Decode for Mdp3Decoder {
         }
     }
 
+    #[inline(always)]
+    fn ahead(&self, message: &[u8]) -> Option<Ahead> {
+        self.look(message)
+    }
+
     fn oddities(&self) -> Vec<(&'static str, u64)> {
         vec![
             ("rpt_seq_gap", self.oddities.rpt_seq_gap),
@@ -209,6 +214,8 @@ impl Mdp3Decoder {
                 self.oddities.snapshot += 1;
                 Ok(())
             }
+            // So common that their table is not asked.
+            ADMIN_HEARTBEAT => Ok(()),
             _ => match message.template() {
                 Some(_) => Ok(()),
                 None => Err(DecodeError::UnknownType),
@@ -233,13 +240,20 @@ impl Mdp3Decoder {
         }
     }
 
-    /// Tells an event of an instrument, which is the last of its message and of what happened, or is not.
+    /// Tells an event of an instrument, which is the last of its message and of what happened, or is not; with what else
+    /// its context says of it.
     #[inline(always)]
-    fn tell(&mut self, place: Place, last: bool, cx: &mut MsgCtx, tell: impl FnOnce(&MsgCtx)) {
-        cx.flags = if last {
-            Flags::END_OF_EVENT
-        } else {
-            Flags::NONE
+    fn tell(
+        &mut self,
+        place: Place,
+        last: bool,
+        flags: Flags,
+        cx: &mut MsgCtx,
+        tell: impl FnOnce(&MsgCtx),
+    ) {
+        cx.flags = match last {
+            true => flags.with(Flags::END_OF_EVENT),
+            false => flags,
         };
         let open = &mut self.open;
         self.known.deliver(place, cx, |cx| {
@@ -324,11 +338,15 @@ impl Mdp3Decoder {
                     symbol,
                     ..Place::NOWHERE
                 };
-                self.tell(group, last, cx, |cx| out.on_status(cx, status));
+                self.tell(group, last, Flags::NONE, cx, |cx| {
+                    out.on_status(cx, status);
+                });
             }
             id => {
                 let place = self.place(id, cx, out);
-                self.tell(place, last, cx, |cx| out.on_status(cx, status));
+                self.tell(place, last, Flags::NONE, cx, |cx| {
+                    out.on_status(cx, status);
+                });
             }
         }
         self.close(last, cx, out);
@@ -347,7 +365,7 @@ impl Mdp3Decoder {
         for instrument in 0..self.instruments().len() as u32 {
             let place = self.known.at(instrument);
             if place.standing.is_delivered() {
-                self.tell(place, false, cx, |cx| out.on_clear(cx));
+                self.tell(place, false, Flags::NONE, cx, |cx| out.on_clear(cx));
             }
         }
         self.close(ends, cx, out);

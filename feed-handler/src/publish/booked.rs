@@ -4,7 +4,7 @@
 use super::due::Due;
 use super::fields::Fields;
 use super::records::{Mark, Records};
-use super::{Digest, Outlet, Publish};
+use super::{Digest, Outlet, Publish, UnitPrint};
 use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Quote, View};
 use crate::protocol::Ahead;
 use feed_common::event::{
@@ -107,26 +107,27 @@ impl<K: Publish> Booked<K> {
         let at = self.index(cx.channel);
         let channel = &mut self.channels[at];
         // The way of feeds whose every message is an event.
-        let alone = cx.flags.has(Flags::END_OF_EVENT) && channel.due.is_empty();
-        if !alone {
+        let ends = cx.flags.has(Flags::END_OF_EVENT);
+        let alone = ends && channel.due.is_empty();
+        if !alone && !channel.due.has_just_noted(cx.instrument) {
             channel.note(cx, announce);
         }
         let change = apply(&mut channel.books);
         let (follows, suspect) = if alone {
             channel.bbo_changes += u64::from(change.bbo);
             (change.bbo && announce, change.suspect)
-        } else {
+        } else if ends {
             channel.settle(cx)
+        } else {
+            (false, change.suspect)
         };
         let mark = Mark {
             trust: trust(cx, suspect),
             flags: cx.flags,
         };
+        say(&mut self.records, if follows { mark.open() } else { mark });
         if follows {
-            say(&mut self.records, mark.open());
             self.best(cx, mark);
-        } else {
-            say(&mut self.records, mark);
         }
     }
 
@@ -174,11 +175,11 @@ impl Channel {
         self.due.note(cx, self.books.bbo(cx.instrument), announce);
     }
 
-    /// Ends the event, if this is its end: whether there are best prices to be published, and whether the instrument at
+    /// Ends the event: whether there are best prices to be published, and whether the instrument at
     /// hand is suspect then.
     #[inline(never)]
     fn settle(&mut self, cx: &MsgCtx) -> (bool, bool) {
-        let follows = cx.flags.has(Flags::END_OF_EVENT) && self.end_event(cx);
+        let follows = self.end_event(cx);
         (follows, self.books.is_suspect(cx.instrument))
     }
 
@@ -248,6 +249,10 @@ impl<K: Publish> Outlet for Booked<K> {
 
     fn digest(&self, channel: u16) -> Digest {
         self.records.digest(channel)
+    }
+
+    fn prints(&self, channel: u16) -> Vec<UnitPrint> {
+        self.records.prints(channel)
     }
 
     const LOOKS_AHEAD: bool = true;

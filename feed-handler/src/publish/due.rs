@@ -1,7 +1,7 @@
 //! What waits for the end of an event: instruments whose best prices it may have changed.
 
 use crate::book::Bbo;
-use feed_common::event::{Flags, MsgCtx};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT};
 
 /// The instruments an open event has touched, in the order it did, with their best prices before it; for a feed whose
 /// events are each of one instrument, those of all that are open. All memory is taken when it is made, and none of it
@@ -13,6 +13,8 @@ pub(super) struct Due {
     settled: Vec<Touched>,
     /// One bit an instrument, so that each is noted once.
     noted: Box<[u64]>,
+    /// The instrument that was touched last; [`NO_INSTRUMENT`] where none is.
+    last: u32,
 }
 
 /// An instrument and what it was before the event.
@@ -32,12 +34,19 @@ impl Due {
             touched: Vec::with_capacity(instruments),
             settled: Vec::with_capacity(instruments),
             noted: vec![0; instruments.div_ceil(64)].into_boxed_slice(),
+            last: NO_INSTRUMENT,
         }
     }
 
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.touched.is_empty()
+    }
+
+    /// True where [`Due::note`] has nothing to do for an instrument, which is that of the event before.
+    #[inline(always)]
+    pub fn has_just_noted(&self, instrument: u32) -> bool {
+        self.last == instrument
     }
 
     /// Notes the context's instrument, whose best prices are `before`, unless the event has touched it already. An
@@ -47,6 +56,7 @@ impl Due {
         match self.noted.get_mut(word) {
             Some(word) if *word & bit == 0 && self.touched.len() < self.touched.capacity() => {
                 *word |= bit;
+                self.last = cx.instrument;
                 self.touched.push(Touched {
                     instrument: cx.instrument,
                     symbol: cx.symbol,
@@ -71,7 +81,9 @@ impl Due {
             touched,
             settled,
             noted,
+            last,
         } = self;
+        *last = NO_INSTRUMENT;
         let mut settle = |t: Touched| {
             noted[t.instrument as usize / 64] &= !(1 << (t.instrument % 64));
             if now(t.instrument) != t.before && changed(&t) {
@@ -104,5 +116,6 @@ impl Due {
             self.noted[touched.instrument as usize / 64] &= !(1 << (touched.instrument % 64));
         }
         self.settled.clear();
+        self.last = NO_INSTRUMENT;
     }
 }

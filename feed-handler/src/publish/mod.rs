@@ -6,12 +6,14 @@ mod digest;
 mod digests;
 mod due;
 mod fields;
+mod marks;
 mod records;
 mod ring;
 
 pub use booked::{BookTotals, Booked};
 pub use bridge::{Bridge, ConsumerStats, Delivery};
 pub use digest::Digest;
+pub use marks::{Fingerprint, Mark, MarkKind, MarkReader, Marks, Watch};
 pub use records::Records;
 
 use crate::protocol::Ahead;
@@ -26,6 +28,17 @@ pub trait Publish {
     fn flush(&mut self) {}
 }
 
+/// What the records of one numbering of a channel came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitPrint {
+    /// Which numbering; 0 where there is one.
+    pub unit: u8,
+    /// How often it had begun anew.
+    pub epoch: u32,
+    /// All its records.
+    pub print: Fingerprint,
+}
+
 /// Where a lane's events end: what it makes of them becomes visible packet by packet.
 pub trait Outlet: MarketHandler {
     /// Makes everything so far visible. Called once per packet that brought something.
@@ -38,6 +51,12 @@ pub trait Outlet: MarketHandler {
     fn digest(&self, channel: u16) -> Digest {
         let _ = channel;
         Digest::EMPTY
+    }
+
+    /// What the records of each of a channel's numberings came to.
+    fn prints(&self, channel: u16) -> Vec<UnitPrint> {
+        let _ = channel;
+        Vec::new()
     }
 
     /// True when it has a use for being told of events before they come.

@@ -2,7 +2,7 @@
 
 use super::digests::Digests;
 use super::fields::Fields;
-use super::{Digest, Outlet, Publish};
+use super::{Digest, Marks, Outlet, Publish, UnitPrint};
 use crate::book::{Bbo, Quote};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
@@ -60,6 +60,12 @@ impl<K: Publish> Records<K> {
         }
     }
 
+    /// Notes marks of the records, which have to be none yet.
+    pub fn with_marks(mut self, marks: Marks) -> Records<K> {
+        self.digests = self.digests.with_marks(marks);
+        self
+    }
+
     /// Where the records went.
     pub fn into_sink(self) -> K {
         self.sink
@@ -73,6 +79,10 @@ impl<K: Publish> Records<K> {
     /// The record of an event that has one.
     #[inline(always)]
     pub(super) fn emit(&mut self, cx: &MsgCtx, mark: Mark, f: Fields) {
+        if f.kind == Kind::GAP {
+            self.digests
+                .gap(cx.channel, cx.unit, cx.sequence, f.order_id);
+        }
         if f.quantity <= u32::MAX as u64 {
             self.put(cx, mark, f.quantity as u32, &f);
         } else {
@@ -205,6 +215,10 @@ impl<K: Publish> Outlet for Records<K> {
     fn digest(&self, channel: u16) -> Digest {
         self.digests.of(channel)
     }
+
+    fn prints(&self, channel: u16) -> Vec<UnitPrint> {
+        self.digests.prints(channel)
+    }
 }
 
 // The events of order flow are part of their decoder's code: as calls they would pass the context and the event through
@@ -290,6 +304,7 @@ impl<K: Publish> MarketHandler for Records<K> {
     }
 
     fn on_restart(&mut self, cx: &MsgCtx) {
+        self.digests.restart(cx.channel, cx.unit);
         self.emit(cx, Mark::of(cx), Fields::of(Kind::CLEAR));
     }
 

@@ -8,6 +8,12 @@
 //! What is got back goes to the lane ([`Handed`]), which treats recovered packets as one more line of their channel, and
 //! a snapshot as the state of the books as of a sequence number. Hot threads neither ask servers nor wait for them.
 
+mod courier;
+mod moldudp64;
+
+pub use courier::{Courier, courier, delivered};
+pub use moldudp64::{MoldRequests, RequestLimits};
+
 use crate::sequence::SeqSpan;
 use crate::transport::Session;
 

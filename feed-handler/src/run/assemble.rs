@@ -12,7 +12,7 @@ use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, Lane, LaneTime};
 use crate::protocol::itch50::Itch50File;
 use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, with_protocol};
-use crate::publish::{Booked, Outlet, Records};
+use crate::publish::{Booked, Marks, Outlet, Records};
 use crate::record::{Queue, Tee};
 use crate::subscribe::{Changes, Filter};
 use feed_common::capture::{CaptureFile, Cut, Datagrams, Format};
@@ -36,6 +36,7 @@ pub(super) struct LaneStart {
     pub(super) channels_total: usize,
     pub(super) sample_messages: u32,
     pub(super) writer: Writer<Record>,
+    pub(super) marks: Marks,
     pub(super) recorder: StageRecorder,
     /// What its channels want at first, and where they hear of changes.
     pub(super) wanted: Filter,
@@ -105,7 +106,7 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     });
     let channels = channels.collect::<Result<_, StartError>>()?;
     let (sample, recorder) = (start.sample_messages, start.recorder);
-    let records = Records::new(start.writer, start.channels_total);
+    let records = Records::new(start.writer, start.channels_total).with_marks(start.marks);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
     match book.keep {
         BookKeep::None => {

@@ -1,9 +1,9 @@
 //! What a lane leaves behind when it ends.
 
 use crate::net::LineCounters;
-use crate::pipeline::Lane;
+use crate::pipeline::{Channel, Lane};
 use crate::protocol::Protocol;
-use crate::publish::{BookTotals, Digest, Outlet};
+use crate::publish::{BookTotals, Digest, Outlet, UnitPrint};
 use crate::report::Lead;
 use crate::sequence::{Lines, SequenceStats, Silence};
 use feed_common::capture::Cut;
@@ -60,6 +60,8 @@ pub struct ChannelEnd {
     pub lines: Vec<LineEnd>,
     /// Over its records.
     pub digest: Digest,
+    /// The records of each of its numberings, and the number each would have had next.
+    pub units: Vec<(UnitPrint, u64)>,
     /// Its books, where they are kept.
     pub books: Option<BookTotals>,
 }
@@ -101,10 +103,16 @@ pub struct SourceEnd {
 impl LaneEnd {
     /// Reads a finished lane off.
     pub fn of<P: Protocol, H: Outlet, R: Probe>(lane: &Lane<P, H, R>, source: SourceEnd) -> Self {
-        let channel = |c: &crate::pipeline::Channel<P>| ChannelEnd {
+        let next = |c: &Channel<P>, unit| c.expected(unit).unwrap_or(0);
+        let units = |prints: Vec<UnitPrint>, c: &Channel<P>| {
+            let units = prints.into_iter().map(|print| (print, next(c, print.unit)));
+            units.collect()
+        };
+        let channel = |c: &Channel<P>| ChannelEnd {
             name: c.name().to_owned(),
             sequence: c.sequence(),
             digest: lane.outlet().digest(c.number()),
+            units: units(lane.outlet().prints(c.number()), c),
             books: lane.outlet().books(c.number()),
             lines: (0..c.lines().len())
                 .map(|line| LineEnd::of(c.lines(), line))

@@ -37,7 +37,8 @@ impl Gauge {
         self.packets.store(lane.packets(), Relaxed);
         self.messages.store(lane.messages(), Relaxed);
         self.published.store(lane.outlet().published(), Relaxed);
-        let lost = lane.channels().iter().map(|c| c.sequence().lost).sum();
+        let lost = lane.channels().iter().map(|c| c.sequence().lost);
+        let lost = lost.fold(0, u64::saturating_add);
         self.lost.store(lost, Relaxed);
         self.dropped.store(lane.drops().total(), Relaxed);
     }
@@ -59,7 +60,7 @@ impl std::ops::AddAssign for Reading {
         self.packets += other.packets;
         self.messages += other.messages;
         self.published += other.published;
-        self.lost += other.lost;
+        self.lost = self.lost.saturating_add(other.lost);
         self.dropped += other.dropped;
     }
 }

@@ -11,7 +11,7 @@ use super::start::{Input, StartError, join};
 use crate::config::{Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, SessionDay};
 use crate::protocol::zone;
-use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest};
+use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest, Mark, MarkReader, Marks, Watch};
 use crate::record::{Queue, RecordEnd, Recorder};
 use crate::subscribe::{Changes, Filter, Subscription};
 use feed_common::capture::{Format, SectionDescription};
@@ -33,12 +33,16 @@ const HIGHEST_NANOS: u64 = 10_000_000_000;
 /// How long an interval waits for a lane that is stalled; its values then come with the next.
 const COLLECT_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// What a hot thread says before it does anything else.
+type Settled = Result<(), StartError>;
+
 /// A run in progress.
 pub struct Handler {
     lanes: Vec<LaneRunning>,
     collectors: Vec<Collector>,
     gauges: Vec<Arc<Gauge>>,
     subscribers: Vec<Subscriber<Record>>,
+    marks: Vec<Subscriber<Mark>>,
     consumers: Vec<Consumer>,
     bridge: Option<JoinHandle<Vec<ConsumerStats>>>,
     measuring: Vec<JoinHandle<u64>>,
@@ -49,6 +53,8 @@ pub struct Handler {
     pairing: Pairing,
     clock: Clock,
     stop: Arc<AtomicBool>,
+    /// When it was started: the day of a live session that says none.
+    today: UnixNanos,
     facts: Vec<(String, String)>,
     interval: StageSet,
 }
@@ -94,6 +100,15 @@ impl Outcome {
 impl Handler {
     /// Opens everything the plan names and starts its lanes. An error means that nothing runs.
     pub fn start(plan: &Plan, input: &Input) -> Result<Handler, StartError> {
+        Handler::start_watched(plan, input, None)
+    }
+
+    /// The same with the records of one stretch handed out, for looking into a file: the lane that has it allocates.
+    pub fn start_watched(
+        plan: &Plan,
+        input: &Input,
+        watch: Option<Watch>,
+    ) -> Result<Handler, StartError> {
         if let Input::File(file) = input {
             if plan.record.is_some() {
                 return Err(StartError::RecordInput);
@@ -127,6 +142,7 @@ impl Handler {
             collectors: Vec::new(),
             gauges: Vec::new(),
             subscribers: Vec::new(),
+            marks: Vec::new(),
             consumers: Vec::new(),
             bridge: None,
             measuring: Vec::new(),
@@ -136,11 +152,12 @@ impl Handler {
             pairing,
             clock: clock.clone(),
             stop: Arc::default(),
+            today: UnixNanos::now(),
             facts: Vec::new(),
             interval: StageSet::new(resolution),
         };
         // From here on an error must end what has been started.
-        match handler.start_lanes(plan, input, resolution, fit, ready, threads_ready) {
+        match handler.start_lanes(plan, input, watch, resolution, fit, (ready, threads_ready)) {
             Ok(()) => Ok(handler),
             Err(e) => {
                 handler.finish();
@@ -153,12 +170,11 @@ impl Handler {
         &mut self,
         plan: &Plan,
         input: &Input,
+        watch: Option<Watch>,
         resolution: Resolution,
         fit: FitReader,
-        ready: mpsc::Sender<Result<(), StartError>>,
-        threads_ready: mpsc::Receiver<Result<(), StartError>>,
+        (ready, threads_ready): (mpsc::Sender<Settled>, mpsc::Receiver<Settled>),
     ) -> Result<(), StartError> {
-        let today = UnixNanos::now();
         let mut writers = Vec::new();
         for lane in &plan.lanes {
             let writer = broadcast::<Record>(plan.publish_slots)?;
@@ -187,11 +203,13 @@ impl Handler {
                     window_nanos: channel.reorder_window.as_nanos() as u64,
                     stash_slots: channel.stash_packets,
                     stash_slot_bytes: lane.slot_bytes,
-                    day: session_day(plan, lane.protocol, input, today),
+                    day: session_day(plan, lane.protocol, input, self.today),
                 }
             });
             let (recorder, collector) = pair(resolution, self.clock.clone());
             let gauge = Arc::new(Gauge::default());
+            let marks = Marks::new(plan.digest_every)?.with_watch(watch.clone());
+            self.marks.push(marks.subscriber());
             let start = LaneStart {
                 setups: setups.collect(),
                 plan: lane.clone(),
@@ -199,6 +217,7 @@ impl Handler {
                 channels_total: plan.channels().count(),
                 sample_messages: plan.latency.sample_messages,
                 writer,
+                marks,
                 recorder: recorder.with_fit(fit.clone()),
                 wanted: subscription.filter(),
                 changes: changes.clone(),
@@ -293,6 +312,16 @@ impl Handler {
     /// Makes polling readers of each lane's records.
     pub fn subscribers(&self) -> &[Subscriber<Record>] {
         &self.subscribers
+    }
+
+    /// A reader of every lane's marks, from the oldest that are still held.
+    pub fn marks(&self) -> MarkReader {
+        MarkReader::new(&self.marks)
+    }
+
+    /// When it was started, whose day is that of a live session that the plan gives no date.
+    pub fn today(&self) -> UnixNanos {
+        self.today
     }
 
     /// What is wanted, to be changed while it runs.

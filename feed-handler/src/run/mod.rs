@@ -16,6 +16,7 @@ mod hot;
 mod outputs;
 mod start;
 mod supervise;
+mod trail;
 
 pub use consumers::Consumer;
 pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, reply};

@@ -1,12 +1,16 @@
-//! What a run writes: the interval log as it goes, the summary and the report at the end.
+//! What a run writes: the interval log and its marks as it goes, the summary and the report at the end.
 
 use super::facts;
-use super::handler::Outcome;
+use super::handler::{Handler, Outcome};
+use super::start::Input;
+use super::trail::TrailLog;
 use crate::config::Plan;
+use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
     self, Books, Consumer, IntervalPoint, Line, Recording, RunReport, Sequence, WriteError,
 };
+use crate::trail::DIGESTS;
 use feed_common::latency::cost::Cost;
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::summary::StageTotals;
@@ -20,7 +24,7 @@ use std::time::{Duration, Instant};
 /// Why outputs could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// The folder or the interval log.
+    /// The folder, or what is written into it as the run goes.
     #[error("cannot write {}: {source}", path.display())]
     Log {
         /// The file.
@@ -41,7 +45,8 @@ pub struct Recorded {
     /// The log's file until the run has started: what an earlier run wrote into it stays until then.
     opened: Option<File>,
     log: Option<LogWriter<BufWriter<File>>>,
-    /// The first failure of the log; the run goes on without it, and the failure is told at the end.
+    trail: Option<TrailLog>,
+    /// The first failure of a log; the run goes on without it, and the failure is told at the end.
     failed: Option<OutputError>,
     started: Instant,
     started_at: UnixNanos,
@@ -71,6 +76,7 @@ impl Recorded {
             dir: dir.map(Path::to_owned),
             opened,
             log: None,
+            trail: None,
             failed: None,
             started: Instant::now(),
             started_at,
@@ -84,9 +90,9 @@ impl Recorded {
         self.report.run.set(name, value);
     }
 
-    /// The run has started, and nothing will call it off any more: the log begins.
-    pub(super) fn started(&mut self, clock: &Clock) {
-        self.fact("instruments", Cost::measure(clock).to_string());
+    /// The run has started, and nothing will call it off any more: the logs begin.
+    pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
+        self.fact("instruments", Cost::measure(handler.clock()).to_string());
         let Some(file) = self.opened.take() else {
             return;
         };
@@ -96,7 +102,22 @@ impl Recorded {
             .and_then(|()| LogWriter::begin(BufWriter::new(file), self.started_at, &[&command]));
         match begun {
             Ok(log) => self.log = Some(log),
-            Err(source) => self.fail(source),
+            Err(source) => self.fail(LOG, source),
+        }
+        let dir = self.dir.as_deref().unwrap_or(Path::new("."));
+        match TrailLog::begin(dir, plan, input, handler.today()) {
+            Ok(trail) => self.trail = Some(trail),
+            Err((name, source)) => self.fail(name, source),
+        }
+    }
+
+    /// Takes the marks that have come up.
+    pub(super) fn marks(&mut self, marks: &mut MarkReader) {
+        if let Some(trail) = &mut self.trail
+            && let Err(source) = trail.take(marks)
+        {
+            self.trail = None;
+            self.fail(DIGESTS, source);
         }
     }
 
@@ -116,7 +137,7 @@ impl Recorded {
             let at = |t: Duration| UnixNanos(self.started_at.0 + t.as_nanos() as u64);
             if let Err(source) = log.write_set(set, at(start), at(now), None) {
                 self.log = None;
-                self.fail(source);
+                self.fail(LOG, source);
             }
         }
     }
@@ -129,6 +150,11 @@ impl Recorded {
     /// Completes the report with what the run came to.
     pub fn complete(&mut self, plan: &Plan, clock: &Clock, outcome: &Outcome) {
         self.interval(&outcome.last);
+        if let Some(trail) = self.trail.take()
+            && let Err(source) = trail.done(outcome)
+        {
+            self.fail(DIGESTS, source);
+        }
         let facts = facts::lanes(plan)
             .into_iter()
             .chain([facts::books(&plan.book)])
@@ -170,7 +196,7 @@ impl Recorded {
         if let Some(log) = self.log.take()
             && let Err(source) = log.finish().and_then(|mut out| out.flush())
         {
-            self.fail(source);
+            self.fail(LOG, source);
         }
         report::write_run(&dir, &self.report)?;
         match self.failed {
@@ -179,8 +205,8 @@ impl Recorded {
         }
     }
 
-    fn fail(&mut self, source: io::Error) {
-        let path = self.dir.as_deref().unwrap_or(Path::new(".")).join(LOG);
+    fn fail(&mut self, name: &str, source: io::Error) {
+        let path = self.dir.as_deref().unwrap_or(Path::new(".")).join(name);
         self.failed.get_or_insert(OutputError::Log { path, source });
     }
 }
@@ -248,7 +274,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
         for (channel_plan, channel) in lane_plan.channels.iter().zip(&lane.channels) {
             let s = channel.sequence;
             sequence.gaps += s.gaps;
-            sequence.lost += s.lost;
+            sequence.lost = sequence.lost.saturating_add(s.lost);
             sequence.duplicates += s.duplicates;
             sequence.recovered += s.recovered;
             sequence.restarts += s.restarts;

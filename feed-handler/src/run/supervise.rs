@@ -53,7 +53,8 @@ pub fn supervise(
         handler.finish();
         return Err(e);
     }
-    recorded.started(handler.clock());
+    recorded.started(plan, input, &handler);
+    let mut marks = handler.marks();
     started(&handler);
     let (mut next, mut before) = (recorded.elapsed() + INTERVAL, handler.reading());
     let mut bar = match input {
@@ -62,6 +63,7 @@ pub fn supervise(
     };
     while !handler.is_finished() {
         std::thread::sleep(NAP);
+        recorded.marks(&mut marks);
         if let Some(read) = handler.position() {
             bar.reach(read);
         }
@@ -89,6 +91,7 @@ pub fn supervise(
     drop(bar);
     let clock = handler.clock().clone();
     let outcome = handler.finish();
+    recorded.marks(&mut marks);
     recorded.complete(plan, &clock, &outcome);
     Ok(outcome)
 }

@@ -16,6 +16,10 @@ pub struct Hole {
     /// From when on it counts as asked for: moves on with every step that recovery makes. `None` while only the lines
     /// are waited for.
     pub asked: Option<u64>,
+    /// It cannot be had from whom it was asked.
+    pub failed: bool,
+    /// Part of it was given up.
+    pub lost: bool,
 }
 
 /// What is due next.
@@ -68,6 +72,8 @@ impl Holes {
                 at,
                 rx,
                 asked: None,
+                failed: false,
+                lost: false,
             }),
         }
     }
@@ -93,7 +99,7 @@ impl Holes {
         let first = self.open.front()?;
         match (first.asked, limit) {
             (_, None) => passed(first.at, window).then_some(Due::GiveUp),
-            (Some(asked), Some(limit)) if passed(asked, limit) => Some(Due::GiveUp),
+            (Some(asked), Some(limit)) if first.failed || passed(asked, limit) => Some(Due::GiveUp),
             _ => {
                 let next = self.open.get(self.asked)?;
                 passed(next.at, window).then_some(Due::Ask)
@@ -105,8 +111,37 @@ impl Holes {
     pub fn ask(&mut self, now: u64) -> Option<Hole> {
         let hole = self.open.get_mut(self.asked)?;
         hole.asked = Some(now);
-        self.asked += 1;
-        Some(*hole)
+        let hole = *hole;
+        let asked = |h: &Hole| h.asked.is_some();
+        while self.open.get(self.asked).is_some_and(asked) {
+            self.asked += 1;
+        }
+        Some(hole)
+    }
+
+    /// The first one has been asked for otherwise.
+    pub fn retry(&mut self, now: u64) {
+        if let Some(first) = self.open.front_mut() {
+            first.asked = Some(now);
+            first.failed = false;
+            self.asked = self.asked.max(1);
+        }
+    }
+
+    /// The first one is to be asked for anew.
+    pub fn again(&mut self) {
+        if let Some(first) = self.open.front_mut() {
+            first.asked = None;
+            first.failed = false;
+            self.asked = 0;
+        }
+    }
+
+    /// Part of the first one is given up.
+    pub fn lose(&mut self) {
+        if let Some(first) = self.open.front_mut() {
+            first.lost = true;
+        }
     }
 
     /// Something of the first one has come: its time begins anew.
@@ -121,9 +156,9 @@ impl Holes {
 
     /// What of `span` is missing cannot be had: its holes are given up at their turn.
     pub fn fail(&mut self, span: SeqSpan) {
-        for hole in self.open.iter_mut().take(self.asked) {
+        for hole in self.open.iter_mut().filter(|h| h.asked.is_some()) {
             if hole.span.first < span.end() && span.first < hole.span.end() {
-                hole.asked = Some(0);
+                hole.failed = true;
             }
         }
     }
@@ -209,7 +244,12 @@ mod tests {
         assert_eq!(holes.due(199, 50, limit), None);
         holes.fail(span(23, 24));
         assert_eq!(holes.due(199, 50, limit), Some(Due::GiveUp));
-        assert!(holes.closed(30).is_some());
+        holes.again();
+        assert_eq!(holes.due(199, 50, limit), Some(Due::Ask));
+        assert_eq!(holes.ask(199).map(|h| h.span), Some(span(22, 30)));
+        assert_eq!(holes.due(199, 50, limit), None);
+        holes.lose();
+        assert_eq!(holes.closed(30).map(|h| h.lost), Some(true));
         assert_eq!(holes.due(199, 50, limit), None);
     }
 

@@ -228,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn what_several_sessions_lose_saturates() {
+        let mut w = SeenWindow::new();
+        for _ in 0..3 {
+            for first in [1, u64::MAX - 1] {
+                w.bring(SeqSpan { first, count: 1 });
+            }
+            w.restart();
+        }
+        assert_eq!(w.lost(), u64::MAX);
+    }
+
+    #[test]
     fn a_jump_over_the_whole_window_forgets_it() {
         let mut w = SeenWindow::new();
         w.bring(SeqSpan {

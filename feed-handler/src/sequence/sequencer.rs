@@ -92,8 +92,14 @@ impl Sequencer {
         let missing = SeqSpan::between(expected, next);
         self.expected = Some(next);
         self.stats.gaps += 1;
-        self.stats.lost += missing.count;
+        // Sessions of hostile numbers could lose more than can be counted.
+        self.stats.lost = self.stats.lost.saturating_add(missing.count);
         Some(missing)
+    }
+
+    /// Begins at, or goes on from, a number without a word about what came before it.
+    pub fn begin(&mut self, next: u64) {
+        self.expected = Some(next);
     }
 
     /// A new session has begun; totals go on.
@@ -155,6 +161,17 @@ mod tests {
         assert_eq!(s.admit(span(u64::MAX - 1, 10)), Admit::Deliver { skip: 0 });
         assert_eq!(s.expected(), Some(u64::MAX));
         assert_eq!(s.admit(span(u64::MAX, 10)), Admit::Duplicate);
+    }
+
+    #[test]
+    fn what_several_sessions_lose_saturates() {
+        let mut s = Sequencer::default();
+        for _ in 0..3 {
+            s.admit(span(1, 1));
+            s.give_up_before(u64::MAX);
+            s.restart();
+        }
+        assert_eq!((s.stats().gaps, s.stats().lost), (3, u64::MAX));
     }
 
     proptest! {

@@ -81,6 +81,25 @@ impl Stash {
         Ok(())
     }
 
+    /// Calls `each` with every run of numbers of `span` that no packet here covers. A packet that begins far before the
+    /// span and reaches into it may be overlooked.
+    pub fn missing(&self, span: SeqSpan, mut each: impl FnMut(SeqSpan)) {
+        let mut from = span.first;
+        let near = self.waiting.partition_point(|s| s.span.first < from);
+        for waits in self.waiting.range(near.saturating_sub(1)..) {
+            if waits.span.first >= span.end() {
+                break;
+            }
+            if waits.span.first > from {
+                each(SeqSpan::between(from, waits.span.first));
+            }
+            from = from.max(waits.span.end());
+        }
+        if from < span.end() {
+            each(SeqSpan::between(from, span.end()));
+        }
+    }
+
     /// The earliest packet waiting.
     pub fn first(&self) -> Option<&Stashed> {
         self.waiting.front()
@@ -150,6 +169,24 @@ mod tests {
         insert(&mut s, 1, 1, b"again").unwrap_err();
         insert(&mut s, 1, 1, b"agai").unwrap();
         assert_eq!(s.len(), 1);
+    }
+
+    #[test]
+    fn what_is_missing_lies_between_what_waits() {
+        let mut s = Stash::new(4, 4);
+        for (first, count) in [(10, 5), (20, 2), (22, 3), (40, 1)] {
+            insert(&mut s, first, count, b"a").unwrap();
+        }
+        let missing = |first, count| {
+            let mut all = Vec::new();
+            s.missing(SeqSpan { first, count }, |m| all.push((m.first, m.end())));
+            all
+        };
+        assert_eq!(missing(5, 31), [(5, 10), (15, 20), (25, 36)]);
+        assert_eq!(missing(12, 10), [(15, 20)]);
+        assert_eq!(missing(12, 3), []);
+        assert_eq!(missing(41, 3), [(41, 44)]);
+        assert_eq!(missing(41, 0), []);
     }
 
     #[test]

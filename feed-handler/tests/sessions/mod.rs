@@ -242,6 +242,7 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
             ..BookPlan::default()
         },
         publish_slots: defaults::PUBLISH_SLOTS,
+        digest_every: defaults::DIGEST_EVERY,
         symbols: Vec::new(),
         control: None,
         consumers: Vec::new(),

@@ -1,5 +1,6 @@
 //! Arguments. Everything else is the library.
 
+mod exchange;
 mod generate;
 mod info;
 mod send;
@@ -20,6 +21,7 @@ struct Arguments {
 enum Command {
     Send(send::Arguments),
     Generate(generate::Arguments),
+    Exchange(exchange::Arguments),
     Info(info::Arguments),
 }
 
@@ -35,6 +37,7 @@ pub fn run() -> ExitCode {
     finish(match Arguments::parse().command {
         Command::Send(arguments) => send::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Exchange(arguments) => exchange::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
     })
 }

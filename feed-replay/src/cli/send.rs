@@ -132,7 +132,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Set by the first interrupt, so that a replay broken off still reports; a second one ends the program at once.
-fn interrupted() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interrupted() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // Registered first, so it sees the flag as the signals before this one left it.
@@ -154,10 +154,16 @@ fn json(report: &SendReport, unmapped: u64, ipv6: u64) -> Value {
         "unmapped": unmapped,
         "ipv6": ipv6,
         "stopped": report.stopped,
-        "schedule_error_ns": report.schedule.map(|s| json!({
-            "p50": s.p50, "p99": s.p99, "p999": s.p999, "max": s.max, "end": s.end,
-        })),
+        "schedule_error_ns": schedule_json(report),
     })
+}
+
+/// How far from its schedule a replay was; null without one.
+pub(super) fn schedule_json(report: &SendReport) -> Value {
+    report.schedule.map_or(
+        Value::Null,
+        |s| json!({"p50": s.p50, "p99": s.p99, "p999": s.p999, "max": s.max, "end": s.end}),
+    )
 }
 
 fn text(report: &SendReport, unmapped: u64, ipv6: u64) -> String {
@@ -204,6 +210,6 @@ fn text(report: &SendReport, unmapped: u64, ipv6: u64) -> String {
     out
 }
 
-fn micros_text(nanos: u64) -> String {
+pub(super) fn micros_text(nanos: u64) -> String {
     format!("{}.{:03} µs", nanos / 1_000, nanos % 1_000)
 }

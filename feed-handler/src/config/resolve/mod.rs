@@ -4,11 +4,11 @@
 //! out only when nothing was noted.
 
 use super::defaults::*;
-use super::error::place;
 use super::file::{self, File};
 use super::plan::*;
 use crate::book::BookLimits;
 use crate::subscribe::{Filter, Glob};
+use feed_common::config::place;
 use feed_common::time::{DateError, ZoneError};
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};
@@ -59,6 +59,7 @@ impl Resolver<'_> {
                 PUBLISH_SLOTS,
                 64..=PUBLISH_SLOTS_MAX,
             ),
+            digest_every: self.digest_every(&file.publish.digest_every),
             symbols: self.symbols(&file.subscribe.symbols),
             control: self.socket(&file.control.socket),
             consumers: self.consumers(&file.consumers, &file.lanes),
@@ -179,6 +180,17 @@ impl Resolver<'_> {
         }
         heard.sort_unstable();
         heard
+    }
+
+    /// Nothing is a number here too: that there are no digests.
+    fn digest_every(&mut self, value: &Option<Spanned<u64>>) -> u64 {
+        match value {
+            Some(every) if *every.get_ref() == 0 => 0,
+            _ => {
+                let (default, range) = (DIGEST_EVERY as usize, 1..=DIGEST_EVERY_MAX);
+                self.power_of_two("digest_every", value, default, range) as u64
+            }
+        }
     }
 
     fn name(&mut self, what: &str, name: &Spanned<String>, taken: &mut Taken) -> String {

@@ -10,7 +10,8 @@ use feed_common::latency::{Probe, Stage};
 use feed_common::time::UnixNanos;
 
 impl<P: Protocol> Channel<P> {
-    /// Gives up holes that have been open for longer than the window. While packets flow, `receive_call` numbers the
+    /// Asks recovery for holes that have been open for longer than the window, and gives them up when nobody can be asked
+    /// or nobody has them. While packets flow, `receive_call` numbers the
     /// calls that brought them: a lane that had lost its core finds old packets of one line before it has asked the
     /// others, so a hole is given up only when every line has been asked once more. `None` says that nothing is waiting
     /// on any line.
@@ -36,11 +37,16 @@ impl<P: Protocol> Channel<P> {
         core: &mut Core<H, R>,
     ) {
         loop {
+            let limit = self.limit(unit);
             let holed = &mut self.units[unit];
-            let Some(due) = holed.holes.due(now, self.window_nanos, None) else {
+            let Some(due) = holed.holes.due(now, self.window_nanos, limit) else {
                 holed.overdue = None;
                 return;
             };
+            let asked = holed.holes.first().is_some_and(|h| h.asked.is_some());
+            if due == Due::Ask && holed.wants_snapshot && asked {
+                return; // it will be as of a number behind the other holes, or they are asked for then
+            }
             if let Some(call) = receive_call {
                 let noticed = *holed.overdue.get_or_insert(call);
                 if call - noticed <= self.lane_lines {
@@ -49,7 +55,8 @@ impl<P: Protocol> Channel<P> {
             }
             holed.overdue = None;
             match due {
-                Due::Ask => {}
+                Due::Ask => self.ask(unit, now),
+                Due::GiveUp if self.resort_to_snapshot(unit, now) => {}
                 Due::GiveUp => self.give_up_first(unit, core),
             }
         }
@@ -79,8 +86,24 @@ impl<P: Protocol> Channel<P> {
             return;
         };
         while let Some(next) = self.units[unit].behind_hole().filter(|&next| next <= end) {
-            self.declare(unit, next, core);
+            self.forgo(unit, next, core);
             self.drain(unit, core);
+        }
+    }
+
+    /// Goes on at `next` without what is missing before it. Of a session that was joined late it was never this handler's
+    /// to deliver.
+    pub(super) fn forgo<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        next: u64,
+        core: &mut Core<H, R>,
+    ) {
+        let forgoing = &mut self.units[unit];
+        forgoing.holes.lose();
+        match forgoing.joining && forgoing.sequencer.expected() < Some(next) {
+            true => forgoing.sequencer.begin(next),
+            false => self.declare(unit, next, core),
         }
     }
 
@@ -111,23 +134,33 @@ impl<P: Protocol> Channel<P> {
             match waits.sequencer.admit(span) {
                 Admit::Gap { .. } => break,
                 Admit::Duplicate => {
-                    self.lines[line].duplicates += 1;
                     if let Some(taken) = waits.stash.take_first() {
                         waits.stash.release(taken);
                     }
+                    self.line(line).duplicates += 1;
                 }
                 Admit::Deliver { skip } => {
                     let Some(taken) = waits.stash.take_first() else {
                         return;
                     };
-                    self.lines[line].first += self.redeliver(unit, &taken, skip, core);
+                    let new = self.redeliver(unit, &taken, skip, core);
+                    self.line(line).first += new;
                     self.units[unit].stash.release(taken);
                 }
             }
         }
         let drained = &mut self.units[unit];
-        if let Some(expected) = drained.sequencer.expected() {
-            while drained.holes.closed(expected).is_some() {}
+        let expected = drained.sequencer.expected().unwrap_or_default();
+        let mut asked = false;
+        while let Some(hole) = drained.holes.closed(expected) {
+            asked |= hole.asked.is_some();
+            drained.joining = false;
+            if !hole.lost {
+                core.probe.mark(Stage::GapClosed, hole.rx);
+            }
+        }
+        if asked {
+            self.settle(unit);
         }
     }
 

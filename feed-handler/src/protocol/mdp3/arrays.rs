@@ -1,10 +1,14 @@
 //! The prices of a group's entries, decoded at once.
 
+use feed_common::event::Price;
 use feed_common::prices::{Endian, PriceDecoder, PriceLayout};
-use feed_common::wire::mdp3::{Group, NULL_PRICE};
+use feed_common::wire::mdp3::{Group, NULL_PRICE, decimals, price_unit, template};
 
 /// Entries of a group at most: the wire counts them with one byte.
 const ENTRIES_MAX: usize = u8::MAX as usize;
+
+/// Entries that are decoded one by one: fewer than a vector has lanes.
+const FEW: usize = 3;
 
 /// Canonical prices of the group at hand, and the decoders of those groups that order flow is made of.
 #[derive(Debug)]
@@ -33,15 +37,15 @@ impl Arrays {
 
     /// Decodes the prices at the start of each entry. True when one of them left the range.
     #[inline(always)]
-    pub fn levels(&mut self, group: &Group<'_>, decimals: u32) -> bool {
-        self.levels.decode(group, 0, decimals, &mut *self.prices)
+    pub fn levels(&mut self, group: &Group<'_>, template_id: u16) -> bool {
+        self.levels.decode(group, 0, template_id, &mut *self.prices)
     }
 
     /// Decodes the prices `offset` bytes into each entry. True when one of them left the range.
     #[inline(always)]
-    pub fn orders(&mut self, group: &Group<'_>, offset: usize, decimals: u32) -> bool {
+    pub fn orders(&mut self, group: &Group<'_>, offset: usize, template_id: u16) -> bool {
         let prices = &mut *self.prices;
-        self.orders.decode(group, offset, decimals, prices)
+        self.orders.decode(group, offset, template_id, prices)
     }
 
     /// The price of an entry of the group that was decoded last.
@@ -70,21 +74,89 @@ impl Decoder {
         &mut self,
         group: &Group<'_>,
         offset: usize,
+        template_id: u16,
+        prices: &mut [i64],
+    ) -> bool {
+        match group.len() {
+            0..=FEW => few(group, offset, template_id, prices),
+            _ => self.many(group, offset, decimals(template_id), prices),
+        }
+    }
+
+    #[inline(never)]
+    fn many(
+        &mut self,
+        group: &Group<'_>,
+        offset: usize,
         decimals: u32,
         prices: &mut [i64],
     ) -> bool {
-        if group.is_empty() {
-            return false;
-        }
         if (self.decimals, self.stride) != (decimals, group.stride()) {
-            *self = Decoder::anew(decimals, group.stride());
+            *self = Decoder::new(decimals, group.stride());
         }
         let array = &group.bytes()[offset..];
         self.decoder.decode(array, &mut prices[..group.len()]) != 0
     }
+}
 
-    #[cold]
-    fn anew(decimals: u32, stride: usize) -> Decoder {
-        Decoder::new(decimals, stride)
+/// The same without vectors.
+#[inline(always)]
+fn few(group: &Group<'_>, offset: usize, template_id: u16, prices: &mut [i64]) -> bool {
+    // Both are constants: `price_unit` of any number would be a loop.
+    let unit = match template_id < template::BOOK {
+        true => const { price_unit(template::BOOK_7) },
+        false => const { price_unit(template::BOOK) },
+    };
+    let mut beyond = false;
+    let mut at = offset;
+    for price in &mut prices[..group.len()] {
+        let wire = group
+            .bytes()
+            .get(at..)
+            .and_then(|bytes| bytes.first_chunk());
+        let wire = wire.map_or(NULL_PRICE, |bytes| i64::from_le_bytes(*bytes));
+        let (scaled, over) = wire.overflowing_mul(unit);
+        let (null, over) = (wire == NULL_PRICE, over || !Price(scaled).is_some());
+        beyond |= over && !null;
+        *price = if null || over { Price::NULL.0 } else { scaled };
+        at += group.stride();
+    }
+    beyond
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use feed_common::wire::mdp3::{Dimension, Message, MessageBuilder};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// One by one or at once: the same prices, and the same to say of them.
+        #[test]
+        fn a_group_decodes_alike_either_way(
+            wire in prop::collection::vec(
+                prop_oneof![any::<i64>(), -100i64..100, Just(NULL_PRICE), Just(i64::MIN), (-3i64..3).prop_map(|n| i64::MAX / 100 + n)],
+                1..9,
+            ),
+            template_id in prop_oneof![Just(template::BOOK_7), Just(template::BOOK)],
+            offset in 0usize..3,
+        ) {
+            let entries: Vec<[i64; 3]> = wire
+                .iter()
+                .map(|&price| std::array::from_fn(|i| if i == offset { price } else { 7 }))
+                .collect();
+            let mut builder = MessageBuilder::new();
+            builder.begin(template_id, 8, &[0u8; 0]).group(Dimension::Three, &entries);
+            let message = Message::parse(builder.finish()).unwrap();
+            let group = message.groups().next(Dimension::Three).unwrap();
+            let (mut one_by_one, mut at_once) = ([0; 9], [0; 9]);
+            let mut decoder = Decoder::new(9, 32);
+            let beyond = few(&group, 8 * offset, template_id, &mut one_by_one);
+            prop_assert_eq!(
+                decoder.many(&group, 8 * offset, decimals(template_id), &mut at_once),
+                beyond
+            );
+            prop_assert_eq!(one_by_one, at_once);
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! Levels and orders.
 
 use super::{Mdp3Decoder, long_quantity, quantity};
-use crate::protocol::DecodeError;
+use crate::protocol::{Ahead, DecodeError};
 use feed_common::event::{
     DeleteOrder, Flags, MarketHandler, MsgCtx, Price, RankedOrder, Side, SlotAction, SlotUpdate,
 };
 use feed_common::wire::mdp3::{
     BookEntry, BookLongEntry, Dimension, Entries, Message, NULL_I32, NULL_PRICE, NULL_U64,
-    OrderBookEntry, OrderIdEntry, decimals,
+    OrderBookEntry, OrderIdEntry, template,
 };
 use std::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
@@ -25,18 +25,21 @@ impl Mdp3Decoder {
         let mut groups = message.groups();
         let group = groups.next(Dimension::Three)?;
         let levels = group.entries::<T>()?;
-        let orders = groups.next(Dimension::Eight)?.entries::<OrderIdEntry>()?;
-        let beyond = self.arrays.levels(&group, decimals(message.template_id()));
+        let along = groups.next(Dimension::Eight)?;
+        let orders = along.entries::<OrderIdEntry>()?;
+        let beyond = self.arrays.levels(&group, message.template_id());
         // Who sends orders along ends with the last of them.
-        let last = match (ends, orders.len()) {
+        let last = match (ends, along.len()) {
             (true, 0) => group.len(),
             _ => 0,
         };
-        for (i, level) in levels.clone().enumerate() {
+        for (i, level) in levels.enumerate() {
             self.level(level, i, i + 1 == last, beyond, cx, out);
         }
-        if orders.len() > 0 {
-            self.orders_at(levels, orders, ends, cx, out);
+        if !along.is_empty() {
+            let last = if ends { along.len() } else { 0 };
+            // Made anew, so that those above need not be kept in memory for a call that most messages do without.
+            self.orders_at(group.entries::<T>()?, orders, last, cx, out);
         }
         self.close(ends, cx, out);
         Ok(())
@@ -73,10 +76,8 @@ impl Mdp3Decoder {
         };
         let out_of_range = beyond && !price.is_some() && level.has_price();
         self.oddities.price_range += u64::from(out_of_range);
-        self.tell(place, last, cx, |cx| match out_of_range {
-            false => out.on_slot(cx, update),
-            true => out.on_slot(&marked(cx), update),
-        });
+        let range = range(out_of_range);
+        self.tell(place, last, range, cx, |cx| out.on_slot(cx, update));
     }
 
     /// An entry that is of neither side: the instrument's books are void, or nobody knows what it is.
@@ -91,22 +92,22 @@ impl Mdp3Decoder {
         match level.entry_type() {
             b'J' => {
                 let place = self.place(level.security_id(), cx, out);
-                self.tell(place, last, cx, |cx| out.on_clear(cx));
+                self.tell(place, last, Flags::NONE, cx, |cx| out.on_clear(cx));
             }
             _ => self.oddities.entry_unknown += 1,
         }
     }
 
-    /// Orders of the second group: each says which entry of the first it belongs to.
+    /// Orders of the second group: each says which entry of the first it belongs to. The `last`, counted from 1, ends what
+    /// happened.
     fn orders_at<T: Level, H: MarketHandler>(
         &mut self,
         levels: Entries<'_, T>,
         orders: Entries<'_, OrderIdEntry>,
-        ends: bool,
+        last: usize,
         cx: &mut MsgCtx,
         out: &mut H,
     ) {
-        let count = orders.len();
         for (i, order) in (1..).zip(orders) {
             let entry = usize::from(order.reference_id).wrapping_sub(1);
             let level = levels.get(entry);
@@ -115,7 +116,7 @@ impl Mdp3Decoder {
                 self.oddities.order_reference += 1;
                 continue;
             };
-            let (place, last) = (self.place(level.security_id(), cx, out), ends && i == count);
+            let (place, last) = (self.place(level.security_id(), cx, out), i == last);
             let order_id = order.order_id.get();
             let ranked = RankedOrder {
                 order_id,
@@ -126,13 +127,49 @@ impl Mdp3Decoder {
                 enters: order.order_update_action == NEW,
             };
             match order.order_update_action {
-                NEW | CHANGE => self.tell(place, last, cx, |cx| out.on_ranked(cx, ranked)),
-                DELETE => self.tell(place, last, cx, |cx| {
+                NEW | CHANGE => self.tell(place, last, Flags::NONE, cx, |cx| {
+                    out.on_ranked(cx, ranked);
+                }),
+                DELETE => self.tell(place, last, Flags::NONE, cx, |cx| {
                     out.on_delete(cx, DeleteOrder { order_id });
                 }),
                 _ => self.oddities.entry_unknown += 1,
             }
         }
+    }
+
+    /// The first order of a message, and the instrument of its first entry. Other templates are read as if they were 46:
+    /// in that of trades the first order is one that has traded, which the levels will come to.
+    #[inline(always)]
+    pub(super) fn look(&self, message: &[u8]) -> Option<Ahead> {
+        let message = Message::parse(message).ok()?;
+        let bytes = message.groups().rest();
+        let [a, b, count, entries @ ..] = bytes else {
+            return None;
+        };
+        let stride = usize::from(u16::from_le_bytes([*a, *b]));
+        let alone = matches!(
+            message.template_id(),
+            template::ORDER_BOOK | template::ORDER_BOOK_7
+        );
+        let id_at = match alone {
+            true => const { offset_of!(OrderBookEntry, security_id) },
+            false => const { offset_of!(BookEntry, security_id) },
+        };
+        let order_at = match alone {
+            true => 0,
+            false => stride * usize::from(*count) + Dimension::Eight.size(),
+        };
+        let id = u32::from_le_bytes(*entries.get(id_at..)?.first_chunk()?);
+        let order = entries
+            .get(order_at..)
+            .and_then(|bytes| bytes.first_chunk());
+        let order_id = order.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        Some(Ahead {
+            instrument: self.known.of(id)?.instrument,
+            order_id,
+            new_id: order_id,
+        })
     }
 
     /// Orders without levels.
@@ -147,8 +184,7 @@ impl Mdp3Decoder {
         let group = message.groups().next(Dimension::Three)?;
         let orders = group.entries::<OrderBookEntry>()?;
         let price = offset_of!(OrderBookEntry, md_entry_px_optional_ex);
-        let places = decimals(message.template_id());
-        let beyond = self.arrays.orders(&group, price, places);
+        let beyond = self.arrays.orders(&group, price, message.template_id());
         for (i, order) in orders.enumerate() {
             let last = ends && i + 1 == group.len();
             self.order(order, i, last, beyond, cx, out);
@@ -188,12 +224,10 @@ impl Mdp3Decoder {
         match order.md_update_action {
             NEW | CHANGE => {
                 self.oddities.price_range += u64::from(out_of_range);
-                self.tell(place, last, cx, |cx| match out_of_range {
-                    false => out.on_ranked(cx, ranked),
-                    true => out.on_ranked(&marked(cx), ranked),
-                });
+                let range = range(out_of_range);
+                self.tell(place, last, range, cx, |cx| out.on_ranked(cx, ranked));
             }
-            DELETE => self.tell(place, last, cx, |cx| {
+            DELETE => self.tell(place, last, Flags::NONE, cx, |cx| {
                 out.on_delete(cx, DeleteOrder { order_id });
             }),
             _ => self.oddities.entry_unknown += 1,
@@ -245,12 +279,12 @@ fn is_price(wire: i64) -> bool {
     wire != NULL_PRICE
 }
 
-/// The context of an event whose price left the range.
-#[cold]
-fn marked(cx: &MsgCtx) -> MsgCtx {
-    MsgCtx {
-        flags: cx.flags.with(Flags::PRICE_RANGE),
-        ..*cx
+/// The mark of an event whose price left the range.
+#[inline(always)]
+fn range(out_of_range: bool) -> Flags {
+    match out_of_range {
+        true => Flags::PRICE_RANGE,
+        false => Flags::NONE,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Mdp3Decoder, ends};
 use crate::protocol::{DecodeError, Place};
-use feed_common::event::{Directory, MarketHandler, MsgCtx, Name, Price};
+use feed_common::event::{Directory, Flags, MarketHandler, MsgCtx, Name, Price};
 use feed_common::wire::mdp3::{BlockView, Message, MessageError, template};
 use feed_common::wire::message::Value;
 use std::io::Write;
@@ -48,7 +48,9 @@ impl Mdp3Decoder {
             None => {
                 let directory = Directory::of(self.known.name(place.instrument));
                 if directory.name.symbol().is_none() {
-                    self.tell(place, false, cx, |cx| out.on_directory(cx, directory));
+                    self.tell(place, false, Flags::NONE, cx, |cx| {
+                        out.on_directory(cx, directory)
+                    });
                 }
                 place
             }
@@ -75,7 +77,9 @@ impl Mdp3Decoder {
         out: &mut H,
     ) -> Place {
         let place = self.known.rename(place, directory.name, false);
-        self.tell(place, last, cx, |cx| out.on_directory(cx, *directory));
+        self.tell(place, last, Flags::NONE, cx, |cx| {
+            out.on_directory(cx, *directory)
+        });
         place
     }
 
@@ -89,9 +93,11 @@ impl Mdp3Decoder {
     ) {
         let place = self.known.rename(before, directory.name, true);
         if before.standing.is_delivered() && !place.standing.is_delivered() {
-            self.tell(before, false, cx, |cx| out.on_clear(cx));
+            self.tell(before, false, Flags::NONE, cx, |cx| out.on_clear(cx));
         }
-        self.tell(place, last, cx, |cx| out.on_directory(cx, *directory));
+        self.tell(place, last, Flags::NONE, cx, |cx| {
+            out.on_directory(cx, *directory)
+        });
     }
 }
 

@@ -169,9 +169,9 @@ impl Mdp3Decoder {
                     price,
                     quantity,
                 };
-                self.tell(place, ends && i == count && of == N, cx, |cx| {
-                    let flags = cx.flags.with(range);
-                    out.on_statistic(&MsgCtx { flags, ..*cx }, statistic);
+                let last = ends && i == count && of == N;
+                self.tell(place, last, range, cx, |cx| {
+                    out.on_statistic(cx, statistic);
                 });
             }
         }

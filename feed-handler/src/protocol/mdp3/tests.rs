@@ -330,6 +330,38 @@ fn orders_are_of_the_level_they_refer_to() {
 }
 
 #[test]
+fn what_a_message_will_look_up() {
+    let mut read = Read::new();
+    let levels = [level(42, 1, b'0', 0, 1, 10), level(43, 1, b'1', 0, 1, 20)];
+    let both = book(END, &levels, &[order(5, 2, 0), order(6, 1, 1)]);
+    let alone = OrderBookEntry {
+        order_id_optional: 9.into(),
+        security_id: 43.into(),
+        md_entry_type_book: b'1',
+        ..OrderBookEntry::default()
+    };
+    let alone = simple(template::ORDER_BOOK, 9, END, &[alone]);
+    assert_eq!(read.decoder.ahead(&both), None, "not heard of yet");
+    read.message(&both);
+    let ahead = |instrument, order_id| {
+        Some(Ahead {
+            instrument,
+            order_id,
+            new_id: order_id,
+        })
+    };
+    assert_eq!(read.decoder.ahead(&both), ahead(0, 5));
+    assert_eq!(read.decoder.ahead(&book(END, &levels, &[])), ahead(0, 0));
+    assert_eq!(read.decoder.ahead(&alone), ahead(1, 9));
+    assert_eq!(read.decoder.ahead(&both[..both.len() - 1]), None, "short");
+    let heartbeat = MessageBuilder::new()
+        .begin(template::ADMIN_HEARTBEAT, 9, &[0u8; 0])
+        .finish()
+        .to_vec();
+    assert_eq!(read.decoder.ahead(&heartbeat), None);
+}
+
+#[test]
 fn orders_alone() {
     let mut read = Read::new();
     let entry = |id: u64, action, entry_type| OrderBookEntry {
@@ -490,6 +522,7 @@ proptest! {
         }
         let _ = read.try_message(&message);
         let _ = Mdp3Decoder::announcement(&message);
+        let _ = read.decoder.ahead(&message);
         for cut in 0..message.len().min(80) {
             let _ = read.try_message(&message[..cut]);
         }

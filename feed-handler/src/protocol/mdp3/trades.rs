@@ -118,17 +118,17 @@ impl Mdp3Decoder {
             quantity: entry.quantity,
             flags: Flags::NONE,
         };
-        let say = |cx: &MsgCtx, out: &mut H| {
-            let flags = cx.flags.with(range);
-            out.on_trade(&MsgCtx { flags, ..*cx }, trade);
-        };
         match (entry.action, entry.number) {
-            (NEW, _) => self.tell(place, last, cx, |cx| say(cx, out)),
+            (NEW, _) => self.tell(place, last, range, cx, |cx| out.on_trade(cx, trade)),
             (CHANGE, Some(_)) => {
-                self.tell(place, false, cx, |cx| out.on_trade_break(cx, broken));
-                self.tell(place, last, cx, |cx| say(cx, out));
+                self.tell(place, false, Flags::NONE, cx, |cx| {
+                    out.on_trade_break(cx, broken);
+                });
+                self.tell(place, last, range, cx, |cx| out.on_trade(cx, trade));
             }
-            (DELETE, Some(_)) => self.tell(place, last, cx, |cx| out.on_trade_break(cx, broken)),
+            (DELETE, Some(_)) => self.tell(place, last, Flags::NONE, cx, |cx| {
+                out.on_trade_break(cx, broken);
+            }),
             (CHANGE | DELETE, None) => self.oddities.trade_unnumbered += 1,
             _ => self.oddities.entry_unknown += 1,
         }

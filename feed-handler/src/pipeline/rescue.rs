@@ -1,0 +1,32 @@
+//! What a channel wishes of its recovery, and how long it waits for it.
+
+use crate::recovery::Wish;
+use crossbeam_channel::Sender;
+
+/// How a channel gets back what its lines lose.
+#[derive(Clone, Debug)]
+pub struct Rescue {
+    /// Where wishes go. Whoever takes them must poll and not block on them: then sending neither locks nor calls the
+    /// system. What finds no room is not wished.
+    pub wishes: Sender<Wish>,
+    /// Messages can be asked for.
+    pub messages: bool,
+    /// How long recovery may take without getting on, in nanoseconds, before a hole is given up.
+    pub limit_nanos: u64,
+    /// The same for a snapshot, where there are any.
+    pub snapshot_nanos: Option<u64>,
+    /// What is done about messages of a session that were sent before it was first heard of.
+    pub join: Join,
+}
+
+/// What is done about the beginning of a session that is joined late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// Nothing: records say `Recovering`.
+    #[default]
+    Live,
+    /// Its messages are asked for.
+    Start,
+    /// A snapshot is.
+    Snapshot,
+}

@@ -1,0 +1,280 @@
+//! The exchange on real sockets: the virtual one, played to the clock.
+
+use super::downstream::{Downstream, Played};
+use super::history::{History, HistoryError, Numbering};
+use super::moldudp64::MoldServer;
+use super::plan::{LinePlan, Plan, ServerPlan, Service, Source};
+use super::server::ServerCounts;
+use super::udp::{SocketCounts, UdpServer};
+use crate::fault::Account;
+use crate::schedule::{Speed, Wait};
+use crate::send::{self, Interface, Outgoing, SendError, SendReport, Sender, replay};
+use crate::synth::rng::splitmix64;
+use crate::synth::{GenerateError, Recording};
+use feed_common::capture::{CaptureFile, OpenError};
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// An exchange whose sockets are open.
+pub struct Exchange {
+    downstream: Downstream,
+    senders: Vec<Sender>,
+    servers: Vec<UdpServer>,
+}
+
+/// Why an exchange cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The capture.
+    #[error(transparent)]
+    Capture(#[from] OpenError),
+    /// The session cannot be made.
+    #[error(transparent)]
+    Made(#[from] GenerateError),
+    /// The session cannot be played.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// It would go on for longer than anybody wants.
+    #[error("the session and its grace take {0} s: longer than the {max} s that an exchange runs", max = Exchange::LONGEST_NS / 1_000_000_000)]
+    TooLong(u64),
+    /// A line.
+    #[error("line {name}: {reason}")]
+    Line {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        reason: send::OpenError,
+    },
+    /// A server of MoldUDP64 beside a session that is none.
+    #[error("server {0}: the session is not in MoldUDP64")]
+    OtherFraming(String),
+    /// An address that anybody could reach, or nobody.
+    #[error(
+        "server {name}: {address} is in 127.0.0.0/8 or needs an interface, and is of one machine"
+    )]
+    Address {
+        /// Its name.
+        name: String,
+        /// Its address.
+        address: SocketAddrV4,
+    },
+    /// A server's socket.
+    #[error("server {name} on {address}: {reason}")]
+    Socket {
+        /// Its name.
+        name: String,
+        /// Its address.
+        address: SocketAddrV4,
+        /// What the system said.
+        reason: io::Error,
+    },
+}
+
+/// What an exchange did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What was sent on every line before its faults.
+    pub played: Played,
+    /// What became of it there. Where the exchange was stopped, what was about to be sent is in it too.
+    pub account: Account,
+    /// What the sockets of the lines did.
+    pub sent: SendReport,
+    /// What the servers did, in the order of the plan.
+    pub servers: Vec<ServerReport>,
+    /// From the start to the end, in nanoseconds.
+    pub duration: u64,
+    /// True when it was stopped before its end.
+    pub stopped: bool,
+}
+
+/// What a server did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerReport {
+    /// Where it listened.
+    pub address: SocketAddrV4,
+    /// Its requests and answers.
+    pub answers: ServerCounts,
+    /// What became of the answers.
+    pub socket: SocketCounts,
+}
+
+impl Plan {
+    /// Makes or reads the session.
+    pub fn history(&self) -> Result<History, ExchangeError> {
+        Ok(match &self.source {
+            Source::Made(spec) => {
+                let (session, _) = Recording::of(spec)?;
+                History::of(&session, Numbering::of(spec.protocol.name()), &self.shape)?
+            }
+            Source::Capture { path, group } => {
+                let file = CaptureFile::open(path)?;
+                History::captured(&file, *group, None, &self.shape)?
+            }
+        })
+    }
+}
+
+impl Exchange {
+    /// Longest time that an exchange runs: a day and an hour.
+    pub const LONGEST_NS: u64 = 25 * 3_600_000_000_000;
+
+    /// Makes or reads the session and opens all sockets.
+    pub fn open(plan: &Plan) -> Result<Exchange, ExchangeError> {
+        Exchange::of(Arc::new(plan.history()?), plan)
+    }
+
+    /// Opens all sockets for a session that is there already; the plan's source is not looked at.
+    pub fn of(history: Arc<History>, plan: &Plan) -> Result<Exchange, ExchangeError> {
+        let senders = plan.lines.iter().map(open_line);
+        let senders = senders.collect::<Result<_, _>>()?;
+        let servers = plan.servers.iter().enumerate();
+        let servers = servers.map(|(i, server)| {
+            let seed = splitmix64(plan.seed ^ splitmix64(0x7365_7276_6572 + i as u64));
+            open_server(server, &history, seed)
+        });
+        let servers = servers.collect::<Result<_, _>>()?;
+        let faults: Vec<_> = plan.lines.iter().map(|line| line.faults.clone()).collect();
+        let downstream = Downstream::new(history, &faults, plan.seed, plan.timing);
+        if downstream.end() > Self::LONGEST_NS {
+            return Err(ExchangeError::TooLong(downstream.end() / 1_000_000_000));
+        }
+        Ok(Exchange {
+            downstream,
+            senders,
+            servers,
+        })
+    }
+
+    /// Where the servers listen, in the order of the plan.
+    pub fn servers(&self) -> impl Iterator<Item = SocketAddrV4> {
+        self.servers.iter().map(UdpServer::address)
+    }
+
+    /// The session.
+    pub fn history(&self) -> &Arc<History> {
+        self.downstream.history()
+    }
+
+    /// How long it will run, in nanoseconds.
+    pub fn length(&self) -> u64 {
+        self.downstream.end()
+    }
+
+    /// Plays the session and answers requests until the grace is over, or soon after `stop` was set.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<Report, SendError> {
+        let (start, over) = (Instant::now(), AtomicBool::new(false));
+        let downstream = &mut self.downstream;
+        let (sent, stopped) = std::thread::scope(|scope| {
+            // However this ends, the servers do too, and the scope with them.
+            let _over = Over(&over);
+            for server in &mut self.servers {
+                scope.spawn(|| server.serve(start, &over));
+            }
+            let packets = std::iter::from_fn(|| {
+                let packet = downstream.due().and_then(|due| downstream.next(due))?;
+                Some(Outgoing {
+                    offset: packet.at,
+                    line: packet.line,
+                    payload: packet.payload.to_vec(),
+                })
+            });
+            let sent = replay(packets, &self.senders, Speed::ORIGINAL, stop)?;
+            let stopped = sent.stopped || !wait(start, downstream.end(), stop);
+            Ok((sent, stopped))
+        })?;
+        Ok(Report {
+            played: self.downstream.played(),
+            account: self.downstream.account().clone(),
+            sent,
+            servers: self.servers.iter().map(report).collect(),
+            duration: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            stopped,
+        })
+    }
+}
+
+fn report(server: &UdpServer) -> ServerReport {
+    let (answers, socket) = server.counts();
+    ServerReport {
+        address: server.address(),
+        answers,
+        socket,
+    }
+}
+
+/// Returns at `end` after the start (true), or soon after `stop` was set (false).
+fn wait(start: Instant, end: u64, stop: &AtomicBool) -> bool {
+    let end = start + Duration::from_nanos(end);
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return false;
+        }
+        std::thread::sleep(left.min(Duration::from_nanos(Wait::SLEEP_MAX_NS)));
+    }
+}
+
+/// Sets the flag when it goes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn open_line(line: &LinePlan) -> Result<Sender, ExchangeError> {
+    let open = || {
+        Sender::open(
+            line.target,
+            &Interface::named(&line.interface)?,
+            line.options,
+        )
+    };
+    open().map_err(|reason| ExchangeError::Line {
+        name: line.name.clone(),
+        reason,
+    })
+}
+
+fn open_server(
+    plan: &ServerPlan,
+    history: &Arc<History>,
+    seed: u64,
+) -> Result<UdpServer, ExchangeError> {
+    let (name, address) = (plan.name.clone(), plan.address);
+    let ip = address.ip();
+    let one = !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast());
+    if !one || !(ip.is_loopback() || plan.interface.is_some()) {
+        return Err(ExchangeError::Address { name, address });
+    }
+    let server = match plan.service {
+        Service::MoldUdp64(limits) => {
+            if history.numbering() != Numbering::MoldUdp64 {
+                return Err(ExchangeError::OtherFraming(name));
+            }
+            Box::new(MoldServer::new(
+                Arc::clone(history),
+                limits,
+                &plan.faults,
+                seed,
+            ))
+        }
+    };
+    let bound = UdpServer::bind(address, plan.interface.as_deref(), server);
+    bound.map_err(|reason| ExchangeError::Socket {
+        name,
+        address,
+        reason,
+    })
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;
