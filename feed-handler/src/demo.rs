@@ -1,10 +1,11 @@
-//! The main job with nothing configured: a session is made, sent as two lossy lines, handled live, and the same session
-//! is handled again from its file to show that the records are the same.
+//! The main job with nothing configured: a session is made, an exchange plays it on two lossy lines and answers for what
+//! both lost, it is handled live, and the same session is handled again from its file to show that the records are the
+//! same.
 
 use crate::book::BookLimits;
 use crate::config::{
     BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan,
-    ProtocolName, SessionPlan, WhenFull, defaults,
+    ProtocolName, ServiceKind, ServicePlan, SessionPlan, WhenFull, defaults,
 };
 use crate::net::{Interface, LineAddress, SocketError};
 use crate::record::RecordError;
@@ -12,10 +13,10 @@ use crate::run::{Handler, Input, Outcome, Recorded, StartError, Until, supervise
 use feed_common::capture::CaptureFile;
 use feed_common::program::Failure;
 use feed_common::sys::{AffinityError, PriorityError};
-use feed_replay::fault::{Loss, LossPlan};
+use feed_replay::exchange::{self, Exchange, History, Limits, Numbering, Shape, Timing};
+use feed_replay::fault::{LineFaults, ServerFaults};
 use feed_replay::output::PcapSink;
-use feed_replay::schedule::Speed;
-use feed_replay::send::{self, SendError, SendReport, Sender, SenderOptions};
+use feed_replay::send::{SendError, SenderOptions};
 use feed_replay::synth::{PacketSink, Protocol, Recording, Spec};
 use std::fmt::Display;
 use std::fs::File;
@@ -48,15 +49,29 @@ const INTERFACE: &str = "lo";
 /// One message in so many is timed on its own.
 const SAMPLE_MESSAGES: u32 = 16;
 
-/// Longest wait for what the other line may still bring. Between the two the sender can lose its core to any other
-/// program of the machine: what is only late must not be taken for lost.
-const WINDOW: Duration = Duration::from_millis(500);
+/// What goes wrong on each line, independently of the other.
+pub const FAULTS: &str = "loss=1%";
+
+/// Where messages are sent again.
+const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 26_478);
+
+/// Longest wait for what the other line may still bring: whatever takes longer is asked for.
+const WINDOW: Duration = Duration::from_millis(2);
+
+/// How long the server may be silent before it is given up. Any other program of the machine can take its core for a
+/// while.
+const LIMIT: Duration = Duration::from_secs(2);
 
 /// Packets that can wait so long: more than come in that time, bursts included.
-const STASH: usize = 16_384;
+const STASH: usize = 65_536;
 
-/// How long the lines are listened to after the last packet was sent.
-const GRACE: Duration = Duration::from_millis(200);
+/// What the exchange says while it has nothing to say, and before and after the session, so that each line shows where
+/// it begins and ends.
+const TIMING: Timing = Timing {
+    heartbeat: 10_000_000,
+    grace: 300_000_000,
+};
+const LEAD_NANOS: u64 = 50_000_000;
 
 /// What the demo does.
 #[derive(Clone, Debug)]
@@ -77,11 +92,8 @@ pub struct Demo {
 pub struct Prepared {
     /// The lines and the lane that handles them.
     pub plan: Plan,
-    /// The packets.
-    pub session: Arc<Recording>,
-    /// What lines A and B will lose of them.
-    pub losses: [Loss; 2],
-    plan_of_losses: LossPlan,
+    session: Arc<History>,
+    exchange: exchange::Plan,
 }
 
 impl Demo {
@@ -99,12 +111,46 @@ impl Demo {
         let path = dir.join(CONFIG);
         let text = plan.to_toml().map_err(|e| cannot_write(&path, e))?;
         std::fs::write(&path, text).map_err(|e| cannot_write(&path, e))?;
-        let plan_of_losses = LossPlan::of(self.seed, &session, LossPlan::ONE_PERCENT);
+        let exchange = self.exchange(&spec)?;
+        let session = History::of(&session, Numbering::MoldUdp64, &exchange.shape);
         Ok(Prepared {
-            losses: plan_of_losses.losses(&session),
-            plan_of_losses,
+            session: Arc::new(session.map_err(Failure::usage)?),
+            exchange,
             plan,
-            session: Arc::new(session),
+        })
+    }
+
+    /// Both lines and the server.
+    fn exchange(&self, spec: &Spec) -> Result<exchange::Plan, Failure> {
+        let faults: LineFaults = FAULTS.parse().map_err(Failure::usage)?;
+        let line = |(i, name): (usize, &str)| exchange::LinePlan {
+            name: name.to_owned(),
+            target: group(i),
+            interface: INTERFACE.to_owned(),
+            options: SenderOptions {
+                ttl: self.ttl,
+                ..SenderOptions::default()
+            },
+            faults: faults.clone(),
+        };
+        let lines = ["A", "B"].into_iter().enumerate().map(line).collect();
+        let server = exchange::ServerPlan {
+            name: "again".to_owned(),
+            address: SERVER,
+            interface: None,
+            service: exchange::Service::MoldUdp64(Limits::default()),
+            faults: ServerFaults::default(),
+        };
+        Ok(exchange::Plan {
+            seed: self.seed,
+            source: exchange::Source::Made(spec.clone()),
+            shape: Shape {
+                lead: LEAD_NANOS,
+                ..Shape::default()
+            },
+            timing: TIMING,
+            lines,
+            servers: vec![server],
         })
     }
 
@@ -121,6 +167,10 @@ impl Demo {
         let channel = ChannelPlan {
             reorder_window: WINDOW,
             stash_packets: STASH,
+            recovery: Some(ServicePlan {
+                limit: LIMIT,
+                ..ServicePlan::new(ServiceKind::MoldUdp64, vec![SERVER])
+            }),
             ..ChannelPlan::new("demo", lines)
         };
         // The last core for the lane; the sender and everything cold have the others.
@@ -170,36 +220,26 @@ impl Demo {
         }
     }
 
-    /// Handles the session live: a sender plays both lines, each without the packets it loses.
+    /// Handles the session live, as the exchange plays it.
     pub fn live(
         &self,
         prepared: &Prepared,
         recorded: &mut Recorded,
         until: &Until,
-    ) -> Result<(Outcome, SendReport), Failure> {
-        let senders = self.senders()?;
-        let mut sending = None;
+    ) -> Result<(Outcome, exchange::Report), Failure> {
+        let exchange = Exchange::of(prepared.session.clone(), &prepared.exchange);
+        let exchange = exchange.map_err(Failure::running)?;
+        let mut playing = None;
         let outcome = supervise(&prepared.plan, &Input::Live, until, recorded, |_| {
-            sending = Some(start_sender(prepared, senders, until.flag.clone()));
+            playing = Some(play(exchange, until.flag.clone()));
         });
         until.flag.store(true, Relaxed);
-        let sent = match sending.map(JoinHandle::join) {
-            Some(Ok(sent)) => sent.map_err(Failure::running)?,
+        let outcome = outcome.map_err(failure)?;
+        match playing.map(JoinHandle::join) {
+            Some(Ok(played)) => Ok((outcome, played.map_err(Failure::running)?)),
             Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => SendReport::default(),
-        };
-        Ok((outcome.map_err(failure)?, sent))
-    }
-
-    fn senders(&self) -> Result<Vec<Sender>, Failure> {
-        let interface = send::Interface::named(INTERFACE).map_err(Failure::running)?;
-        let options = SenderOptions {
-            ttl: self.ttl,
-            ..SenderOptions::default()
-        };
-        (0..GROUPS.len())
-            .map(|i| Sender::open(group(i), &interface, options).map_err(Failure::running))
-            .collect()
+            None => Err(Failure::running("the exchange was not begun")),
+        }
     }
 }
 
@@ -263,16 +303,13 @@ fn write_session(path: &Path, session: &Recording) -> io::Result<()> {
     sink.finish()?.flush()
 }
 
-fn start_sender(
-    prepared: &Prepared,
-    senders: Vec<Sender>,
+fn play(
+    exchange: Exchange,
     stop: Arc<AtomicBool>,
-) -> JoinHandle<Result<SendReport, SendError>> {
-    let (session, losses) = (prepared.session.clone(), prepared.plan_of_losses);
+) -> JoinHandle<Result<exchange::Report, SendError>> {
     std::thread::spawn(move || {
-        let sent = send::replay(losses.lines(&session), &senders, Speed::ORIGINAL, &stop);
-        std::thread::sleep(GRACE);
+        let played = exchange.run(&stop);
         stop.store(true, Relaxed);
-        sent
+        played
     })
 }

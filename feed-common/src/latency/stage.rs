@@ -23,7 +23,7 @@ pub enum Stage {
     Taken = 5,
     /// One sampled message: decoding it and writing its records (a span of its own, not from receive).
     Message = 6,
-    /// What a hole in the sequence was waiting for had come (from the receive of the packet that showed the hole).
+    /// What recovery was asked for had come (from the receive of the packet that showed it was missing).
     GapClosed = 7,
 }
 
@@ -64,7 +64,7 @@ impl Stage {
             Stage::Published => "receive call returned to records visible",
             Stage::Taken => "receive call returned to consumer holds the record",
             Stage::Message => "one sampled message: decode and write its records",
-            Stage::GapClosed => "a hole was noticed to what it lacked was there",
+            Stage::GapClosed => "messages were found missing to recovery had brought them",
         }
     }
 }

@@ -73,7 +73,7 @@ pub static TARGETS: &[Target] = &[
     target("lane_iex", lane::iex, seeds::lanes_iex),
     target("lane_native", lane::native, seeds::lanes_native),
     target("inspect", inspect::inspect, seeds::captures),
-    target("gaps", gaps::gaps_and_lines, seeds::captures),
+    target("gaps", gaps::gaps_and_lines, seeds::lossy),
     target("file_source", file_source::file_source, seeds::captures),
     target("soupbintcp", soup::soupbintcp, seeds::soupbintcp),
     target("soup_replay", soup::soup_replay, seeds::soup_clients),

@@ -146,6 +146,20 @@ pub fn captures(seeds: &mut Seeds) {
     seeds.push(zstd::encode_all(&native[..], 1).expect("memory"));
 }
 
+/// The same, and sessions whose two lines have lost packets: one of them, and both.
+pub fn lossy(seeds: &mut Seeds) {
+    captures(seeds);
+    for session in sessions() {
+        let mut out = PcapWriter::new(Vec::new()).expect("memory");
+        for (i, (time, frame)) in frames_of(&session).into_iter().enumerate() {
+            if i % 5 != 3 && !(8..12).contains(&(i % 22)) {
+                out.frame(time, &frame).expect("memory");
+            }
+        }
+        seeds.push(out.finish().expect("memory"));
+    }
+}
+
 /// pcapng files: ours, real ones, and all kinds of blocks in both byte orders.
 pub fn pcapngs(seeds: &mut Seeds) {
     let real = seeds.corpus.clone();

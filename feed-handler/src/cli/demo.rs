@@ -1,12 +1,14 @@
 use super::OutputFormat;
 use super::outputs::{judge_recording, resolution, tables, write_out};
+use feed_common::latency::Stage;
 use feed_common::program::{Failure, open_capture, print};
 use feed_handler::config::RecordPlan;
-use feed_handler::demo::{CONFIG, Demo, Prepared, SESSION, outcome_of};
+use feed_handler::demo::{CONFIG, Demo, FAULTS, Prepared, SESSION, outcome_of};
 use feed_handler::net::{NamespaceError, enter_private};
 use feed_handler::publish::Digest;
 use feed_handler::report::json;
 use feed_handler::run::{Outcome, Recorded, Until};
+use feed_replay::exchange;
 use feed_replay::send::SendReport;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -79,8 +81,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut prepared = demo.prepare(&arguments.out)?;
     prepared.plan.record = arguments.record.clone().map(RecordPlan::new);
     arguments.say(&format!(
-        "Sending it as lines A and B {place}.\nEach line loses 1 % of its packets, never the same one; recovery \
-         of what both lose is not built yet.\n"
+        "An exchange plays it as lines A and B {place}.\nEach line has {FAULTS}, independently; what both lose a \
+         re-request server has.\n"
     ))?;
     let mut recorded = Recorded::begin(
         "feed-handler demo",
@@ -88,13 +90,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(&arguments.out),
     )
     .map_err(Failure::running)?;
-    let (outcome, sent) = demo.live(&prepared, &mut recorded, &until)?;
-    sender_facts(&mut recorded, &sent);
+    let (outcome, played) = demo.live(&prepared, &mut recorded, &until)?;
+    sender_facts(&mut recorded, &played.sent);
     match arguments.format {
         OutputFormat::Text => print(&tables(&recorded))?,
         OutputFormat::Json => print(&json::render(recorded.report()))?,
     }
-    let judged = judge(arguments, &prepared, &outcome, &sent);
+    let judged = judge(arguments, &prepared, &outcome, &played, &recorded);
     let recording = recorded.report().record.clone();
     write_out(recorded)?;
     judge_recording(recording.as_ref(), false)?;
@@ -106,35 +108,42 @@ fn judge(
     arguments: &Arguments,
     prepared: &Prepared,
     outcome: &Outcome,
-    sent: &SendReport,
+    played: &exchange::Report,
+    recorded: &Recorded,
 ) -> Result<(), Failure> {
-    if sent.stopped {
+    if played.stopped {
         return arguments.say("Stopped before the session's end: the digests are not compared.\n");
     }
     let mut text = String::new();
     let channel = &outcome.lanes[0].channels[0];
     let mut right = channel.sequence.lost == 0;
     // Writing to a String cannot fail.
-    for (name, (loss, line)) in ["A", "B"]
-        .into_iter()
-        .zip(prepared.losses.iter().zip(&channel.lines))
-    {
-        right &= loss.messages == line.lost;
+    let account = &played.account;
+    for (number, (name, line)) in ["A", "B"].into_iter().zip(&channel.lines).enumerate() {
+        let lost = account.lost(number).count();
+        right &= lost == line.lost;
         let _ = writeln!(
             text,
-            "line {name}: {} packets with {} messages left out, {} messages found missing",
-            loss.packets, loss.messages, line.lost
+            "line {name}: {lost} messages did not arrive, {} found missing",
+            line.lost
         );
     }
+    let both = account.lost_by_all();
     let _ = writeln!(
         text,
-        "after merging: {} messages missing\n",
+        "both: {} messages in {} holes; {} asked for and got back{}; {} missing in the end\n",
+        both.count(),
+        both.ranges().len(),
+        channel.sequence.recovered,
+        closing(recorded),
         channel.sequence.lost
     );
     let file = Arc::new(open_capture(&arguments.out.join(SESSION))?);
     let one = outcome_of(&prepared.plan, &file, false)?;
     let two = outcome_of(&prepared.plan, &file, true)?;
     let kept = match outcome.record.as_ref().filter(|kept| kept.is_whole()) {
+        // What a server sent again was on no line.
+        Some(_) if channel.sequence.recovered > 0 => None,
         Some(kept) => {
             let file = Arc::new(open_capture(&kept.file)?);
             Some(outcome_of(&prepared.plan, &file, false)?)
@@ -170,7 +179,7 @@ fn compare(
     digest: impl Fn(&Outcome) -> Option<Digest>,
 ) -> bool {
     let names = [
-        "live over two lossy lines",
+        "live, lossy lines and a server",
         "from the file, on one thread",
         "from the file, on two threads",
         "from the recording",
@@ -187,6 +196,19 @@ fn compare(
         let _ = writeln!(text, "{what:<14} {name:<29} {digest}{verdict}");
     }
     digests.iter().all(|d| *d == digests[0])
+}
+
+/// How long it took to get messages back.
+fn closing(recorded: &Recorded) -> String {
+    let figures = recorded.report().figures(Stage::GapClosed);
+    figures.map_or_else(String::new, |f| {
+        let millis = |nanos: u64| nanos as f64 / 1e6;
+        format!(
+            " ({:.2} ms after they were found missing at the median, {:.2} ms at most)",
+            millis(f.p50),
+            millis(f.max)
+        )
+    })
 }
 
 fn sender_facts(recorded: &mut Recorded, sent: &SendReport) {

@@ -10,10 +10,10 @@ use super::numberings::Numberings;
 use super::walk::{Came, Visit, walk};
 use super::{Dissect, Streams, View};
 use crate::report;
-use crate::sequence::{Heard, Lead, Leads};
+use crate::sequence::{Heard, LEAD_RESOLUTION, Lead, Leads};
 use crate::transport::FrameKind;
 use feed_common::capture::Lend;
-use feed_common::latency::{Resolution, Spread};
+use feed_common::latency::Spread;
 use feed_common::time::UnixNanos;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -309,7 +309,7 @@ impl Line {
     fn lead(&mut self, nanos: u64, measurable: &mut usize) {
         if self.lead.is_none() && *measurable > 0 {
             *measurable -= 1;
-            self.lead = Some(Spread::new(Resolution::default()));
+            self.lead = Some(Spread::new(LEAD_RESOLUTION));
         }
         if let Some(spread) = &mut self.lead {
             spread.record(nanos);

@@ -54,11 +54,9 @@ impl Digests {
             0 => &mut self.channels[usize::from(channel)],
             _ => self.units.of(channel, unit),
         };
-        if record.sequence.get() > numbering.last
-            && let Some(marks) = &mut self.marks
-        {
-            // A copy, so that only this branch needs the record in memory.
-            numbering.note(marks, channel, unit, *record);
+        if record.sequence.get() > numbering.last {
+            // A copy, so that only this branch needs the record in memory; and one question, not two.
+            note(&mut self.marks, numbering, channel, unit, *record);
         }
         numbering.print.update(record);
     }
@@ -118,6 +116,20 @@ impl Digests {
             }
         }
         digest
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn note(
+    marks: &mut Option<Marks>,
+    numbering: &mut Numbering,
+    channel: u16,
+    unit: u8,
+    record: Record,
+) {
+    if let Some(marks) = marks {
+        numbering.note(marks, channel, unit, record);
     }
 }
 

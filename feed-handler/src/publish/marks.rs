@@ -214,7 +214,6 @@ impl Numbering {
     };
 
     /// Notes what is to be noted before a record is taken in.
-    #[cold]
     pub fn note(&mut self, marks: &mut Marks, channel: u16, unit: u8, record: Record) {
         let sequence = record.sequence.get();
         if !self.begun {

@@ -1,5 +1,13 @@
 //! By how much the line that was first was first.
 
+use feed_common::latency::Resolution;
+
+/// Range and resolution of leads: 10 s at two digits, 14 KB a line.
+pub const LEAD_RESOLUTION: Resolution = match Resolution::new(10_000_000_000, 2) {
+    Ok(resolution) => resolution,
+    Err(_) => panic!("within its bounds"),
+};
+
 /// Packets that are remembered, more or less: as far as one line may be behind another and still be compared.
 const PLACES: usize = 1 << 13;
 

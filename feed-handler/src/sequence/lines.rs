@@ -1,8 +1,8 @@
 //! What the lines of a channel contributed.
 
-use super::{Heard, Leads, SeenWindow, SeqSpan, Silence};
+use super::{Heard, LEAD_RESOLUTION, Leads, SeenWindow, SeqSpan, Silence};
+use feed_common::latency::Spread;
 use feed_common::latency::summary::Quantiles;
-use feed_common::latency::{Resolution, Spread};
 use feed_common::time::UnixNanos;
 use std::ops::{Deref, DerefMut};
 
@@ -69,7 +69,7 @@ impl Lines {
     /// So many lines that have brought nothing yet.
     pub fn new(lines: usize) -> Lines {
         let line = || LineStats {
-            lead: (lines > 1).then(|| Spread::new(Resolution::default())),
+            lead: (lines > 1).then(|| Spread::new(LEAD_RESOLUTION)),
             ..LineStats::default()
         };
         Lines {

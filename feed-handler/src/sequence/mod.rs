@@ -17,7 +17,7 @@ mod stash;
 pub use epochs::{Epoch, Epochs};
 pub use heard::{Heard, Silence};
 pub use holes::{Due, Hole, Holes};
-pub use leads::{Lead, Leads};
+pub use leads::{LEAD_RESOLUTION, Lead, Leads};
 pub use lines::{LineStats, Lines};
 pub use seen::SeenWindow;
 pub use sequencer::{Admit, SequenceStats, Sequencer};

@@ -253,3 +253,53 @@ fn the_list_as_text_and_as_csv() {
     let none = feed_handler(&["lines", &file, "--lines", "239.9.9.9:1"]);
     none.is(2, "--lines");
 }
+
+#[test]
+fn a_run_says_the_same_of_its_lines() {
+    let scratch = Scratch::new();
+    for &protocol in Session::ALL {
+        let made = Made::of(Spec {
+            payload_limit: 600,
+            ..Spec::new(protocol, 3_000, 6)
+        });
+        let (what, name) = (made.what(), made.protocol().name());
+        let packets = with_protocol(made.protocol(), Carried(&made));
+        let places = missable(&packets).into_iter().step_by(9);
+        let lacks = [[true, false], [false, true], [true, true]];
+        let cut: Cut = places.zip(lacks.into_iter().cycle()).collect();
+        let file = scratch.file("cut.pcap", capture(&made, &cut));
+        let lines = [("A", GROUPS[0]), ("B", GROUPS[1])].map(|(n, group)| {
+            format!("{{ name = \"{n}\", group = \"{group}\", interface = \"lo\" }}")
+        });
+        let config = format!(
+            "[[lane]]\nname = \"l\"\n[[channel]]\nname = \"c\"\nprotocol = \"{name}\"\nlane = \"l\"\nlines = [{}]\n",
+            lines.join(", ")
+        );
+        let config = scratch.file("feed.toml", config);
+        let run = feed_handler(&["run", "-c", &config, "--input", &file, "--format", "json"]);
+        let (summary, lines) = (
+            run.json(),
+            feed_handler(&["lines", &file, "--format", "json"]).json(),
+        );
+        let channel = &lines["channels"][0];
+        assert_eq!(
+            summary["sequence"]["lost"], channel["lost_by_all"],
+            "{what}: {summary}"
+        );
+        for line in 0..2 {
+            let (live, listed) = (&summary["lines"][line], &channel["lines"][line]);
+            for key in [
+                "group",
+                "messages",
+                "first",
+                "lost",
+                "lost_alone",
+                "lead_ns",
+                "longest_silence_ns",
+                "longest_silence_since_ns",
+            ] {
+                assert_eq!(live[key], listed[key], "{what}: {key} of line {line}");
+            }
+        }
+    }
+}

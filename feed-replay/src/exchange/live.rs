@@ -5,6 +5,8 @@ use super::history::{History, HistoryError, Numbering};
 use super::moldudp64::MoldServer;
 use super::plan::{LinePlan, Plan, ServerPlan, Service, Source};
 use super::server::ServerCounts;
+use super::soup_server::SoupServer;
+use super::tcp::TcpServer;
 use super::udp::{SocketCounts, UdpServer};
 use crate::fault::Account;
 use crate::schedule::{Speed, Wait};
@@ -22,7 +24,41 @@ use std::time::{Duration, Instant};
 pub struct Exchange {
     downstream: Downstream,
     senders: Vec<Sender>,
-    servers: Vec<UdpServer>,
+    servers: Vec<Listening>,
+}
+
+/// A server on its socket.
+enum Listening {
+    Datagrams(UdpServer),
+    Connections(TcpServer),
+}
+
+impl Listening {
+    fn address(&self) -> SocketAddrV4 {
+        match self {
+            Listening::Datagrams(server) => server.address(),
+            Listening::Connections(server) => server.address(),
+        }
+    }
+
+    fn serve(&mut self, start: Instant, over: &AtomicBool) {
+        match self {
+            Listening::Datagrams(server) => server.serve(start, over),
+            Listening::Connections(server) => server.serve(start, over),
+        }
+    }
+
+    fn report(&self) -> ServerReport {
+        let (answers, socket) = match self {
+            Listening::Datagrams(server) => server.counts(),
+            Listening::Connections(server) => server.counts(),
+        };
+        ServerReport {
+            address: self.address(),
+            answers,
+            socket,
+        }
+    }
 }
 
 /// Why an exchange cannot be opened.
@@ -48,7 +84,7 @@ pub enum ExchangeError {
         /// What is wrong.
         reason: send::OpenError,
     },
-    /// A server of MoldUDP64 beside a session that is none.
+    /// All servers are for sessions in MoldUDP64.
     #[error("server {0}: the session is not in MoldUDP64")]
     OtherFraming(String),
     /// An address that anybody could reach, or nobody.
@@ -150,7 +186,7 @@ impl Exchange {
 
     /// Where the servers listen, in the order of the plan.
     pub fn servers(&self) -> impl Iterator<Item = SocketAddrV4> {
-        self.servers.iter().map(UdpServer::address)
+        self.servers.iter().map(Listening::address)
     }
 
     /// The session.
@@ -189,19 +225,10 @@ impl Exchange {
             played: self.downstream.played(),
             account: self.downstream.account().clone(),
             sent,
-            servers: self.servers.iter().map(report).collect(),
+            servers: self.servers.iter().map(Listening::report).collect(),
             duration: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
             stopped,
         })
-    }
-}
-
-fn report(server: &UdpServer) -> ServerReport {
-    let (answers, socket) = server.counts();
-    ServerReport {
-        address: server.address(),
-        answers,
-        socket,
     }
 }
 
@@ -247,27 +274,31 @@ fn open_server(
     plan: &ServerPlan,
     history: &Arc<History>,
     seed: u64,
-) -> Result<UdpServer, ExchangeError> {
+) -> Result<Listening, ExchangeError> {
     let (name, address) = (plan.name.clone(), plan.address);
     let ip = address.ip();
     let one = !(ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast());
     if !one || !(ip.is_loopback() || plan.interface.is_some()) {
         return Err(ExchangeError::Address { name, address });
     }
-    let server = match plan.service {
+    if history.numbering() != Numbering::MoldUdp64 {
+        return Err(ExchangeError::OtherFraming(name));
+    }
+    let (history, faults) = (Arc::clone(history), &plan.faults);
+    let interface = plan.interface.as_deref();
+    let connections = |server| TcpServer::bind(address, interface, Box::new(server));
+    let bound = match plan.service {
         Service::MoldUdp64(limits) => {
-            if history.numbering() != Numbering::MoldUdp64 {
-                return Err(ExchangeError::OtherFraming(name));
-            }
-            Box::new(MoldServer::new(
-                Arc::clone(history),
-                limits,
-                &plan.faults,
-                seed,
-            ))
+            let server = Box::new(MoldServer::new(history, limits, faults, seed));
+            UdpServer::bind(address, interface, server).map(Listening::Datagrams)
+        }
+        Service::SoupBinTcp => {
+            connections(SoupServer::replay(history, faults, seed)).map(Listening::Connections)
+        }
+        Service::Glimpse => {
+            connections(SoupServer::snapshots(history, faults, seed)).map(Listening::Connections)
         }
     };
-    let bound = UdpServer::bind(address, plan.interface.as_deref(), server);
     bound.map_err(|reason| ExchangeError::Socket {
         name,
         address,

@@ -6,8 +6,12 @@ use crate::fault::Spans;
 use crate::send::SenderOptions;
 use crate::synth::{Protocol, Spec};
 use feed_common::wire::moldudp64::{END_OF_SESSION, Request, parse};
+use feed_common::wire::soupbintcp::{
+    CURRENT_SESSION, FromServer, LoginRequest, Packet, PacketStream,
+};
 use socket2::{Domain, Socket, Type};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use zerocopy::IntoBytes;
 
 fn receiver() -> (UdpSocket, SocketAddrV4) {
@@ -152,6 +156,69 @@ fn what_both_lines_lose_can_be_asked_for() {
         (asked, asked)
     );
     assert!(answers.refused > 0 && report.servers[0].socket.sent == answers.packets);
+}
+
+/// Logs in to a SoupBinTCP server as soon as there is one, and takes the session's messages until its end.
+fn log_in(address: SocketAddrV4, until: impl Fn(&FromServer<'_>) -> bool) -> Vec<Vec<u8>> {
+    let mut client = TcpStream::connect(address).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let login = LoginRequest::new([b' '; 6], [b' '; 10], CURRENT_SESSION, 1);
+    client.write_all(login.as_bytes()).unwrap();
+    let (mut stream, mut messages, mut buffer) = (PacketStream::new(), Vec::new(), [0; 4096]);
+    loop {
+        let length = client.read(&mut buffer).unwrap();
+        assert!(length > 0, "closed after {} messages", messages.len());
+        let mut read = &buffer[..length];
+        while !read.is_empty() {
+            read = &read[stream.fill(read)..];
+            while let Some(packet) = stream.next().unwrap() {
+                let packet = Packet::from_server(packet).unwrap();
+                if until(&packet) {
+                    return messages;
+                }
+                if let FromServer::Sequenced(message) = packet {
+                    messages.push(message.to_vec());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn connections_replay_the_session_and_give_snapshots() {
+    let (_socket, to) = receiver();
+    let service = |service| ServerPlan {
+        service,
+        ..server("127.0.0.1:0", "")
+    };
+    let servers = vec![service(Service::SoupBinTcp), service(Service::Glimpse)];
+    let plan = plan(Protocol::Itch50, 2_000, vec![line(to, "")], servers);
+    let exchange = Exchange::open(&plan).unwrap();
+    let history = Arc::clone(exchange.history());
+    let addresses: Vec<_> = exchange.servers().collect();
+    let stop = AtomicBool::new(false);
+    let (report, replayed, snapshot) = std::thread::scope(|scope| {
+        let running = scope.spawn(|| exchange.run(&stop).unwrap());
+        let replay = scope.spawn(|| {
+            log_in(addresses[0], |packet| {
+                matches!(packet, FromServer::EndOfSession)
+            })
+        });
+        let end_of_snapshot =
+            |packet: &FromServer<'_>| matches!(packet, FromServer::Sequenced([b'G', ..]));
+        let snapshot = log_in(addresses[1], end_of_snapshot);
+        let replayed = replay.join().unwrap();
+        stop.store(true, Ordering::Relaxed);
+        (running.join().unwrap(), replayed, snapshot)
+    });
+    assert!(history.messages(1).eq(replayed.iter().map(Vec::as_slice)));
+    assert!(snapshot.len() < 2_000);
+    for server in &report.servers {
+        assert_eq!((server.answers.requests, server.answers.answered), (1, 1));
+        assert!(server.socket.sent > 0 && server.socket.errors == 0);
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! session and knows its messages by their numbers, [`Downstream`] plays it on faulty lines, and servers take requests
 //! and say what leaves when. A simulation drives them with a clock of its own.
 //!
-//! A server with datagrams implements [`DatagramServer`]; a [`SoupServer`] makes a [`SoupConnection`] for each client, and
-//! what that serves is a [`SoupSource`].
+//! A server with datagrams implements [`DatagramServer`], one with connections [`StreamServer`]: a [`SoupServer`] makes a
+//! [`SoupConnection`] for each client, and what that serves is a [`SoupSource`].
 //!
 //! [`Exchange`] is all of it on real sockets, as a [`Plan`] or a [configuration](config) says. A new server is a file, a
 //! variant of [`Service`], and its arm in `live.rs`.
@@ -52,6 +52,7 @@ mod plan;
 mod server;
 mod soup_server;
 mod soupbintcp;
+mod tcp;
 mod udp;
 
 pub use downstream::{Downstream, Played, Timing};
@@ -60,7 +61,7 @@ pub use history::{History, HistoryError, Numbering, Packet, Shape};
 pub use live::{Exchange, ExchangeError, Report, ServerReport};
 pub use moldudp64::{Limits, MoldServer};
 pub use plan::{LinePlan, Plan, ServerPlan, Service, Source};
-pub use server::{DatagramServer, ServerCounts};
+pub use server::{Again, DatagramServer, ServerCounts, StreamConnection, StreamServer};
 pub use soup_server::SoupServer;
 pub use soupbintcp::{SoupConnection, SoupEnd, SoupFaults, SoupNext, SoupSource};
 pub use udp::SocketCounts;

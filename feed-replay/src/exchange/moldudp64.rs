@@ -134,9 +134,10 @@ impl MoldServer {
     }
 
     fn oldest(&self, now: u64) -> u64 {
+        let begin = self.history.begin();
         match self.limits.keep {
-            0 => self.history.begin(),
-            keep => self.history.reached(now).saturating_sub(keep),
+            0 => begin,
+            keep => self.history.reached(now).saturating_sub(keep).max(begin),
         }
     }
 
@@ -206,7 +207,7 @@ impl MoldServer {
             .wire(first)
             .and_then(|(session, sequence)| self.history.sent_of(&session, sequence, now));
         let end = sent.map_or(first, |sent| sent.end);
-        first..end.min(first + count)
+        first..end.min(first.saturating_add(count))
     }
 }
 

@@ -1,6 +1,9 @@
 use super::*;
 use crate::exchange::history::{Numbering, Shape};
-use crate::synth::{Protocol, Recording, Spec};
+use crate::output::PcapSink;
+use crate::synth::{PacketSink, Protocol, Recording, Spec};
+use feed_common::capture::CaptureFile;
+use feed_common::time::UnixNanos;
 use feed_common::wire::moldudp64::parse;
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -290,6 +293,37 @@ fn a_trickle_is_a_message_at_a_time() {
         assert_eq!(*at, LATER + i as u64 * 10_000_000);
         assert_eq!(parse(packet).unwrap().0.blocks(), 1);
     }
+}
+
+#[test]
+fn numbers_at_the_end_of_their_range_are_served() {
+    let mut packet = PacketBuilder::new(*b"LAST      ", u64::MAX - 5, 1_400);
+    for text in ["a", "b", "c", "d"] {
+        assert!(packet.push(text.as_bytes()));
+    }
+    let mut sink = PcapSink::new(Vec::new(), PcapSink::<Vec<u8>>::GROUP).unwrap();
+    sink.packet(UnixNanos(1), packet.payload()).unwrap();
+    let file = CaptureFile::from_memory("last.pcap", sink.finish().unwrap()).unwrap();
+    let numbering = Some(Numbering::MoldUdp64);
+    let history = History::captured(&file, None, numbering, &Shape::default()).unwrap();
+    let history = Arc::new(history);
+    let limits = Limits {
+        keep: u64::MAX,
+        ..Limits::default()
+    };
+    let server =
+        |faults: &str| MoldServer::new(Arc::clone(&history), limits, &faults.parse().unwrap(), 1);
+    let asked = request(*b"LAST      ", u64::MAX - 3, 0xfffe);
+    let answer = ask(&mut server(""), &asked, 0);
+    let (header, blocks) = parse(&answer[0].1).unwrap();
+    assert_eq!(header.sequence.get(), u64::MAX - 3);
+    assert!(blocks.eq([b"c", b"d"]));
+    let mut wrong = server("wrong=100%");
+    for now in 0..200 {
+        assert_eq!(ask(&mut wrong, &asked, now).len(), 1);
+    }
+    let beyond = request(*b"LAST      ", u64::MAX - 1, 1);
+    assert!(ask(&mut server(""), &beyond, 0).is_empty());
 }
 
 proptest! {

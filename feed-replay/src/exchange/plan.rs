@@ -75,6 +75,10 @@ pub struct ServerPlan {
 pub enum Service {
     /// Sends messages of MoldUDP64 again: [`MoldServer`](super::MoldServer).
     MoldUdp64(Limits),
+    /// Replays the session over SoupBinTCP: [`SoupServer`](super::SoupServer).
+    SoupBinTcp,
+    /// Gives snapshots of the books over SoupBinTCP: [`SoupServer::snapshots`](super::SoupServer::snapshots).
+    Glimpse,
 }
 
 impl Service {
@@ -82,6 +86,8 @@ impl Service {
     pub fn name(self) -> &'static str {
         match self {
             Service::MoldUdp64(_) => "moldudp64",
+            Service::SoupBinTcp => "soupbintcp",
+            Service::Glimpse => "glimpse",
         }
     }
 }

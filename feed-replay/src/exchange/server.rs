@@ -12,6 +12,33 @@ pub trait DatagramServer: Send {
     fn counts(&self) -> ServerCounts;
 }
 
+/// A server that is connected to and says what it has as a stream of bytes.
+pub trait StreamServer: Send {
+    /// A client has connected at `now`, in nanoseconds after the start; `now` never goes back.
+    fn connect(&mut self, now: u64) -> Box<dyn StreamConnection>;
+
+    /// What it did so far, by connections or by requests, whichever its protocol has.
+    fn counts(&self) -> ServerCounts;
+}
+
+/// One connection of a [`StreamServer`]. Like the server it owns no socket.
+pub trait StreamConnection: Send {
+    /// Takes what the client sends, cut anywhere.
+    fn heard(&mut self, bytes: &[u8], now: u64);
+
+    /// Appends what is to be sent at `now`, at most `room` bytes, which is above 0.
+    fn poll(&mut self, now: u64, room: usize, out: &mut Vec<u8>) -> Again;
+}
+
+/// When to poll a connection again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// At this time at the latest, and when something was heard or there is room again.
+    At(u64),
+    /// Never: it is to be closed when what was given has been sent.
+    Close,
+}
+
 /// What a server did: every request is counted once, as answered or under the reason why it was not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerCounts {

@@ -206,28 +206,36 @@ fn sent_by(
 
 /// What the messages of a frame say of its numbering, where a protocol has a message for it.
 fn says(protocol: &'static dyn Dissect, frame: &View<'_>) -> Option<Turned> {
-    let (code, turned) = match protocol.protocol() {
-        ProtocolName::Mdp3 => (u32::from(template::CHANNEL_RESET), Turned::ChannelReset),
-        ProtocolName::Pitch => (u32::from(EndOfSession::TYPE), Turned::EndOfSession),
-        ProtocolName::Iex => (u32::from(SystemEvent::TYPE), Turned::EndOfSession),
+    let (says, turned): (fn(&dyn Message) -> bool, _) = match protocol.protocol() {
+        ProtocolName::Mdp3 => (resets_channel, Turned::ChannelReset),
+        ProtocolName::Pitch => (ends_unit, Turned::EndOfSession),
+        ProtocolName::Iex => (ends_messages, Turned::EndOfSession),
         _ => return None,
     };
     let mut found = false;
     protocol.messages(frame, &mut |message| {
-        found = message.code() == code && (code != SYSTEM_EVENT || ends_messages(message));
+        found = says(message);
         !found
     });
     found.then_some(turned)
 }
 
-const SYSTEM_EVENT: u32 = SystemEvent::TYPE as u32;
+fn resets_channel(message: &dyn Message) -> bool {
+    message.code() == u32::from(template::CHANNEL_RESET)
+}
 
-/// Whether a system event of IEX is the end of its messages.
+fn ends_unit(message: &dyn Message) -> bool {
+    message.code() == u32::from(EndOfSession::TYPE)
+}
+
+/// Whether it is the system event that ends the messages of IEX.
 fn ends_messages(message: &dyn Message) -> bool {
     let mut ends = false;
-    message.visit(&mut |name, value| {
-        ends |= name == "event" && matches!(value, Value::Text(b"C"));
-    });
+    if message.code() == u32::from(SystemEvent::TYPE) {
+        message.visit(&mut |name, value| {
+            ends |= name == "event" && matches!(value, Value::Text(b"C"));
+        });
+    }
     ends
 }
 

@@ -153,9 +153,10 @@ impl<P: Protocol> Channel<P> {
         let expected = drained.sequencer.expected().unwrap_or_default();
         let mut asked = false;
         while let Some(hole) = drained.holes.closed(expected) {
-            asked |= hole.asked.is_some();
+            let was_asked = hole.asked.is_some();
+            asked |= was_asked;
             drained.joining = false;
-            if !hole.lost {
+            if was_asked && !hole.lost {
                 core.probe.mark(Stage::GapClosed, hole.rx);
             }
         }

@@ -57,7 +57,7 @@ pub(super) struct Server {
     pub packets: Option<Spanned<u64>>,
     pub messages: Option<Spanned<u64>>,
     pub requests_per_second: Option<Spanned<u64>>,
-    pub keep: Option<u64>,
+    pub keep: Option<Spanned<u64>>,
     pub faults: Option<Spanned<String>>,
 }
 
@@ -66,4 +66,6 @@ pub(super) struct Server {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     MoldUdp64,
+    SoupBinTcp,
+    Glimpse,
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::exchange::{Service, Source};
+use crate::exchange::{Limits, Service, Source};
 
 fn read(text: &str) -> Result<Plan, ConfigError> {
     parse(text, Path::new("x.toml"))
@@ -29,8 +29,13 @@ fn the_example_is_read_and_says_every_key() {
     assert_eq!(plan.lines.len(), 2);
     assert!(plan.lines[0].target.ip().is_multicast());
     assert_eq!(plan.lines[1].faults.skew, 50_000);
-    let Service::MoldUdp64(limits) = plan.servers[0].service;
-    assert_eq!((limits.payload, limits.packets, limits.keep), (1_400, 1, 0));
+    let services: Vec<_> = plan.servers.iter().map(|server| server.service).collect();
+    let all = [
+        Service::MoldUdp64(Limits::default()),
+        Service::SoupBinTcp,
+        Service::Glimpse,
+    ];
+    assert_eq!(services, all);
     // What is commented out is right too.
     let all: String = text
         .lines()
@@ -226,6 +231,11 @@ fn what_does_not_go_together_is_refused() {
     let server = "[[server]]\nkind = \"moldudp64\"\naddress = \"127.0.0.1:0\"\n";
     let found = problems(&format!("[session]\nprotocol = \"iex\"\n{line}{server}"));
     one(found, (8, 8), "iex sessions are not in MoldUDP64");
+    let glimpse = server.replace("moldudp64", "glimpse") + "packets = 3\n";
+    let found = problems(&format!(
+        "[session]\nprotocol = \"itch50\"\n{line}{glimpse}"
+    ));
+    one(found, (10, 11), "no place for `packets`");
     let found = problems(&format!(
         "[session]\nprotocol = \"itch50\"\n{line}{}",
         server.replace("mold", "old")

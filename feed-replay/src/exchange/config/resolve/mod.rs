@@ -1,19 +1,18 @@
 //! From the file as written to a plan: defaults, and every rule that a type cannot say.
 
 use super::file::{self, File};
-use crate::exchange::{
-    Limits, LinePlan, Numbering, Plan, ServerPlan, Service, Shape, Source, Timing,
-};
+use crate::exchange::{Numbering, Plan, Shape, Source, Timing};
 use crate::fault::FaultError;
 use crate::schedule::Speed;
-use crate::send::SenderOptions;
 use crate::synth::{Protocol, Spec};
 use feed_common::config::TimeSpan;
 use feed_common::wire::ProtocolName;
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 use toml::Spanned;
+
+mod ends;
 
 type Problems = Vec<(Range<usize>, String)>;
 
@@ -21,10 +20,6 @@ const MS: u64 = 1_000_000;
 const MINUTE: u64 = 60_000 * MS;
 /// Names are for reports.
 const NAME_BYTES_MAX: usize = 64;
-/// One socket, and one thread or one share of the packets, for each.
-const LINES_MAX: usize = 16;
-/// See [`LINES_MAX`].
-const SERVERS_MAX: usize = 16;
 /// The seed when none is given.
 const SEED: u64 = 1;
 /// Messages of a made session when nothing is said.
@@ -192,113 +187,10 @@ impl Resolver {
             );
         }
         for server in servers {
-            let file::Kind::MoldUdp64 = server.kind.get_ref();
             self.wrong(
                 &server.kind,
                 format!("{name} sessions are not in MoldUDP64"),
             );
-        }
-    }
-
-    fn lines(&mut self, lines: &[file::Line]) -> Vec<LinePlan> {
-        if lines.is_empty() {
-            self.note(0..0, "no line: expected at least one [[line]]".into());
-        }
-        if let Some(beyond) = lines.get(LINES_MAX) {
-            self.wrong(&beyond.name, format!("more than {LINES_MAX} lines"));
-        }
-        let mut plans = Vec::<LinePlan>::new();
-        for line in lines {
-            let name = self.name("line", &line.name, plans.iter().map(|plan| &plan.name));
-            let Some(target) = self.address(&line.group) else {
-                continue;
-            };
-            if !(target.ip().is_multicast() || target.ip().is_loopback()) {
-                let what =
-                    "neither a multicast group nor in 127.0.0.0/8: packets are sent nowhere else";
-                self.wrong(&line.group, format!("{target} is {what}"));
-            } else if target.port() == 0 {
-                self.wrong(&line.group, "expected a port other than 0");
-            }
-            let usual = SenderOptions::default();
-            plans.push(LinePlan {
-                name,
-                target,
-                interface: line.interface.clone(),
-                options: SenderOptions {
-                    ttl: line.ttl.unwrap_or(usual.ttl),
-                    source_port: line.source_port.unwrap_or(usual.source_port),
-                },
-                faults: self.faults(&line.faults),
-            });
-        }
-        plans
-    }
-
-    fn servers(&mut self, servers: &[file::Server]) -> Vec<ServerPlan> {
-        if let Some(beyond) = servers.get(SERVERS_MAX) {
-            self.wrong(&beyond.kind, format!("more than {SERVERS_MAX} servers"));
-        }
-        let mut plans = Vec::<ServerPlan>::new();
-        for (i, server) in servers.iter().enumerate() {
-            let name = match &server.name {
-                Some(name) => self.name("server", name, plans.iter().map(|plan| &plan.name)),
-                None => format!("{}", i + 1),
-            };
-            let Some(address) = self.address(&server.address) else {
-                continue;
-            };
-            let ip = address.ip();
-            if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() {
-                self.wrong(
-                    &server.address,
-                    format!("{ip} is no address of one machine"),
-                );
-            } else if !ip.is_loopback() && server.interface.is_none() {
-                self.wrong(
-                    &server.address,
-                    format!("{ip} is not in 127.0.0.0/8: expected `interface` beside it"),
-                );
-            }
-            let file::Kind::MoldUdp64 = server.kind.get_ref();
-            plans.push(ServerPlan {
-                name,
-                address,
-                interface: server.interface.clone(),
-                service: Service::MoldUdp64(self.limits(server)),
-                faults: self.faults(&server.faults),
-            });
-        }
-        plans
-    }
-
-    fn limits(&mut self, server: &file::Server) -> Limits {
-        let usual = Limits::default();
-        let mut within = |key, number: &Option<Spanned<u64>>, usual: u64, range| {
-            self.within(key, number, usual, range)
-        };
-        let second = u64::from(usual.requests_per_second);
-        Limits {
-            payload: within(
-                "payload",
-                &server.payload,
-                usual.payload as u64,
-                64..=65_507,
-            ) as usize,
-            packets: within("packets", &server.packets, usual.packets.into(), 1..=1_000) as u16,
-            messages: within(
-                "messages",
-                &server.messages,
-                usual.messages.into(),
-                1..=65_534,
-            ) as u16,
-            requests_per_second: within(
-                "requests_per_second",
-                &server.requests_per_second,
-                second,
-                0..=1_000_000,
-            ) as u32,
-            keep: server.keep.unwrap_or(usual.keep),
         }
     }
 
@@ -322,18 +214,6 @@ impl Resolver {
             );
         }
         text.clone()
-    }
-
-    /// An IPv4 address with a port; a server's may be 0.
-    fn address(&mut self, text: &Spanned<String>) -> Option<SocketAddrV4> {
-        let address = text.get_ref().parse().ok();
-        if address.is_none() {
-            self.wrong(
-                text,
-                "expected an IPv4 address and port such as \"239.1.1.1:5000\"",
-            );
-        }
-        address
     }
 
     fn captured_group(&mut self, text: &Option<Spanned<String>>) -> Option<SocketAddr> {
