@@ -54,7 +54,7 @@ fn main() {
 fn sent(packets: usize) -> Vec<Packet> {
     let mut first = 1;
     let packet = |i: usize| {
-        let count = 1 + (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61;
+        let count = 1 + ((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61);
         let span = SeqSpan { first, count };
         first += count;
         span
