@@ -5,6 +5,7 @@
 //! stamping it along the way. `unsafe` is confined to `ring`, `prices` and `sys`.
 
 pub mod capture;
+pub mod config;
 pub mod event;
 pub mod latency;
 pub mod packet;

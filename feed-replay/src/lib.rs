@@ -1,8 +1,8 @@
 //! Replays captures, and makes sessions.
 //!
 //! [`send`] puts packets on the network at the times that [`schedule`] says; [`synth`] makes sessions from a seed;
-//! [`fault`] decides which packets of two lines are lost; [`info`] says what a capture holds. `unsafe` is confined to
-//! the system calls in `sys`.
+//! [`fault`] decides what goes wrong on the way; [`exchange`] plays a session on faulty lines and answers for what was
+//! lost; [`info`] says what a capture holds. `unsafe` is confined to the system calls in `sys`.
 //!
 //! ```
 //! use feed_replay::fault::LossPlan;
@@ -17,6 +17,7 @@
 //! # Ok::<(), feed_replay::synth::GenerateError>(())
 //! ```
 
+pub mod exchange;
 pub mod fault;
 pub mod info;
 pub mod output;

@@ -2,7 +2,7 @@
 //! carries its place, so that the error can point at it.
 
 use super::plan::{BookKeep, Timestamps, WhenFull};
-use super::units::{ByteSize, TimeSpan};
+use feed_common::config::{ByteSize, TimeSpan};
 use feed_common::wire::ProtocolName;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};

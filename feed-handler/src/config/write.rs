@@ -2,7 +2,7 @@
 
 use super::file::{self, File, Layout, ProtocolText};
 use super::plan::{LanePlan, LaneThreads, LinePlan, Plan};
-use super::units::{ByteSize, TimeSpan};
+use feed_common::config::{ByteSize, TimeSpan};
 use toml::Spanned;
 
 impl Plan {

@@ -4,11 +4,11 @@
 //! out only when nothing was noted.
 
 use super::defaults::*;
-use super::error::place;
 use super::file::{self, File};
 use super::plan::*;
 use crate::book::BookLimits;
 use crate::subscribe::{Filter, Glob};
+use feed_common::config::place;
 use feed_common::time::{DateError, ZoneError};
 use std::collections::HashMap;
 use std::ops::{Range, RangeInclusive};

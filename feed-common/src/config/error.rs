@@ -35,12 +35,22 @@ pub struct Problem {
 }
 
 impl ConfigError {
+    /// What the TOML parser found wrong with `text`, in the words of a configuration: keys and values, not fields and
+    /// variants.
+    pub fn of_toml(path: &Path, text: &str, e: &toml::de::Error) -> ConfigError {
+        let message = e
+            .message()
+            .replace("unknown field", "unknown key")
+            .replace("missing field", "missing key")
+            .replace("duplicate field", "duplicate key")
+            .replace("unknown variant", "unknown value")
+            .replace("expected u64", "expected a whole number")
+            .replace('\n', ", ");
+        ConfigError::invalid(path, text, vec![(e.span().unwrap_or(0..0), message)])
+    }
+
     /// Takes problems by their place in `text`.
-    pub(super) fn invalid(
-        path: &Path,
-        text: &str,
-        mut found: Vec<(Range<usize>, String)>,
-    ) -> ConfigError {
+    pub fn invalid(path: &Path, text: &str, mut found: Vec<(Range<usize>, String)>) -> ConfigError {
         found.sort_by_key(|(span, _)| span.start);
         let problems = found.into_iter().map(|(span, message)| {
             let (line, column) = place(text, span.start);
@@ -66,7 +76,7 @@ impl ConfigError {
 }
 
 /// Line and column of a byte offset, both from 1.
-pub(super) fn place(text: &str, offset: usize) -> (usize, usize) {
+pub fn place(text: &str, offset: usize) -> (usize, usize) {
     let mut end = offset.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
