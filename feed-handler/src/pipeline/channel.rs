@@ -313,7 +313,8 @@ impl<P: Protocol> Channel<P> {
             self.give_up_all(unit, core);
             self.decoder.restart();
             let cx = MsgCtx {
-                sequence: frame.span.first,
+                // Where it begins, whichever of its packets came first.
+                sequence: self.begins_at(frame.span.first),
                 unit: frame.unit,
                 trust: self.units[unit].trust,
                 timestamp: UnixNanos::UNKNOWN,

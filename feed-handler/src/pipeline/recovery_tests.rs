@@ -165,6 +165,27 @@ fn the_start_of_a_session_joined_late_is_asked_for() {
     assert_eq!(records.len(), 5);
 }
 
+#[test]
+fn a_new_session_is_void_from_its_first_number_on_whichever_packet_comes_first() {
+    let next = *b"TESTSESS02";
+    let records = |overtaken: bool| {
+        let mut r = rescued(1, |rescue| rescue.join = Join::Start);
+        r.line(10, 1, 1);
+        let mut packets = [packet(next, 1, 1), packet(next, 2, 1)];
+        if overtaken {
+            packets.reverse();
+        }
+        for (bytes, at) in packets.iter().zip([20, 21]) {
+            give(&mut r.lane, 0, at, bytes);
+        }
+        let records = r.lane.into_outlet().into_sink();
+        let said = records.iter().map(|r| (r.data.kind, r.sequence.get()));
+        said.collect::<Vec<_>>()
+    };
+    assert_eq!(records(false).len(), 4);
+    assert_eq!(records(true), records(false));
+}
+
 /// A message as a snapshot would have it.
 fn message(id: u64) -> Vec<u8> {
     packet(SESSION, id, 1)[22..].to_vec()

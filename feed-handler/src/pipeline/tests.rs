@@ -257,6 +257,21 @@ fn a_full_stash_gives_up_the_earliest_hole_and_says_so() {
 }
 
 #[test]
+fn a_straggler_of_the_session_before_the_last_turns_nothing_back() {
+    let sessions = [*b"FIRST     ", *b"SECOND    ", *b"THIRD     "];
+    let mut l = lane(2, 8);
+    for (session, at) in sessions.into_iter().zip([10, 20, 30]) {
+        give(&mut l, 0, at, &packet(session, 1, 1));
+    }
+    give(&mut l, 1, 31, &packet(sessions[0], 1, 5));
+    give(&mut l, 1, 32, &packet(sessions[1], 1, 5));
+    give(&mut l, 0, 33, &packet(sessions[2], 2, 1));
+    assert_eq!(l.channels[0].sequence().restarts, 2);
+    assert_eq!(l.drops().old_session, 2);
+    assert_eq!(output(l).0, [1, 0, 1, 0, 1, 2]);
+}
+
+#[test]
 fn a_new_session_begins_anew_and_stragglers_of_the_old_are_named() {
     let mut l = lane(2, 8);
     give(&mut l, 0, 10, &packet(SESSION, 1, 4));

@@ -14,7 +14,8 @@ pub(super) struct Unit {
     /// The receive call at which something was first seen to be due for the holes.
     pub overdue: Option<u64>,
     pub session: Option<Session>,
-    replaced: Option<Session>,
+    /// The newest first.
+    replaced: [Option<Session>; REMEMBERED],
     epochs: Epochs,
     /// What its records are published with.
     pub trust: Trust,
@@ -24,12 +25,15 @@ pub(super) struct Unit {
     pub joining: bool,
 }
 
+/// Sessions that are known to have been replaced: one that restarts again and again is overtaken by none of its own.
+const REMEMBERED: usize = 8;
+
 /// What a frame is to the session at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     /// Of it.
     Stays,
-    /// A straggler of the one before.
+    /// A straggler of one before.
     Back,
     /// Of a new one.
     Over,
@@ -45,7 +49,7 @@ impl Unit {
             holes: Holes::new(stash_slots + 1),
             overdue: None,
             session: None,
-            replaced: None,
+            replaced: [None; REMEMBERED],
             epochs: Epochs::default(),
             trust: Trust::VALID,
             wants_snapshot: false,
@@ -53,12 +57,12 @@ impl Unit {
         }
     }
 
-    /// What a frame is to the session at hand: another name is another session, unless it is the one that was just
+    /// What a frame is to the session at hand: another name is another session, unless it is one that was
     /// replaced; and so is a numbering that begins anew.
     #[inline]
     pub fn judge<F: Framing, M>(&mut self, frame: &Frame<M>) -> Turn {
         if self.session != Some(frame.session) {
-            return match self.replaced == Some(frame.session) {
+            return match self.replaced.contains(&Some(frame.session)) {
                 true => Turn::Back,
                 false => Turn::Over,
             };
@@ -79,7 +83,8 @@ impl Unit {
         // Also where a channel has one numbering: what is declared lost is then of the same unit as what comes.
         self.key = frame.unit;
         if self.session != Some(frame.session) {
-            self.replaced = self.session.replace(frame.session);
+            self.replaced.rotate_right(1);
+            self.replaced[0] = self.session.replace(frame.session);
             self.epochs = Epochs::default();
             self.epochs.judge(frame.sent, frame.span, false);
         }

@@ -114,6 +114,14 @@ impl<P: Protocol> Channel<P> {
         }
     }
 
+    /// The number from which on a session is wanted that was first heard of at `first`.
+    pub(super) fn begins_at(&self, first: u64) -> u64 {
+        match self.rescue.as_ref().map(|rescue| rescue.join) {
+            None | Some(Join::Live) => first,
+            Some(Join::Start | Join::Snapshot) => first.min(1),
+        }
+    }
+
     /// What a session that was joined late begins with.
     pub(super) fn join(&mut self, unit: usize, first: u64) {
         let Some(rescue) = &self.rescue else {

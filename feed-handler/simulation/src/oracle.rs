@@ -1,0 +1,431 @@
+//! What a lane may do, judged while it does it.
+//!
+//! The oracle sees every packet that is handed to the lane, just before, and everything that the lane does then. It knows
+//! the session without faults. So it can say that
+//!
+//! - every message is delivered once, in order, under its own number, with its own bytes, or lies in a gap record that
+//!   covers exactly what is missing;
+//! - nothing that was handed to the lane is ever in a gap, and no gap is declared before the lines, and then recovery,
+//!   have had their time;
+//! - trust follows the gaps;
+//! - the counters agree with what was handed in.
+
+use crate::lines::LineTruth;
+use crate::play::{Message, Truth};
+use crate::scenario::Scenario;
+use crate::trace::Deed;
+use feed_common::event::Trust;
+use feed_handler::sequence::SeqSpan;
+use feed_replay::fault::Spans;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// In a few words: shrinking keeps to the same ones.
+    pub what: &'static str,
+    /// With numbers.
+    pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.detail)
+    }
+}
+
+/// As a verdict.
+pub fn fail<T>(what: &'static str, detail: impl fmt::Debug) -> Result<T, Failure> {
+    Err(Failure {
+        what,
+        detail: format!("{detail:?}"),
+    })
+}
+
+/// A frame that is handed to the lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Of which numbering.
+    pub unit: u8,
+    /// Its numbers.
+    pub span: SeqSpan,
+    /// Messages in it.
+    pub carries: u32,
+}
+
+/// What happened in the lane while it did something.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The time it was given.
+    pub now: u64,
+    /// Its stash had no room.
+    pub stash_full: bool,
+    /// It had been told that nothing more will come.
+    pub ended: bool,
+}
+
+/// What was counted besides what lines and gaps say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages delivered.
+    pub messages: u64,
+    /// Gap records.
+    pub gaps: u64,
+    /// Numbers in them.
+    pub lost: u64,
+    /// Sessions after the first.
+    pub restarts: u64,
+    /// Frames of sessions that had been replaced.
+    pub old_session: u64,
+    /// Datagrams that were none.
+    pub malformed: u64,
+    /// What recovery brought and nobody can use.
+    pub stray: u64,
+}
+
+/// The judge of one lane.
+pub struct Oracle<'a> {
+    scenario: &'a Scenario,
+    truth: &'a Truth,
+    /// The session the lane is in.
+    epoch: Option<usize>,
+    /// The first session it has heard of.
+    first: Option<usize>,
+    /// The session that it must turn to now, and with which frames.
+    turning: Option<(usize, Vec<Seen>, u64)>,
+    units: BTreeMap<u8, Unit>,
+    /// Numbers of the session that recovery has said it cannot have.
+    failed: Spans,
+    /// The lines, and what they brought.
+    pub lines: Vec<LineTruth>,
+    /// What was counted.
+    pub tally: Tally,
+    /// Nothing of any session so far is missing, and none was joined late.
+    whole: bool,
+    /// The lane has heard the first message of the first session.
+    from_the_start: bool,
+}
+
+/// One numbering of the session at hand.
+#[derive(Debug)]
+struct Unit {
+    /// Where it begins for this lane.
+    start: u64,
+    /// The next of its messages.
+    place: usize,
+    /// Behind the highest number that was seen or announced, and when it came to be that.
+    reached: Vec<(u64, u64)>,
+    /// What the lane was handed.
+    handed: Spans,
+    /// Something was declared lost.
+    lost: bool,
+}
+
+impl Unit {
+    fn reached(&self) -> u64 {
+        self.reached
+            .last()
+            .map_or(self.start, |&(reached, _)| reached)
+    }
+
+    /// When something behind a number was first heard of.
+    fn revealed(&self, number: u64) -> Option<u64> {
+        let at = self
+            .reached
+            .partition_point(|&(reached, _)| reached <= number);
+        self.reached.get(at).map(|&(_, at)| at)
+    }
+
+    /// The next number that the lane has to deliver.
+    fn next(&self, messages: &[Message]) -> u64 {
+        match (messages.get(self.place), messages.last()) {
+            (Some(message), _) => message.sequence.max(self.start),
+            (None, Some(last)) => last.end().max(self.start),
+            (None, None) => self.start,
+        }
+    }
+}
+
+impl<'a> Oracle<'a> {
+    /// A judge of what a lane makes of a scenario.
+    pub fn new(scenario: &'a Scenario, truth: &'a Truth) -> Oracle<'a> {
+        let line = |_| LineTruth::default();
+        Oracle {
+            scenario,
+            truth,
+            epoch: None,
+            first: None,
+            turning: None,
+            units: BTreeMap::new(),
+            failed: Spans::default(),
+            lines: (0..scenario.lines.len()).map(line).collect(),
+            tally: Tally::default(),
+            whole: true,
+            from_the_start: true,
+        }
+    }
+
+    /// Whether a session was over before the lane heard of any: it cannot know that it is not a new one.
+    pub fn is_before_its_time(&self, epoch: usize) -> bool {
+        self.first.is_some_and(|first| epoch < first)
+    }
+
+    /// A datagram is about to be handed in that is none.
+    pub fn malformed(&mut self) {
+        self.tally.malformed += 1;
+    }
+
+    /// The frames of a datagram of a session are about to be handed in, from a line or, without one, from recovery.
+    pub fn arrives(&mut self, line: Option<usize>, epoch: usize, frames: &[Seen], now: u64) {
+        let hand = self.epoch;
+        let stays = hand == Some(epoch);
+        match line {
+            None if stays && frames.iter().all(|f| f.span.count > 0) => self.reach(frames, now),
+            None if hand > Some(epoch) && frames.iter().all(|f| f.span.count > 0) => {
+                self.tally.old_session += 1;
+            }
+            None => self.tally.stray += 1,
+            Some(_) if hand > Some(epoch) => self.tally.old_session += 1,
+            Some(line) => {
+                match hand {
+                    None => {
+                        (self.epoch, self.first) = (Some(epoch), Some(epoch));
+                        self.whole &= epoch == 0;
+                        self.from_the_start &= epoch == 0;
+                        self.reach(frames, now);
+                    }
+                    Some(_) if stays => self.reach(frames, now),
+                    Some(_) => {
+                        self.lines.iter_mut().for_each(LineTruth::restart);
+                        self.turning = Some((epoch, frames.to_vec(), now));
+                    }
+                }
+                self.lines[line].bring(frames);
+            }
+        }
+    }
+
+    fn asks_for_start(&self) -> bool {
+        self.scenario.recovery.as_ref().is_some_and(|r| r.start)
+    }
+
+    fn reach(&mut self, frames: &[Seen], now: u64) {
+        let from_start = self.asks_for_start();
+        for frame in frames {
+            let messages = self.truth.epochs[self.epoch.unwrap_or(0)].get(&frame.unit);
+            let messages = messages.map_or(&[][..], Vec::as_slice);
+            let unit = self.units.entry(frame.unit).or_insert_with(|| {
+                let start = if from_start {
+                    frame.span.first.min(1)
+                } else {
+                    frame.span.first
+                };
+                Unit {
+                    start,
+                    place: messages.partition_point(|m| m.end() <= start),
+                    reached: Vec::new(),
+                    handed: Spans::default(),
+                    lost: false,
+                }
+            });
+            self.whole &= unit.start <= 1;
+            if self.epoch == Some(0) {
+                self.from_the_start &= unit.start <= 1;
+            }
+            if frame.span.end() > unit.reached() {
+                unit.reached.push((frame.span.end(), now));
+            }
+        }
+    }
+
+    /// The frames have been handed in.
+    pub fn arrived(&mut self, epoch: usize, frames: &[Seen]) -> Result<(), Failure> {
+        if let Some((epoch, ..)) = self.turning {
+            return fail("a new session was not begun", epoch);
+        }
+        for frame in frames.iter().filter(|_| self.epoch == Some(epoch)) {
+            if let Some(unit) = self.units.get_mut(&frame.unit) {
+                unit.handed.add(frame.span.first..frame.span.end());
+            }
+        }
+        Ok(())
+    }
+
+    /// Recovery has said that messages of a session cannot be had.
+    pub fn failed(&mut self, epoch: usize, span: SeqSpan) {
+        if self.epoch == Some(epoch) {
+            self.failed.add(span.first..span.end());
+        }
+    }
+
+    /// Judges what the lane did.
+    pub fn judge(&mut self, deeds: &[Deed], moment: Moment) -> Result<(), Failure> {
+        for &deed in deeds {
+            match deed {
+                Deed::Message {
+                    unit,
+                    sequence,
+                    numbers,
+                    hash,
+                    trust,
+                } => {
+                    let message = Message {
+                        sequence,
+                        numbers,
+                        hash,
+                    };
+                    self.delivered(unit, message, trust)?;
+                }
+                Deed::Gap { unit, first, count } => {
+                    self.declared(unit, SeqSpan { first, count }, moment)?;
+                }
+                Deed::Restart => self.turned()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn delivered(&mut self, key: u8, message: Message, trust: Trust) -> Result<(), Failure> {
+        self.tally.messages += message.numbers;
+        let truth = self.truth;
+        let from_start = self.asks_for_start();
+        let Some((unit, messages)) = self.unit(key, truth) else {
+            return fail("a message of no unit", (key, message));
+        };
+        let expected = messages.get(unit.place);
+        if expected != Some(&message) {
+            return fail("not the next message", (key, message, expected));
+        }
+        unit.place += 1;
+        let valid = !unit.lost && (unit.start <= 1 || from_start);
+        if (trust.0 == Trust::VALID.0) != valid {
+            return fail("trust does not follow the gaps", (key, message, trust));
+        }
+        Ok(())
+    }
+
+    fn declared(&mut self, key: u8, gap: SeqSpan, moment: Moment) -> Result<(), Failure> {
+        self.tally.gaps += 1;
+        self.tally.lost += gap.count;
+        self.whole = false;
+        let truth = self.truth;
+        let turning = self.turning.is_some();
+        let failed = self.failed.clone();
+        let (window, recovery) = (self.scenario.handler.window, &self.scenario.recovery);
+        let recoverable = self.scenario.is_recoverable();
+        let Some((unit, messages)) = self.unit(key, truth) else {
+            return fail("a gap of no unit", (key, gap));
+        };
+        unit.lost = true;
+        let next = unit.next(messages);
+        if gap.count == 0 || gap.first != next || gap.end() > unit.reached() {
+            return fail(
+                "a gap that is not what is missing",
+                (key, gap, next, unit.reached()),
+            );
+        }
+        let held = |&number: &u64| unit.handed.contains(number);
+        if let Some(number) = (gap.first..gap.end()).find(held) {
+            return fail("lost what it had been handed", (key, gap, number));
+        }
+        let more = messages[unit.place..].iter();
+        unit.place += more.take_while(|m| m.end() <= gap.end()).count();
+        let next = unit.next(messages);
+        if next != gap.end() {
+            return fail("a gap that is not what is missing", (key, gap, next));
+        }
+        if moment.stash_full || turning {
+            return Ok(());
+        }
+        if moment.ended {
+            return fail("a hole was left open", (key, gap));
+        }
+        if recoverable {
+            return fail("lost what a server had", (key, gap));
+        }
+        let Some(revealed) = unit.revealed(gap.end() - 1) else {
+            return fail("a gap that nothing shows", (key, gap));
+        };
+        let waited = moment.now - revealed;
+        let asked = recovery.as_ref().filter(|r| r.wishes >= 4_096);
+        let due = match asked {
+            Some(r) if (gap.first..gap.end()).any(|n| !failed.contains(n)) => window + r.limit,
+            _ => window,
+        };
+        if waited < due {
+            return fail("given up before its time", (key, gap, waited, due));
+        }
+        Ok(())
+    }
+
+    fn unit<'t>(&mut self, key: u8, truth: &'t Truth) -> Option<(&mut Unit, &'t [Message])> {
+        let messages = truth.epochs[self.epoch?].get(&key)?;
+        Some((self.units.get_mut(&key)?, messages))
+    }
+
+    fn turned(&mut self) -> Result<(), Failure> {
+        let Some((epoch, frames, now)) = self.turning.take() else {
+            return fail("a new session out of nothing", self.epoch);
+        };
+        self.settled(true)?;
+        self.tally.restarts += 1;
+        self.whole &= self.is_complete() && self.epoch.map(|e| e + 1) == Some(epoch);
+        self.units.clear();
+        self.failed = Spans::default();
+        self.epoch = Some(epoch);
+        self.reach(&frames, now);
+        Ok(())
+    }
+
+    /// Everything that was seen or announced has been delivered or declared.
+    fn settled(&self, leaving: bool) -> Result<(), Failure> {
+        match self.open() {
+            Some((key, next, reached)) if leaving => {
+                fail("a session left with messages missing", (key, next, reached))
+            }
+            Some((key, next, reached)) => fail("not all came out", (key, next, reached)),
+            None => Ok(()),
+        }
+    }
+
+    /// A unit with something that was seen or announced, and neither delivered nor declared.
+    fn open(&self) -> Option<(u8, u64, u64)> {
+        let truth = &self.truth.epochs[self.epoch?];
+        self.units.iter().find_map(|(&key, unit)| {
+            let next = unit.next(truth.get(&key).map_or(&[], Vec::as_slice));
+            (next < unit.reached()).then(|| (key, next, unit.reached()))
+        })
+    }
+
+    /// True while the lane waits for something.
+    pub fn waits(&self) -> bool {
+        self.open().is_some()
+    }
+
+    /// Every message of the session at hand has been delivered.
+    fn is_complete(&self) -> bool {
+        let Some(epoch) = self.epoch else {
+            return false;
+        };
+        let truth = &self.truth.epochs[epoch];
+        truth.iter().all(|(key, messages)| {
+            self.units
+                .get(key)
+                .is_some_and(|unit| unit.place == messages.len())
+        })
+    }
+
+    /// Whether the lane has heard the first message of the first session, so that records begin as they do without
+    /// faults.
+    pub fn is_from_the_start(&self) -> bool {
+        self.from_the_start
+    }
+
+    /// Judges the end; true when all sessions came out whole.
+    pub fn end(&mut self) -> Result<bool, Failure> {
+        self.settled(false)?;
+        let last = self.epoch == Some(self.truth.epochs.len() - 1);
+        Ok(self.whole && last && self.is_complete())
+    }
+}
