@@ -59,11 +59,14 @@ pub struct Outbox {
 struct Network {
     /// Of each server, the sessions it knows: when they begin, and what they are called.
     servers: Vec<Vec<(u64, Session, MoldServer)>>,
-    /// On their way back: when they arrive, in which order they were sent, from whom, and what.
-    answers: BinaryHeap<Reverse<(u64, u64, usize, Vec<u8>)>>,
+    /// On their way back.
+    answers: BinaryHeap<Reverse<Answer>>,
     sent: u64,
     now: u64,
 }
+
+/// When it arrives, in which order it was sent, from whom, and what.
+type Answer = (u64, u64, usize, Vec<u8>);
 
 impl Control {
     /// The control thread, and what the lane is given to reach it.

@@ -58,7 +58,8 @@ impl LineTruth {
     /// Numbers between its first and its highest that it never brought.
     pub fn lost(&self) -> u64 {
         let lost = |brought: &Brought| {
-            let all: Spans = [brought.first..brought.next].into_iter().collect();
+            let mut all = Spans::default();
+            all.add(brought.first..brought.next);
             all.minus(&brought.numbers).count()
         };
         self.lost_before + self.units.values().map(lost).sum::<u64>()

@@ -193,7 +193,7 @@ fn compare(
         };
         let digest = digest.map_or("none".to_owned(), |d| d.to_string());
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{what:<14} {name:<29} {digest}{verdict}");
+        let _ = writeln!(text, "{what:<14} {name:<30} {digest}{verdict}");
     }
     digests.iter().all(|d| *d == digests[0])
 }

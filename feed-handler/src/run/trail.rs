@@ -2,7 +2,7 @@
 
 use super::handler::Outcome;
 use super::start::Input;
-use crate::config::{Plan, ProtocolName};
+use crate::config::{Account, Plan, ProtocolName};
 use crate::protocol::zone;
 use crate::publish::MarkReader;
 use crate::trail::{DIGESTS, Last, Origin, PLAN, Totals, TrailWriter};
@@ -107,9 +107,15 @@ fn kept(plan: &Plan, input: &Input, today: UnixNanos) -> Plan {
         output_dir: None,
         ..plan.clone()
     };
-    let channels = kept.lanes.iter_mut().flat_map(|lane| &mut lane.channels);
-    for definitions in channels.filter_map(|channel| channel.definitions.as_mut()) {
-        *definitions = whole(definitions);
+    for channel in kept.lanes.iter_mut().flat_map(|lane| &mut lane.channels) {
+        if let Some(definitions) = &mut channel.definitions {
+            *definitions = whole(definitions);
+        }
+        // Folders of runs are passed around, and nobody logs in to read them.
+        let services = [&mut channel.recovery, &mut channel.snapshot];
+        for service in services.into_iter().flatten() {
+            service.account = Account::default();
+        }
     }
     if let (None, Input::Live) = (kept.session.date, input) {
         let date = |protocol: ProtocolName| {
@@ -132,4 +138,40 @@ fn kept(plan: &Plan, input: &Input, today: UnixNanos) -> Plan {
 /// A path that means the same from any folder.
 fn whole(path: &Path) -> PathBuf {
     absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ChannelPlan, LanePlan, ServiceKind, ServicePlan};
+
+    #[test]
+    fn a_run_does_not_keep_who_logs_in() {
+        let mut plan =
+            crate::config::parse(include_str!("../../../docs/feed.toml"), Path::new("f"))
+                .expect("the documented example");
+        let server = "127.0.0.1:1".parse().expect("an address");
+        let service = ServicePlan {
+            account: Account {
+                user: "me".into(),
+                password: "secret".into(),
+            },
+            ..ServicePlan::new(ServiceKind::SoupBinTcp, vec![server])
+        };
+        let channel = ChannelPlan {
+            recovery: Some(service.clone()),
+            snapshot: Some(service),
+            ..ChannelPlan::new("c", Vec::new())
+        };
+        plan.lanes = vec![LanePlan::new("l", ProtocolName::Itch50, vec![channel])];
+        plan.consumers.clear();
+        let kept = kept(&plan, &Input::Live, UnixNanos(1))
+            .to_toml()
+            .expect("text");
+        assert!(
+            !kept.contains("secret") && !kept.contains("\"me\""),
+            "{kept}"
+        );
+        assert!(kept.contains("127.0.0.1:1"));
+    }
 }
