@@ -19,6 +19,9 @@ const BEHIND: usize = 5;
 /// Nanoseconds between packets.
 const STEP: u64 = 10_000;
 
+/// Goes through all packets and returns something that depends on all.
+type Way = fn(&[Packet]) -> u64;
+
 /// A packet: its line, its numbers, and when it arrived.
 type Packet = (usize, SeqSpan, u64);
 
@@ -27,7 +30,7 @@ fn main() {
     let packets = arguments.next().unwrap_or(1_000_000);
     let rounds = arguments.next().unwrap_or(9);
     let sent = sent(packets);
-    let ways: [(&str, fn(&[Packet]) -> u64); 3] = [
+    let ways: [(&str, Way); 3] = [
         ("sequencer", |sent| sequencer(sent)),
         ("line statistics", |sent| lines(sent)),
         ("both", |sent| both(sent)),
