@@ -1,0 +1,282 @@
+//! Recovery over real sockets: an exchange plays a session on lossy multicast lines and answers for what was lost, and
+//! what the handler publishes is what the whole session gives from its file.
+//!
+//! All of it runs in a network namespace that this test makes for itself; where the system allows none it says so and
+//! passes.
+
+mod harness;
+mod sessions;
+
+use feed_handler::config::{ChannelPlan, Plan, ServiceKind, ServicePlan};
+use feed_handler::pipeline::Join;
+use feed_handler::run::{Handler, Input, Outcome};
+use feed_replay::exchange::{
+    self, Exchange, History, Limits, Numbering, Service, Shape, Source, Timing,
+};
+use feed_replay::fault::ServerFaults;
+use feed_replay::send::SenderOptions;
+use feed_replay::synth::{Protocol, Recording, Spec};
+use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, plan};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const TESTS: &[harness::Test] = &[
+    (
+        "what_both_lines_lose_is_sent_again",
+        what_both_lines_lose_is_sent_again,
+    ),
+    (
+        "what_both_lines_lose_is_replayed_over_a_connection",
+        what_both_lines_lose_is_replayed_over_a_connection,
+    ),
+    (
+        "a_line_that_dies_costs_nothing",
+        a_line_that_dies_costs_nothing,
+    ),
+    (
+        "a_handler_that_joins_late_reaches_the_same_books_by_snapshot",
+        a_handler_that_joins_late_reaches_the_same_books_by_snapshot,
+    ),
+    (
+        "what_no_server_has_is_declared",
+        what_no_server_has_is_declared,
+    ),
+];
+
+const MESSAGES: u64 = 20_000;
+
+fn main() {
+    harness::run("recovery", TESTS);
+}
+
+/// A session, and what it gives from its file.
+struct World {
+    history: Arc<History>,
+    shape: Shape,
+    feed: Feed,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let spec = Spec {
+            rate: 50_000,
+            ..Spec::new(Protocol::Itch50, MESSAGES, seed)
+        };
+        let (session, _) = Recording::of(&spec).unwrap();
+        let shape = Shape {
+            lead: 50_000_000,
+            ..Shape::default()
+        };
+        let history = History::of(&session, Numbering::MoldUdp64, &shape).unwrap();
+        World {
+            history: Arc::new(history),
+            shape,
+            feed: Feed::new(Protocol::Itch50, MESSAGES, seed, Faults::default()),
+        }
+    }
+
+    /// Opens an exchange of two lines and one server; where the server listens.
+    fn exchange(
+        &self,
+        lines: [&str; 2],
+        service: Service,
+        faults: &str,
+    ) -> (Exchange, SocketAddrV4) {
+        let line = |(i, faults): (usize, &str)| exchange::LinePlan {
+            name: ["A", "B"][i].to_owned(),
+            target: GROUPS[i],
+            interface: "lo".to_owned(),
+            options: SenderOptions::default(),
+            faults: faults.parse().unwrap(),
+        };
+        let plan = exchange::Plan {
+            seed: 7,
+            source: Source::Made(Spec::new(Protocol::Itch50, 1, 1)),
+            shape: self.shape.clone(),
+            timing: Timing {
+                heartbeat: 5_000_000,
+                grace: 400_000_000,
+            },
+            lines: lines.into_iter().enumerate().map(line).collect(),
+            servers: vec![exchange::ServerPlan {
+                name: "server".to_owned(),
+                address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0),
+                interface: None,
+                service,
+                faults: faults.parse::<ServerFaults>().unwrap(),
+            }],
+        };
+        let exchange = Exchange::of(self.history.clone(), &plan).unwrap();
+        let address = exchange.servers().next().unwrap();
+        (exchange, address)
+    }
+
+    /// From the file, in both layouts the same.
+    fn from_file(&self) -> Outcome {
+        let [one, two] = LAYOUTS
+            .map(|threads| from_file(&plan(Protocol::Itch50, threads), self.feed.lossless()));
+        assert_eq!(one.record_digest(), two.record_digest());
+        one
+    }
+}
+
+fn service(kind: ServiceKind, server: SocketAddrV4) -> Option<ServicePlan> {
+    Some(ServicePlan {
+        attempts: 20,
+        // The server's thread may have to wait for its turn.
+        limit: Duration::from_secs(5),
+        ..ServicePlan::new(kind, vec![server])
+    })
+}
+
+/// Runs a handler from `late` after the exchange has begun until that has ended.
+fn live(plan: &Plan, exchange: Exchange, late: Duration) -> (Outcome, exchange::Report) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let before = late
+            .is_zero()
+            .then(|| Handler::start(plan, &Input::Live).unwrap());
+        let begun = Instant::now();
+        let playing = scope.spawn(|| exchange.run(&stop).unwrap());
+        let handler = before.unwrap_or_else(|| {
+            thread::sleep(late.saturating_sub(begun.elapsed()));
+            Handler::start(plan, &Input::Live).unwrap()
+        });
+        let report = playing.join().unwrap();
+        (handler.finish(), report)
+    })
+}
+
+fn channel(plan: &mut Plan) -> &mut ChannelPlan {
+    let channel = &mut plan.lanes[0].channels[0];
+    channel.reorder_window = Duration::from_millis(5);
+    channel.stash_packets = 1 << 14;
+    channel
+}
+
+/// Nothing lost, and everything as from the file.
+fn assert_whole(outcome: &Outcome, world: &World, report: &exchange::Report, what: &str) {
+    let lane = &outcome.lanes[0];
+    let channel = &lane.channels[0];
+    assert_eq!(
+        (channel.sequence.gaps, channel.sequence.lost),
+        (0, 0),
+        "{what}"
+    );
+    assert_eq!(lane.messages, MESSAGES, "{what}");
+    let from_file = world.from_file();
+    assert_eq!(outcome.record_digest(), from_file.record_digest(), "{what}");
+    assert_eq!(outcome.book_digest(), from_file.book_digest(), "{what}");
+    if lane.drops.values().all(|&n| n == 0) {
+        for (number, line) in channel.lines.iter().enumerate() {
+            assert_eq!(
+                line.lost,
+                report.account.lost(number).count(),
+                "{what}, line {number}"
+            );
+        }
+    }
+    // More where a line was late for longer than the window.
+    let both = report.account.lost_by_all().count();
+    assert!(
+        channel.sequence.recovered >= both,
+        "{what}: {both} lost on both"
+    );
+}
+
+fn what_both_lines_lose_is_sent_again() {
+    let world = World::new(3);
+    for threads in LAYOUTS {
+        for faults in ["", "refuse=20% late=0..2ms wrong=10% loss=10%"] {
+            let lossy = "loss=10% burst=2 dup=2% reorder=1%x3";
+            let mold = Service::MoldUdp64(Limits::default());
+            let (exchange, server) = world.exchange([lossy, lossy], mold, faults);
+            let mut plan = plan(Protocol::Itch50, threads);
+            channel(&mut plan).recovery = service(ServiceKind::MoldUdp64, server);
+            let (outcome, report) = live(&plan, exchange, Duration::ZERO);
+            assert!(report.account.lost_by_all().count() > 20);
+            assert_whole(&outcome, &world, &report, &format!("{threads}, {faults:?}"));
+            let counts: std::collections::BTreeMap<_, _> =
+                outcome.recovery[0].1.iter().copied().collect();
+            assert!(
+                counts["requests"] > 0 && counts["requests_failed"] == 0,
+                "{counts:?}"
+            );
+        }
+    }
+}
+
+fn what_both_lines_lose_is_replayed_over_a_connection() {
+    let world = World::new(4);
+    for threads in LAYOUTS {
+        let (exchange, server) = world.exchange(["loss=5%"; 2], Service::SoupBinTcp, "");
+        let mut plan = plan(Protocol::Itch50, threads);
+        channel(&mut plan).recovery = service(ServiceKind::SoupBinTcp, server);
+        let (outcome, report) = live(&plan, exchange, Duration::ZERO);
+        assert!(report.account.lost_by_all().count() > 5);
+        assert_whole(&outcome, &world, &report, &threads.to_string());
+    }
+}
+
+fn a_line_that_dies_costs_nothing() {
+    let world = World::new(5);
+    for threads in LAYOUTS {
+        let dies = "silence=1h@200ms";
+        let (exchange, _) = world.exchange([dies, ""], Service::SoupBinTcp, "");
+        let mut plan = plan(Protocol::Itch50, threads);
+        channel(&mut plan);
+        let (outcome, report) = live(&plan, exchange, Duration::ZERO);
+        assert!(report.account.counts(0).silenced > 100);
+        assert_eq!(report.account.lost_by_all().count(), 0);
+        let channel = &outcome.lanes[0].channels[0];
+        assert_eq!(
+            (channel.sequence.lost, outcome.lanes[0].messages),
+            (0, MESSAGES)
+        );
+        let from_file = world.from_file();
+        assert_eq!(outcome.record_digest(), from_file.record_digest());
+        assert_eq!(outcome.book_digest(), from_file.book_digest());
+    }
+}
+
+fn a_handler_that_joins_late_reaches_the_same_books_by_snapshot() {
+    let world = World::new(6);
+    for threads in LAYOUTS {
+        let (exchange, server) = world.exchange([""; 2], Service::Glimpse, "");
+        let mut plan = plan(Protocol::Itch50, threads);
+        channel(&mut plan).join = Join::Snapshot;
+        channel(&mut plan).snapshot = service(ServiceKind::Glimpse, server);
+        let (outcome, _) = live(&plan, exchange, Duration::from_millis(250));
+        let lane = &outcome.lanes[0];
+        assert!(lane.messages < MESSAGES, "it did not join late");
+        assert_eq!(lane.channels[0].sequence.lost, 0);
+        assert_eq!(
+            outcome.book_digest(),
+            world.from_file().book_digest(),
+            "{threads}"
+        );
+    }
+}
+
+fn what_no_server_has_is_declared() {
+    let world = World::new(7);
+    let nothing = Service::MoldUdp64(Limits::default());
+    let (exchange, server) = world.exchange(["loss=5%"; 2], nothing, "refuse=100%");
+    let mut plan = plan(Protocol::Itch50, LAYOUTS[0]);
+    channel(&mut plan).recovery = Some(ServicePlan {
+        attempts: 2,
+        answer: Duration::from_millis(5),
+        ..ServicePlan::new(ServiceKind::MoldUdp64, vec![server])
+    });
+    let (outcome, report) = live(&plan, exchange, Duration::ZERO);
+    let (lane, sequence) = (&outcome.lanes[0], outcome.lanes[0].channels[0].sequence);
+    let both = report.account.lost_by_all();
+    assert!(both.count() > 5 && sequence.recovered == 0);
+    if lane.drops.values().all(|&n| n == 0) {
+        assert_eq!(sequence.lost, both.count());
+        assert_eq!(lane.messages + sequence.lost, MESSAGES);
+    }
+}
