@@ -156,6 +156,12 @@ fn judge(
         Some(run.record_digest())
     });
     right &= compare(&mut text, "book digest,", &runs, Outcome::book_digest);
+    if arguments.record.is_some() && channel.sequence.recovered > 0 {
+        let _ = writeln!(
+            text,
+            "\nThe recording has what the lines brought, and not what was asked for again."
+        );
+    }
     let dir = arguments.out.display();
     let _ = writeln!(
         text,
