@@ -6,7 +6,7 @@ mod rescue;
 use super::Drops;
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
-use crate::protocol::{Ahead, Decode, Protocol};
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
@@ -480,16 +480,12 @@ fn look_ahead<P: Protocol, H: Outlet>(
     messages: &<P::Framing as Framing>::Messages<'_>,
     outlet: &H,
 ) {
-    let mut group = [Ahead::NOTHING; GROUP];
-    let mut len = 0;
-    for message in messages.clone().take(GROUP) {
-        if let Some(ahead) = decoder.ahead(message) {
-            outlet.fetch(channel, ahead);
-            group[len % GROUP] = ahead;
-            len += 1;
-        }
-    }
-    for ahead in &group[..len] {
-        outlet.fetch_behind(channel, *ahead);
-    }
+    let group = || {
+        messages
+            .clone()
+            .take(GROUP)
+            .filter_map(|m| decoder.ahead(m))
+    };
+    group().for_each(|ahead| outlet.fetch(channel, ahead));
+    group().for_each(|ahead| outlet.fetch_behind(channel, ahead));
 }

@@ -27,7 +27,7 @@ pub use sheet::Sheet;
 
 use crate::subscribe::Filter;
 use crate::transport::Framing;
-use feed_common::event::{Directory, MarketHandler, MsgCtx, NO_INSTRUMENT};
+use feed_common::event::{Directory, MarketHandler, MsgCtx};
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
 use std::sync::Arc;
@@ -79,15 +79,6 @@ pub struct Ahead {
     pub order_id: u64,
     /// The order that replaces it, or the same again.
     pub new_id: u64,
-}
-
-impl Ahead {
-    /// What no event looks up.
-    pub const NOTHING: Ahead = Ahead {
-        instrument: NO_INSTRUMENT,
-        order_id: 0,
-        new_id: 0,
-    };
 }
 
 /// Turns one message into events.
