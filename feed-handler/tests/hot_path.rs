@@ -10,21 +10,26 @@ use feed_common::capture::{CaptureFile, SectionDescription};
 use feed_common::event::{Flags, Kind, MarketData, MarketHandler, MsgCtx, Record, Side, Trust};
 use feed_common::latency::Resolution;
 use feed_common::latency::recorder::{Collected, Collector, StageRecorder, pair};
-use feed_common::packet::{PacketSource, RxBackend, RxError, SlotWriter};
+use feed_common::packet::{
+    Packet, PacketBatch, PacketSource, RxBackend, RxError, RxMeta, SlotWriter,
+};
 use feed_common::ring::{Inline, Reader, SlotConfig, Subscriber, Writer, broadcast, packet_ring};
 use feed_common::time::{
     Clock, ClockFit, ClockPair, FitReader, FitWriter, Ticks, UnixNanos, shared_line,
 };
+use feed_common::wire::itch50::OrderDelete;
+use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::book::BookLimits;
 use feed_handler::config::RecordPlan;
 use feed_handler::net::file::{CaptureBackend, CaptureSource, LineMap};
 use feed_handler::net::{LineAddress, UdpOptions, UdpReceiver};
-use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
+use feed_handler::pipeline::{ChannelSetup, Join, Lane, LaneTime, Rescue, SessionDay};
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
 use feed_handler::protocol::{Decode, Protocol};
 use feed_handler::publish::{Booked, Marks, Outlet, Records};
 use feed_handler::record::{Queue, Recorder, Tee};
+use feed_handler::recovery::{Handed, RecoverySink, Wish, courier};
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
 use feed_handler::subscribe::{Changes, Filter, Glob};
 use feed_replay::schedule::Speed;
@@ -39,6 +44,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
+use zerocopy::IntoBytes;
 
 /// Packets a hot thread sees before it is watched.
 const WARM_UP: usize = 300;
@@ -149,6 +155,111 @@ fn price_levels_in_events_of_several_messages() {
     let totals = books.books(0).unwrap();
     assert!(totals.bbo_changes > 500, "{totals:?}");
     assert!(books.published() > 5_000);
+}
+
+/// Holes that are asked for and closed, or given up, while a lane runs.
+#[test]
+fn holes_that_recovery_is_asked_for() {
+    let (sender, wishes) = crossbeam_channel::bounded(64);
+    let rescue = Rescue {
+        wishes: sender,
+        messages: true,
+        limit_nanos: 5_000,
+        snapshot_nanos: None,
+        join: Join::Live,
+    };
+    let clock = Clock::new();
+    let (mut courier, delivery) = courier(1_500, clock.clone()).unwrap();
+    let setup = ChannelSetup {
+        name: "c".into(),
+        number: 0,
+        lines: 1,
+        window_nanos: 1_000,
+        stash_slots: 64,
+        stash_slot_bytes: 1_500,
+        day: SessionDay::Midnight(UnixNanos(1)),
+    };
+    let decoder = <Itch50 as Protocol>::Decoder::with_room(16);
+    let channel = (setup, Default::default(), decoder);
+    let outlet = Kept::of(broadcast::<Record>(4_096).unwrap());
+    let probe = pair(Resolution::default(), clock.clone()).0;
+    let time = LaneTime::Received(clock.scale());
+    let mut lane = Lane::<Itch50, _, _>::new(vec![channel], time, 0, outlet, probe)
+        .with_rescue(0, rescue)
+        .with_delivery(delivery);
+    let packets: Vec<Vec<u8>> = (0..600).map(deletes).collect();
+    let (mut asked, mut at) = (0, 1_000_000);
+    let mut pass = |packets: &[Vec<u8>]| {
+        // Of six packets the second comes from recovery and the fourth never.
+        for six in packets.chunks(6) {
+            for i in [0, 2, 4, 5] {
+                at += 100;
+                let ticks = Ticks(clock.scale().ticks(at));
+                lane.step(&mut Single(&six[i], ticks)).unwrap();
+            }
+            at += 2_000;
+            lane.idle(at);
+            while let Ok(wish) = wishes.try_recv() {
+                asked += usize::from(matches!(wish, Wish::Messages(_)));
+            }
+            courier.hand(0, Handed::Packet(&six[1]));
+            lane.take_delivery();
+            at += 6_000;
+            lane.idle(at);
+        }
+    };
+    pass(&packets[..300]);
+    counter::arm();
+    pass(&packets[300..]);
+    assert_eq!(counter::disarm(), 0);
+    let sequence = lane.channels()[0].sequence();
+    assert_eq!(asked, 200);
+    assert_eq!((sequence.recovered, sequence.lost), (300, 300));
+}
+
+/// The packet at a place in a session of packets of three messages.
+fn deletes(place: u64) -> Vec<u8> {
+    let mut packet = PacketBuilder::new(*b"SESSION   ", 1 + 3 * place, 1_400);
+    let delete = OrderDelete {
+        msg_type: OrderDelete::TYPE,
+        ..OrderDelete::default()
+    };
+    (0..3).for_each(|_| assert!(packet.push(delete.as_bytes())));
+    packet.payload().to_vec()
+}
+
+/// One packet that has come in.
+struct Single<'a>(&'a [u8], Ticks);
+
+struct One<'a>(RxMeta, &'a [u8]);
+
+impl PacketSource for Single<'_> {
+    type Batch<'a>
+        = One<'a>
+    where
+        Self: 'a;
+
+    fn poll(&mut self) -> Result<One<'_>, RxError> {
+        let meta = RxMeta {
+            rx: self.1,
+            len: self.0.len() as u32,
+            ..RxMeta::default()
+        };
+        Ok(One(meta, self.0))
+    }
+}
+
+impl PacketBatch for One<'_> {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn get(&self, _: usize) -> Packet<'_> {
+        Packet {
+            meta: &self.0,
+            bytes: self.1,
+        }
+    }
 }
 
 /// Records alone.

@@ -115,7 +115,7 @@ impl World {
     }
 
     /// From the file, in both layouts the same.
-    fn from_file(&self) -> Outcome {
+    fn filed(&self) -> Outcome {
         let [one, two] = LAYOUTS
             .map(|threads| from_file(&plan(Protocol::Itch50, threads), self.feed.lossless()));
         assert_eq!(one.record_digest(), two.record_digest());
@@ -167,7 +167,7 @@ fn assert_whole(outcome: &Outcome, world: &World, report: &exchange::Report, wha
         "{what}"
     );
     assert_eq!(lane.messages, MESSAGES, "{what}");
-    let from_file = world.from_file();
+    let from_file = world.filed();
     assert_eq!(outcome.record_digest(), from_file.record_digest(), "{what}");
     assert_eq!(outcome.book_digest(), from_file.book_digest(), "{what}");
     if lane.drops.values().all(|&n| n == 0) {
@@ -236,7 +236,7 @@ fn a_line_that_dies_costs_nothing() {
             (channel.sequence.lost, outcome.lanes[0].messages),
             (0, MESSAGES)
         );
-        let from_file = world.from_file();
+        let from_file = world.filed();
         assert_eq!(outcome.record_digest(), from_file.record_digest());
         assert_eq!(outcome.book_digest(), from_file.book_digest());
     }
@@ -255,7 +255,7 @@ fn a_handler_that_joins_late_reaches_the_same_books_by_snapshot() {
         assert_eq!(lane.channels[0].sequence.lost, 0);
         assert_eq!(
             outcome.book_digest(),
-            world.from_file().book_digest(),
+            world.filed().book_digest(),
             "{threads}"
         );
     }

@@ -12,7 +12,7 @@
 //!     handler window=1ms stash=64 batch=8 stall=0ns; line payload=1472 loss=20%; line payload=512 loss=20%; \
 //!     recovery poll=200us attempts=3 answer=8ms ask=1000 limit=80ms wishes=4096 room=4096 start=0; server"
 //!     .parse()?;
-//! let facts = simulate(&scenario)?;
+//! let facts = simulate(&scenario).expect("what the handler does is right");
 //! assert!(facts.lost_packets > 0 && facts.recovered > 0 && facts.whole);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
