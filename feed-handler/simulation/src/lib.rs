@@ -8,7 +8,7 @@
 //! ```
 //! use simulation::{Scenario, simulate};
 //!
-//! let scenario: Scenario = "itch50 seed=7 messages=200 rate=50000 restarts=0 join=0ns; \
+//! let scenario: Scenario = "itch50 seed=7 messages=2000 rate=50000 restarts=0 join=0ns; \
 //!     handler window=1ms stash=64 batch=8 stall=0ns; line payload=1472 loss=20%; line payload=512 loss=20%; \
 //!     recovery poll=200us attempts=3 answer=8ms ask=1000 limit=80ms wishes=4096 room=4096 start=0; server"
 //!     .parse()?;

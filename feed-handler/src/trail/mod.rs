@@ -17,7 +17,7 @@
 //!   `sequence` on were declared lost. `end`: the numbering ended because a new one began, and `epoch` is counted up.
 //!   `last`: the run ended, and `sequence` would have been next.
 //! - `digest`, `sum`, `records`: of all the channel's records of that `unit` before it, as
-//!   [`Fingerprint`](crate::publish::Fingerprint) has them; 16 hexadecimal digits each.
+//!   [`Fingerprint`] has them; 16 hexadecimal digits each.
 //! - `{"mark":"missed","count":n}`: so many marks of the lanes were overwritten before they could be written here.
 //! - `{"mark":"done", …}`: the run's totals. A file without it is of a run that was ended from outside.
 //!
