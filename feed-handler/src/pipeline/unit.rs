@@ -45,8 +45,9 @@ impl Unit {
             key,
             sequencer: Sequencer::default(),
             stash: Stash::new(stash_slots, stash_slot_bytes),
-            // One before each packet that waits, and one that was announced.
-            holes: Holes::new(stash_slots + 1),
+            // A run can be missing before each packet that waits and before what was announced, and may be parted from
+            // what of it cannot be had.
+            holes: Holes::new(2 * (stash_slots + 1)),
             overdue: None,
             session: None,
             replaced: [None; REMEMBERED],

@@ -154,13 +154,37 @@ impl Holes {
         }
     }
 
-    /// What of `span` is missing cannot be had: its holes are given up at their turn.
+    /// What of `span` is missing cannot be had, and is given up at its turn. What else is missing of the same holes may
+    /// still come: they are parted there, unless no room is left for another.
     pub fn fail(&mut self, span: SeqSpan) {
-        for hole in self.open.iter_mut().filter(|h| h.asked.is_some()) {
-            if hole.span.first < span.end() && span.first < hole.span.end() {
-                hole.failed = true;
+        let mut place = 0;
+        while let Some(hole) = self.open.get(place) {
+            let within = hole.span.first < span.end() && span.first < hole.span.end();
+            if hole.asked.is_some() && within {
+                place += usize::from(self.part(place, span.first));
+                self.part(place, span.end());
+                self.open[place].failed = true;
             }
+            place += 1;
         }
+    }
+
+    /// Makes two of a hole, the second from `number` on, where that lies in it and there is room.
+    fn part(&mut self, place: usize, number: u64) -> bool {
+        let full = self.open.len() == self.most;
+        let hole = &mut self.open[place];
+        let (first, end) = (hole.span.first, hole.span.end());
+        if full || number <= first || number >= end {
+            return false;
+        }
+        hole.span = SeqSpan::between(first, number);
+        let rest = Hole {
+            span: SeqSpan::between(number, end),
+            ..*hole
+        };
+        self.asked += usize::from(place < self.asked);
+        self.open.insert(place + 1, rest);
+        true
     }
 
     /// Takes out the first one, when it lies before `expected`.
@@ -242,7 +266,7 @@ mod tests {
         assert_eq!(holes.due(205, 50, limit), Some(Due::GiveUp));
         assert!(holes.closed(15).is_some());
         assert_eq!(holes.due(199, 50, limit), None);
-        holes.fail(span(23, 24));
+        holes.fail(span(20, 30));
         assert_eq!(holes.due(199, 50, limit), Some(Due::GiveUp));
         holes.again();
         assert_eq!(holes.due(199, 50, limit), Some(Due::Ask));
@@ -251,6 +275,41 @@ mod tests {
         holes.lose();
         assert_eq!(holes.closed(30).map(|h| h.lost), Some(true));
         assert_eq!(holes.due(199, 50, limit), None);
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_parted_from_what_may_still_come() {
+        let mut holes = holes(8);
+        holes.ask(150);
+        holes.ask(150);
+        holes.fail(span(12, 24));
+        let parts: Vec<_> = holes.open.iter().map(|h| (h.span, h.failed)).collect();
+        let expected = [
+            (span(10, 12), false),
+            (span(12, 15), true),
+            (span(22, 24), true),
+            (span(24, 30), false),
+            (span(30, 40), false),
+        ];
+        assert_eq!(parts, expected);
+        assert_eq!(holes.ask(160).map(|h| h.span), Some(span(30, 40)));
+        assert_eq!(holes.due(160, 50, Some(30)), None);
+        holes.closed(12);
+        assert_eq!(holes.due(160, 50, Some(30)), Some(Due::GiveUp));
+    }
+
+    #[test]
+    fn without_room_a_hole_fails_whole() {
+        let mut holes = holes(3);
+        holes.ask(150);
+        holes.fail(span(12, 13));
+        let failed: Vec<_> = holes.open.iter().map(|h| (h.span, h.failed)).collect();
+        let expected = [
+            (span(10, 15), true),
+            (span(22, 30), false),
+            (span(30, 40), false),
+        ];
+        assert_eq!(failed, expected);
     }
 
     proptest! {
