@@ -90,8 +90,8 @@ pub struct Oracle<'a> {
     truth: &'a Truth,
     /// The session the lane is in.
     epoch: Option<usize>,
-    /// The first session it has heard of.
-    first: Option<usize>,
+    /// The sessions it has heard of, in their order.
+    heard: Vec<usize>,
     /// The session that it must turn to now, and with which frames.
     turning: Option<(usize, Vec<Seen>, u64)>,
     units: BTreeMap<u8, Unit>,
@@ -155,7 +155,7 @@ impl<'a> Oracle<'a> {
             scenario,
             truth,
             epoch: None,
-            first: None,
+            heard: Vec::new(),
             turning: None,
             units: BTreeMap::new(),
             failed: Spans::default(),
@@ -166,9 +166,10 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    /// Whether a session was over before the lane heard of any: it cannot know that it is not a new one.
+    /// Whether a session was over before the lane heard of it, and a later one has been: it cannot know that it is not a
+    /// new one.
     pub fn is_before_its_time(&self, epoch: usize) -> bool {
-        self.first.is_some_and(|first| epoch < first)
+        self.epoch > Some(epoch) && !self.heard.contains(&epoch)
     }
 
     /// A datagram is about to be handed in that is none.
@@ -190,7 +191,8 @@ impl<'a> Oracle<'a> {
             Some(line) => {
                 match hand {
                     None => {
-                        (self.epoch, self.first) = (Some(epoch), Some(epoch));
+                        self.epoch = Some(epoch);
+                        self.heard.push(epoch);
                         self.whole &= epoch == 0;
                         self.from_the_start &= epoch == 0;
                         self.reach(frames, now);
@@ -374,6 +376,7 @@ impl<'a> Oracle<'a> {
         self.units.clear();
         self.failed = Spans::default();
         self.epoch = Some(epoch);
+        self.heard.push(epoch);
         self.reach(&frames, now);
         Ok(())
     }

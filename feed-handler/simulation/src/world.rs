@@ -203,8 +203,9 @@ impl<'a, P: Protocol> World<'a, P> {
             }
             let epoch = self.epochs.get(delivery.payload).copied();
             // A flipped bit that leaves a frame a frame is for the checksum of UDP to find: neither the protocols nor
-            // a handler can.
-            if epoch.is_none() && P::Framing::default().open(delivery.payload).is_ok() {
+            // a handler can. Nor one that makes it a packet of a session that is to come.
+            let unheard = epoch.is_none_or(|epoch| self.play.epochs[epoch].start > delivery.at);
+            if unheard && P::Framing::default().open(delivery.payload).is_ok() {
                 self.unseen += 1;
                 continue;
             }
