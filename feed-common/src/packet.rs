@@ -21,6 +21,9 @@ pub struct RxMeta {
     pub flags: u16,
     /// Packets the socket's buffer has dropped since the line was opened, as of this packet.
     pub socket_drops: u64,
+    /// Packets of the line that were received and thrown away since it was opened because no slot was free, as of this
+    /// packet.
+    pub ring_drops: u64,
     /// Records that the payload is known to hold, whole and with nothing behind them, because the receiver has walked
     /// them already (runs of a BinaryFILE); 0 where it has not looked.
     pub records: u32,

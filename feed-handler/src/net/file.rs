@@ -306,6 +306,7 @@ impl Taken {
             line: self.line,
             flags: if cut { RxMeta::TRUNCATED } else { 0 },
             socket_drops: 0,
+            ring_drops: 0,
             records: if whole { self.found.records } else { 0 },
         }
     }

@@ -3,6 +3,7 @@
 mod address;
 mod counters;
 pub mod file;
+mod host;
 mod servers;
 mod socket;
 #[allow(unsafe_code)]
@@ -11,6 +12,7 @@ mod udp;
 
 pub use address::{Interface, InterfaceError, LineAddress};
 pub use counters::{LineCounters, LineCounts};
+pub use host::{HostDrops, HostWatch};
 pub use servers::Servers;
 pub use socket::SocketError;
 pub use sys::interfaces::{InterfaceFacts, interfaces};

@@ -45,6 +45,8 @@ struct Line {
     socket: LineSocket,
     /// Drops of the socket so far: the kernel's 32-bit counter, continued past its wrap.
     drops: u64,
+    /// Packets of it that were thrown away because no slot was free.
+    discarded: u64,
 }
 
 impl UdpReceiver {
@@ -60,8 +62,13 @@ impl UdpReceiver {
     ) -> Result<UdpReceiver, SocketError> {
         assert!(lines.len() <= 1 << 16, "line numbers have 16 bits");
         let open = |line| {
-            LineSocket::open(line, options.socket_buffer, options.kernel_timestamps)
-                .map(|socket| Line { socket, drops: 0 })
+            LineSocket::open(line, options.socket_buffer, options.kernel_timestamps).map(|socket| {
+                Line {
+                    socket,
+                    drops: 0,
+                    discarded: 0,
+                }
+            })
         };
         let opened = lines.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         Ok(UdpReceiver {
@@ -125,6 +132,7 @@ impl RxBackend for UdpReceiver {
                         0
                     },
                     socket_drops: line.saw(facts),
+                    ring_drops: line.discarded,
                     records: 0,
                 }
             });
@@ -146,6 +154,7 @@ impl UdpReceiver {
                 .batch
                 .discard(socket, |facts| *drops = widen(*drops, facts.drops));
             if let Some(discarded) = taken(discarded, counters)? {
+                line.discarded += discarded as u64;
                 counters.discarded(discarded as u64, line.drops);
             }
         }
