@@ -1,6 +1,7 @@
 //! What the lines of a channel contributed.
 
-use super::{Heard, LEAD_RESOLUTION, Leads, SeenWindow, SeqSpan, Silence};
+use super::evidence::{Course, Standing};
+use super::{Dropped, Heard, LEAD_RESOLUTION, Leads, SIDES, SeenWindow, SeqSpan, Side, Silence};
 use feed_common::latency::Spread;
 use feed_common::latency::summary::Quantiles;
 use feed_common::time::UnixNanos;
@@ -17,21 +18,28 @@ pub struct LineStats {
     pub duplicates: u64,
     /// Messages this line brought before any other.
     pub first: u64,
+    /// Packets of it that were dropped here so far: said before the packet that comes next.
+    pub dropped: Dropped,
+    /// Numbers that it never brought, of which the packets before and behind say where they were dropped here.
+    lost_here: Dropped,
     /// By how much packets were earlier on this line than on the one that came second; where there are others.
     lead: Option<Spread>,
     lost_alone: u64,
     heard: Heard,
     /// By the unit's place.
-    seen: Vec<SeenWindow>,
-    /// What all lines had lost when this one was last heard, by the unit's place.
-    lost_before: Vec<u64>,
+    courses: Vec<Course>,
 }
 
 impl LineStats {
     /// Numbers of the sequence that this line never brought.
     pub fn lost(&self) -> u64 {
-        let lost = self.seen.iter().map(SeenWindow::lost);
+        let lost = self.courses.iter().map(|course| course.seen.lost());
         lost.fold(0, u64::saturating_add)
+    }
+
+    /// Those of them that were dropped in this process, by cause, as far as it is clear.
+    pub fn lost_here(&self) -> Dropped {
+        self.lost_here
     }
 
     /// Those of them that another line brought.
@@ -82,8 +90,7 @@ impl Lines {
     /// Another numbering has appeared on the channel.
     pub fn add_unit(&mut self) {
         for line in &mut self.lines {
-            line.seen.push(SeenWindow::new());
-            line.lost_before.push(0);
+            line.courses.push(Course::new());
         }
         if self.lines.len() > 1 {
             self.together.push(SeenWindow::new());
@@ -106,18 +113,27 @@ impl Lines {
         own.packets += 1;
         own.messages += messages;
         own.heard.packet(at, stamp);
+        let now = Standing {
+            at,
+            dropped: own.dropped,
+        };
+        let course = &mut own.courses[unit];
+        let follows = course.seen.next() == span.first;
+        if !follows {
+            course.turns(span, now, &mut own.lost_here);
+        }
+        course.last = now;
         let Some(together) = self.together.get_mut(unit) else {
-            own.seen[unit].bring(span);
+            course.seen.bring(span);
             return;
         };
-        let follows = own.seen[unit].next() == span.first;
         let leads = together.next() == span.first;
         let is_known = !leads && together.holds(span);
         if !(follows && (leads || is_known)) {
             return self.astray(line, unit, span, at, stamp);
         }
-        own.seen[unit].bring(span);
-        own.lost_before[unit] = together.lost();
+        course.seen.bring(span);
+        course.lost_before = together.lost();
         if leads {
             together.bring(span);
         }
@@ -131,23 +147,24 @@ impl Lines {
         let is_new = span.first >= together.next() || !together.has(span.first);
         // What others had passed over, and nobody has brought before.
         for (other, stats) in self.lines.iter_mut().enumerate() {
-            let passed = together.behind(stats.seen[unit].behind(span));
+            let passed = together.behind(stats.courses[unit].seen.behind(span));
             if other != line {
                 let new = passed.count - together.count_in(passed);
                 stats.lost_alone = stats.lost_alone.saturating_add(new);
             }
         }
         let own = &mut self.lines[line];
-        let skipped = own.seen[unit].skips(span);
-        let alone = together.brought_of(skipped, own.lost_before[unit]);
+        let course = &mut own.courses[unit];
+        let skipped = course.seen.skips(span);
+        let alone = together.brought_of(skipped, course.lost_before);
         own.lost_alone = own.lost_alone.saturating_add(alone);
-        let late = own.seen[unit].behind(span);
-        let healed = own.seen[unit].lacks_of(late, together);
+        let late = course.seen.behind(span);
+        let healed = course.seen.lacks_of(late, together);
         own.lost_alone = own.lost_alone.saturating_sub(healed);
-        own.seen[unit].bring(span);
+        course.seen.bring(span);
         let together = &mut self.together[unit];
         together.bring(span);
-        own.lost_before[unit] = together.lost();
+        course.lost_before = together.lost();
         self.compare(line, unit, span, is_new, at, stamp);
     }
 
@@ -179,12 +196,21 @@ impl Lines {
     /// The numbers of a unit start over. What was lost stays counted.
     pub fn restart(&mut self, unit: usize) {
         for line in &mut self.lines {
-            line.seen[unit].restart();
+            line.courses[unit].restart();
         }
         if let Some(together) = self.together.get_mut(unit) {
             together.restart();
         }
         self.leads.restart();
+    }
+
+    /// What each of the first lines is to a hole of the unit at a place.
+    pub fn sides(&self, unit: usize, hole: SeqSpan) -> [Side; SIDES] {
+        let mut sides = [Side::default(); SIDES];
+        for (side, line) in sides.iter_mut().zip(&self.lines) {
+            *side = line.courses[unit].side(hole);
+        }
+        sides
     }
 
     /// Numbers that no line brought.

@@ -1,11 +1,13 @@
 //! Sequencing: merging the lines of a channel by message.
 //!
 //! [`Sequencer`] decides, [`Stash`] holds what arrived ahead of a gap, [`Holes`] knows since when what is missing,
-//! [`Lines`] says what each line brought and lost itself, and which was first by how much.
+//! [`Lines`] says what each line brought and lost itself, and which was first by how much; [`Cause`], why.
 //! None of them owns a clock or a socket: time comes in as an argument, so the same code runs live, from a file and in
 //! tests.
 
+mod cause;
 mod epochs;
+mod evidence;
 mod heard;
 mod holes;
 mod leads;
@@ -14,7 +16,9 @@ mod seen;
 mod sequencer;
 mod stash;
 
+pub use cause::{By, Cause, HoleEnd, SIDES, Verdict};
 pub use epochs::{Epoch, Epochs};
+pub use evidence::{Dropped, Interval, Side};
 pub use heard::{Heard, Silence};
 pub use holes::{Due, Hole, Holes};
 pub use leads::{LEAD_RESOLUTION, Lead, Leads};

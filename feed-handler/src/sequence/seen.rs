@@ -71,6 +71,12 @@ impl SeenWindow {
         self.next
     }
 
+    /// The first number that was ever brought or announced; `None` before that.
+    #[inline]
+    pub fn start(&self) -> Option<u64> {
+        self.start
+    }
+
     /// The numbers that the line passes over when it brings `span` now.
     #[inline]
     pub fn skips(&self, span: SeqSpan) -> SeqSpan {

@@ -1,6 +1,7 @@
 //! What `gaps` lists.
 
 use crate::inspect::View;
+pub use crate::sequence::{By, Cause};
 use crate::transport::Session;
 use feed_common::time::UnixNanos;
 use feed_common::wire::ProtocolName;
@@ -98,15 +99,6 @@ pub struct Closed {
     pub late: u64,
 }
 
-/// Who brought numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum By {
-    /// A line.
-    Line(usize),
-    /// A packet from an address that is none of the lines'.
-    Retransmission,
-}
-
 /// What showed a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
@@ -125,34 +117,6 @@ impl Shown {
             Shown::Data => "data",
             Shown::Heartbeat => "heartbeat",
             Shown::EndOfSession => "end_of_session",
-        }
-    }
-}
-
-/// Where something was lost, by the evidence of a capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// On the way of one line: it alone lacks it.
-    OneLine,
-    /// On the ways of several lines, but not of all.
-    SomeLines,
-    /// Before the lines part: all of them, two at least, came past and lack it.
-    Upstream,
-    /// Nowhere: the line that showed it brought it later.
-    Reordered,
-    /// There is one line, or another one had not come as far.
-    Unknown,
-}
-
-impl Cause {
-    /// Its name in facts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cause::OneLine => "one_line",
-            Cause::SomeLines => "some_lines",
-            Cause::Upstream => "upstream",
-            Cause::Reordered => "reordered",
-            Cause::Unknown => "unknown",
         }
     }
 }

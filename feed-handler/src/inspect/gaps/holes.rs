@@ -100,7 +100,7 @@ impl Holes {
             }
             (By::Line(_), None) => {}
             // What was asked for again is nothing new, and says nothing of what is.
-            (By::Retransmission, bounds) => {
+            (_, bounds) => {
                 let next = bounds.map_or(0, |(_, next)| next);
                 span = SeqSpan::between(span.first.min(next), span.end().min(next));
                 if span.count == 0 {
@@ -117,7 +117,7 @@ impl Holes {
         }
         match by {
             By::Line(line) => self.lines.entry(line).or_default().add(span, new),
-            By::Retransmission => self.aside.add(span, new),
+            _ => self.aside.add(span, new),
         }
         self.settle(listing);
         is_new
@@ -314,13 +314,6 @@ fn within<'m, T>(
 
 /// Where a range was lost that these lines lack, of so many.
 fn cause(lacked_by: &[usize], closed: Option<Closed>, lines: usize) -> Cause {
-    let lacking = lacked_by.len();
-    let by_line = closed.is_some_and(|c| c.by != By::Retransmission);
-    match lacking {
-        0 => Cause::Reordered,
-        1 if by_line => Cause::OneLine,
-        _ if by_line => Cause::SomeLines,
-        _ if lacking == lines && lines > 1 => Cause::Upstream,
-        _ => Cause::Unknown,
-    }
+    let by_line = closed.is_some_and(|c| matches!(c.by, By::Line(_)));
+    Cause::of(lacked_by.iter().map(|_| None), by_line, lines)
 }

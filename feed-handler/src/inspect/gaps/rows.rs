@@ -1,6 +1,6 @@
 //! The list of `gaps` as text, CSV or JSON, written as it comes.
 
-use super::entry::{By, Entry, Hole, What};
+use super::entry::{Entry, Hole, What};
 use super::{GapSink, Totals};
 use crate::inspect::CaptureChannel;
 use crate::report::units::{count, plural, time};
@@ -99,10 +99,7 @@ impl<W: Write> GapRows<W> {
             shown_by: hole.map(|h| h.shown.name()),
             lacked_by: hole.map(names),
             state: hole.map(state),
-            closed_by: closed.map(|c| match c.by {
-                By::Line(line) => format!("line {}", CaptureChannel::line_name(line)),
-                By::Retransmission => "retransmission".to_owned(),
-            }),
+            closed_by: closed.map(|c| c.by.name(CaptureChannel::line_name)),
             late_ns: closed.map(|c| c.late),
             cause: hole.map(|h| h.cause.name()),
         }

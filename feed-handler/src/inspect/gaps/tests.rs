@@ -83,6 +83,7 @@ fn shown(entries: &[Entry]) -> Vec<String> {
             let closed = hole.closed.map_or("open".to_owned(), |c| match c.by {
                 By::Line(l) => format!("{} {}", line(l), c.late),
                 By::Retransmission => format!("again {}", c.late),
+                By::Snapshot => "snapshot".to_owned(),
             });
             format!(
                 "{} {} {}-{} {}; {closed}; {}",
