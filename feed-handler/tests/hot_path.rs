@@ -2,10 +2,11 @@
 //!
 //! The counter is armed inside the hot thread once it has seen [`WARM_UP`] packets, and read when its loop has ended.
 //! Everything a lane does is in play meanwhile: two lossy lines, packets that wait for the other line, holes given up,
-//! records for readers, latency intervals collected by another thread, other symbols wanted again and again.
+//! what became of them said, records for readers, latency intervals collected by another thread, other symbols wanted again and again.
 
 mod sessions;
 
+use crossbeam_channel::Receiver;
 use feed_common::capture::{CaptureFile, SectionDescription};
 use feed_common::event::{Flags, Kind, MarketData, MarketHandler, MsgCtx, Record, Side, Trust};
 use feed_common::latency::Resolution;
@@ -23,7 +24,7 @@ use feed_handler::book::BookLimits;
 use feed_handler::config::RecordPlan;
 use feed_handler::net::file::{CaptureBackend, CaptureSource, LineMap};
 use feed_handler::net::{LineAddress, UdpOptions, UdpReceiver};
-use feed_handler::pipeline::{ChannelSetup, Join, Lane, LaneTime, Rescue, SessionDay};
+use feed_handler::pipeline::{ChannelSetup, HoleEnds, Join, Lane, LaneTime, Rescue, SessionDay};
 use feed_handler::protocol::itch50::Itch50;
 use feed_handler::protocol::native::Native;
 use feed_handler::protocol::{Decode, Protocol};
@@ -31,6 +32,7 @@ use feed_handler::publish::{Booked, Marks, Outlet, Records};
 use feed_handler::record::{Queue, Recorder, Tee};
 use feed_handler::recovery::{Handed, RecoverySink, Wish, courier};
 use feed_handler::run::{Gauge, IdleTime, Quiet, drive, receive};
+use feed_handler::sequence::HoleEnd;
 use feed_handler::subscribe::{Changes, Filter, Glob};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Sender, SenderOptions, replay};
@@ -170,6 +172,7 @@ fn holes_that_recovery_is_asked_for() {
     };
     let clock = Clock::new();
     let (mut courier, delivery) = courier(1_500, clock.clone()).unwrap();
+    let (to, ends) = HoleEnds::new();
     let setup = ChannelSetup {
         name: "c".into(),
         number: 0,
@@ -186,6 +189,7 @@ fn holes_that_recovery_is_asked_for() {
     let time = LaneTime::Received(clock.scale());
     let mut lane = Lane::<Itch50, _, _>::new(vec![channel], time, 0, outlet, probe)
         .with_rescue(0, rescue)
+        .with_hole_ends(to)
         .with_delivery(delivery);
     let packets: Vec<Vec<u8>> = (0..600).map(deletes).collect();
     let (mut asked, mut at) = (0, 1_000_000);
@@ -215,6 +219,7 @@ fn holes_that_recovery_is_asked_for() {
     let sequence = lane.channels()[0].sequence();
     assert_eq!(asked, 200);
     assert_eq!((sequence.recovered, sequence.lost), (300, 300));
+    assert_eq!((ends.len(), lane.hole_ends_missed()), (200, 0));
 }
 
 /// The packet at a place in a session of packets of three messages.
@@ -485,6 +490,7 @@ fn receive_counted<B: RxBackend, W: SlotWriter>(
 struct Rig<P: Protocol, H> {
     clock: Clock,
     lane: Lane<P, H, StageRecorder>,
+    ends: Receiver<HoleEnd>,
     collector: Collector,
     subscriber: Subscriber<Record>,
     line: FitWriter,
@@ -508,6 +514,8 @@ struct Seen {
     overrun: u64,
     intervals: u64,
     filtered: u64,
+    /// Holes it said what had become of.
+    ends: u64,
 }
 
 impl Seen {
@@ -525,6 +533,7 @@ impl Seen {
     fn check_live(&self, layout: &str) {
         self.check(layout);
         assert!(self.gaps > 0, "{layout}: {self:?}");
+        assert!(self.ends >= self.gaps, "{layout}: {self:?}");
         assert!(self.intervals > 10, "{layout}: {self:?}");
         assert!(self.filtered > 0, "{layout}: {self:?}");
     }
@@ -549,9 +558,11 @@ impl<P: Protocol, H: Outgoing> Rig<P, H> {
         let channel = (setup, P::Framing::default(), P::Decoder::with_room(1 << 16));
         let recorder = recorder.with_fit(fit.clone());
         let changes = Changes::new(1);
+        let (to, ends) = HoleEnds::new();
         let lane = Lane::new(vec![channel], time, 16, H::of(writer), recorder);
         Rig {
-            lane: lane.with_changes(changes.clone()),
+            lane: lane.with_changes(changes.clone()).with_hole_ends(to),
+            ends,
             changes,
             clock,
             collector,
@@ -587,8 +598,9 @@ impl<P: Protocol, H: Outgoing> Rig<P, H> {
                 };
                 (counted, seen)
             });
-            let (read, overrun, intervals) = attend(
+            let (read, overrun, intervals, ends) = attend(
                 &mut self.collector,
+                &self.ends,
                 reader,
                 &mut self.line,
                 &self.clock,
@@ -599,6 +611,7 @@ impl<P: Protocol, H: Outgoing> Rig<P, H> {
                 read,
                 overrun,
                 intervals,
+                ends,
                 ..seen
             };
             (counted, seen)
@@ -606,19 +619,21 @@ impl<P: Protocol, H: Outgoing> Rig<P, H> {
     }
 }
 
-/// The cold side of a lane until it ends: records read, records overrun, intervals taken from it while it ran.
+/// The cold side of a lane until it ends: records read, records overrun, intervals taken from it while it ran, holes it
+/// told of.
 fn attend(
     collector: &mut Collector,
+    ends: &Receiver<HoleEnd>,
     mut reader: Reader<Record>,
     line: &mut FitWriter,
     clock: &Clock,
     changes: &Changes,
-) -> (u64, u64, u64) {
+) -> (u64, u64, u64, u64) {
     let mut filter = Filter::default();
     let symbols: [Glob; 2] = ["A*", "?A*"].map(|glob| glob.parse().unwrap());
     let mut fit = ClockFit::new(clock.scale(), 100);
     let mut batch = [Record::default(); 256];
-    let (mut read, mut intervals) = (0, 0);
+    let (mut read, mut intervals, mut holes) = (0, 0, 0);
     while !(collector.is_over() && reader.is_closed()) {
         fit.push(ClockPair::sample(clock));
         line.publish(fit.line());
@@ -634,8 +649,10 @@ fn attend(
         while let Ok(n @ 1..) = reader.read(&mut batch) {
             read += n as u64;
         }
+        holes += ends.try_iter().count() as u64;
     }
-    (read, reader.lost(), intervals)
+    holes += ends.try_iter().count() as u64;
+    (read, reader.lost(), intervals, holes)
 }
 
 impl Hot {

@@ -3,9 +3,9 @@
 mod holes;
 mod rescue;
 
-use super::Drops;
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
+use super::{Drops, HoleEnds};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
@@ -49,6 +49,8 @@ pub(super) struct Core<H, R> {
     pub(super) outlet: H,
     pub(super) probe: R,
     pub(super) drops: Drops,
+    /// Where it says what became of holes.
+    pub(super) hole_ends: Option<HoleEnds>,
     /// Messages delivered, each once.
     pub(super) messages: u64,
     pub(super) sampler: Sampler,
@@ -100,6 +102,8 @@ pub struct Channel<P: Protocol> {
     reviewing: bool,
     rescue: Option<Rescue>,
     taking_snapshot: bool,
+    /// When something last came or was due, in the lane's nanoseconds.
+    now: u64,
     cx: MsgCtx,
 }
 
@@ -129,6 +133,7 @@ impl<P: Protocol> Channel<P> {
             reviewing: false,
             rescue: None,
             taking_snapshot: false,
+            now: 0,
             cx: MsgCtx {
                 channel: setup.number,
                 midnight,
@@ -183,6 +188,7 @@ impl<P: Protocol> Channel<P> {
         if !self.cx.midnight.is_known() {
             self.find_day(packet.meta.kernel);
         }
+        self.now = at;
         let mut rest = packet.bytes;
         loop {
             match self.framing.open_walked(rest, packet.meta.records) {
@@ -195,9 +201,18 @@ impl<P: Protocol> Channel<P> {
                         return;
                     }
                 }
-                Err(e) => return core.drops.frame(e),
+                Err(e) => {
+                    core.drops.frame(e);
+                    return self.refuse(line);
+                }
             }
         }
+    }
+
+    /// Something that came in on a line could not be read: what the line seems to lack may have been in it.
+    #[cold]
+    pub(super) fn refuse(&mut self, line: usize) {
+        self.line(line).dropped.malformed += 1;
     }
 
     #[inline]
@@ -236,6 +251,9 @@ impl<P: Protocol> Channel<P> {
         let span = frame.span;
         let (carries, stamp) = (frame.carries.into(), packet.meta.kernel);
         if !back {
+            let dropped = &mut self.lines[line].dropped;
+            dropped.socket_buffer = packet.meta.socket_drops;
+            dropped.ring_full = packet.meta.ring_drops;
             self.lines.bring(line, unit, span, carries, at, stamp);
         }
         loop {
@@ -245,7 +263,7 @@ impl<P: Protocol> Channel<P> {
                     self.line(line).first += new;
                     if !self.units[unit].holes.is_empty() {
                         self.units[unit].holes.progress(at);
-                        self.drain(unit, core);
+                        self.drain(unit, Some(self.by(line)), core);
                     }
                     return;
                 }
@@ -394,6 +412,14 @@ impl<P: Protocol> Channel<P> {
             recovered: self.back.first,
             ..all
         }
+    }
+
+    /// How many holes there have been, and how many are open.
+    pub fn holes(&self) -> (u64, u64) {
+        let each = self.units.iter().map(|u| &u.holes);
+        each.fold((0, 0), |(opened, open), holes| {
+            (opened + holes.opened(), open + holes.len() as u64)
+        })
     }
 
     /// The number that one of its numberings expects next; `None` before its first message.

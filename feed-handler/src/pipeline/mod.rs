@@ -6,11 +6,13 @@
 
 mod channel;
 mod counters;
+mod hole_ends;
 mod rescue;
 mod unit;
 
 pub use channel::{Channel, ChannelSetup, SessionDay};
 pub use counters::Drops;
+pub use hole_ends::HoleEnds;
 pub use rescue::{Join, Rescue};
 
 use crate::protocol::Protocol;
@@ -84,6 +86,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 outlet,
                 probe,
                 drops: Drops::default(),
+                hole_ends: None,
                 messages: 0,
                 sampler: Sampler::one_in(sample_messages),
             },
@@ -101,6 +104,12 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         if let Some(channel) = self.channels.iter_mut().find(|c| c.number() == channel) {
             channel.recover_by(rescue);
         }
+        self
+    }
+
+    /// Says there what becomes of its holes.
+    pub fn with_hole_ends(mut self, ends: HoleEnds) -> Self {
+        self.core.hole_ends = Some(ends);
         self
     }
 
@@ -225,6 +234,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         };
         if packet.meta.is_truncated() {
             self.core.drops.truncated += 1;
+            self.channels[channel].refuse(line);
             return false;
         }
         let (at, call) = match self.time {
@@ -299,12 +309,19 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         self.core.outlet
     }
 
+    /// Holes of which nothing could be said, because there was no room for it.
+    pub fn hole_ends_missed(&self) -> u64 {
+        self.core.hole_ends.as_ref().map_or(0, HoleEnds::missed)
+    }
+
     /// What was not delivered, by cause.
     pub fn drops(&self) -> Drops {
         self.core.drops
     }
 }
 
+#[cfg(test)]
+mod hole_ends_tests;
 #[cfg(test)]
 mod pillar_tests;
 #[cfg(test)]

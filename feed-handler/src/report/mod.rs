@@ -16,8 +16,8 @@ pub mod units;
 
 pub use file::{WriteError, write_atomically};
 pub use model::{
-    Books, Consumer, Curve, Figures, IntervalPoint, Lead, Line, Recording, Recovery, RunReport,
-    Sequence, Share, stack,
+    Books, Consumer, Curve, Figures, Holes, IntervalPoint, Lead, Line, Recording, Recovery,
+    RunReport, Sequence, Share, stack,
 };
 pub use ordered::Ordered;
 pub use table::{Table, plain};

@@ -25,6 +25,12 @@ pub struct RunReport {
     /// What was done to get back what the lines lost, by channel; empty where nobody could be asked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recovery: Vec<Recovery>,
+    /// What became of the holes of a live run's channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holes: Option<Holes>,
+    /// Messages that were missing in these holes, by the cause of the hole, whoever brought them after all.
+    #[serde(skip_serializing_if = "Ordered::is_empty")]
+    pub losses: Ordered<u64>,
     /// What was not delivered, by cause.
     pub drops: Ordered<u64>,
     /// What was odd and delivered all the same, by name.
@@ -73,8 +79,26 @@ pub struct Sequence {
     pub restarts: u64,
 }
 
+/// Holes of a live run: messages were missing while later ones were there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Holes {
+    /// How many there were, of which something is known.
+    pub found: u64,
+    /// Those that were closed, by whom: a line, `retransmission`, `snapshot`.
+    pub closed_by: Ordered<u64>,
+    /// Those of which all or part was given up.
+    pub given_up: u64,
+    /// How long they were open, in nanoseconds, where lines or retransmission have closed them.
+    pub closed_after_ns: Lead,
+    /// Those that the list in the run's folder had no room for.
+    pub unlisted: u64,
+    /// Those of which nothing is known, because too many came at once.
+    pub unreported: u64,
+}
+
 /// One line of a channel.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Line {
     /// Channel name.
@@ -96,6 +120,9 @@ pub struct Line {
     /// Of the messages it never carried those that another line did; where there are others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_alone: Option<u64>,
+    /// Of the messages it never carried those that were dropped in this process, by cause.
+    #[serde(skip_serializing_if = "Ordered::is_empty")]
+    pub lost_here: Ordered<u64>,
     /// By how many nanoseconds its packets were earlier than on the line that came second; where there are others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead_ns: Option<Lead>,
@@ -483,6 +510,7 @@ pub(super) mod tests {
                 lost: 210 + i as u64,
                 duplicates: 2_456 * seconds,
                 first: 15_617 * seconds,
+                lost_here: Ordered::default(),
                 lost_alone: Some(200 + i as u64),
                 lead_ns: Some(Lead {
                     count: 2_456 * seconds,

@@ -31,6 +31,10 @@ pub struct Progress {
     pub lost: u64,
     /// Packets and messages dropped since the start.
     pub dropped: u64,
+    /// Holes since the start.
+    pub holes: u64,
+    /// Those that are open.
+    pub open: u64,
 }
 
 /// Two lines, without the last line end: what was handled, and the median and 99 % latency of every stage.
@@ -43,6 +47,9 @@ pub fn progress(p: &Progress, stages: &IntervalPoint) -> String {
         count(p.lost),
         count(p.dropped),
     );
+    if p.holes > 0 {
+        let _ = write!(out, "  holes {}, {} open", count(p.holes), count(p.open));
+    }
     if !stages.stages.is_empty() {
         out.push_str("\n        p50/p99");
     }
@@ -187,6 +194,7 @@ fn losses(report: &RunReport, out: &mut String) {
         plural(s.duplicates, "duplicate packet"),
         plural(s.restarts, "restart")
     );
+    holes(report, out);
     for of in &report.recovery {
         let counts = of.counts.iter().filter(|(_, n)| **n > 0);
         let counts: Vec<_> = counts
@@ -200,6 +208,36 @@ fn losses(report: &RunReport, out: &mut String) {
                 counts.join(", ")
             );
         }
+    }
+}
+
+/// What became of holes, why they were, and what each line lost here.
+fn holes(report: &RunReport, out: &mut String) {
+    if let Some(holes) = report.holes.as_ref().filter(|holes| holes.found > 0) {
+        let _ = write!(out, "  {}", plural(holes.found, "hole"));
+        for (by, n) in holes.closed_by.iter() {
+            let _ = write!(out, ", {} closed by {}", count(*n), plain(by));
+        }
+        let _ = write!(out, ", {} given up", count(holes.given_up));
+        let after = holes.closed_after_ns;
+        if after.count > 0 {
+            let _ = write!(out, "; closed after {} at the median", time(after.p50));
+        }
+        out.push('\n');
+    }
+    let by_cause = |causes: &super::Ordered<u64>| {
+        let causes = causes
+            .iter()
+            .map(|(cause, n)| format!("{} {}", count(*n), plain(cause)));
+        causes.collect::<Vec<_>>().join(", ")
+    };
+    if !report.losses.is_empty() {
+        let _ = writeln!(out, "  missing in holes: {}", by_cause(&report.losses));
+    }
+    for line in report.lines.iter().filter(|l| !l.lost_here.is_empty()) {
+        let (channel, name) = (plain(&line.channel), plain(&line.line));
+        let lost = by_cause(&line.lost_here);
+        let _ = writeln!(out, "  line {name} of {channel} lost here: {lost}");
     }
 }
 
@@ -268,6 +306,8 @@ mod tests {
             messages: 12_345_678,
             lost: 3,
             dropped: 0,
+            holes: 0,
+            open: 0,
         };
         let f = |p50, p99| Figures {
             count: 1,

@@ -10,7 +10,7 @@ use crate::net::file::{
     CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap, Position,
 };
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
-use crate::pipeline::{ChannelSetup, Lane, LaneTime};
+use crate::pipeline::{ChannelSetup, HoleEnds, Lane, LaneTime};
 use crate::protocol::itch50::Itch50File;
 use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, with_protocol};
 use crate::publish::{Booked, Marks, Outlet, Records};
@@ -46,6 +46,8 @@ pub(super) struct LaneStart {
     pub(super) record: Option<Queue>,
     /// Who is asked for what its lines lose.
     pub(super) link: Option<Link>,
+    /// Where it says what became of its holes.
+    pub(super) hole_ends: Option<HoleEnds>,
     pub(super) hot: Hot,
 }
 
@@ -111,27 +113,31 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     let (sample, recorder) = (start.sample_messages, start.recorder);
     let records = Records::new(start.writer, start.channels_total).with_marks(start.marks);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
-    let (changes, link) = (start.changes, start.link);
+    let (changes, link, ends) = (start.changes, start.link, start.hole_ends);
     match book.keep {
         BookKeep::None => {
             let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
-            let lane = linked(lane.with_changes(changes), link);
+            let lane = linked(lane.with_changes(changes), link, ends);
             start_threads(plan, lane, input, hot, record)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
             let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
-            let lane = linked(lane.with_changes(changes), link);
+            let lane = linked(lane.with_changes(changes), link, ends);
             start_threads(plan, lane, input, hot, record)
         }
     }
 }
 
-/// A lane with what its channels get back from recovery.
+/// A lane with what its channels get back from recovery, and with where it says what became of their holes.
 fn linked<P: Protocol, H: Outlet>(
     mut lane: PlannedLane<P, H>,
     link: Option<Link>,
+    ends: Option<HoleEnds>,
 ) -> PlannedLane<P, H> {
+    if let Some(ends) = ends {
+        lane = lane.with_hole_ends(ends);
+    }
     let Some(Link { rescues, delivery }) = link else {
         return lane;
     };

@@ -5,7 +5,7 @@ use crate::pipeline::{Channel, Lane};
 use crate::protocol::Protocol;
 use crate::publish::{BookTotals, Digest, Outlet, UnitPrint};
 use crate::report::Lead;
-use crate::sequence::{Lines, SequenceStats, Silence};
+use crate::sequence::{Dropped, Lines, SequenceStats, Silence};
 use feed_common::capture::Cut;
 use feed_common::latency::Probe;
 use feed_common::packet::RxError;
@@ -20,6 +20,8 @@ pub struct LineEnd {
     pub messages: u64,
     /// Messages it never brought.
     pub lost: u64,
+    /// Those of them that were dropped in this process, by cause.
+    pub lost_here: Dropped,
     /// Data packets that brought nothing new.
     pub duplicates: u64,
     /// Messages it brought before any other line.
@@ -40,6 +42,7 @@ impl LineEnd {
             packets: stats.packets,
             messages: stats.messages,
             lost: stats.lost(),
+            lost_here: stats.lost_here(),
             duplicates: stats.duplicates,
             first: stats.first,
             lost_alone: has_others.then(|| stats.lost_alone()),
@@ -79,6 +82,8 @@ pub struct LaneEnd {
     pub filtered: u64,
     /// Records published.
     pub published: u64,
+    /// Holes of which nothing could be said while it ran.
+    pub hole_ends_missed: u64,
     /// What was not delivered, by cause.
     pub drops: BTreeMap<&'static str, u64>,
     /// What was odd and delivered all the same, by name.
@@ -128,6 +133,7 @@ impl LaneEnd {
             messages: lane.messages(),
             filtered: lane.channels().iter().map(|c| c.filtered()).sum(),
             published: lane.outlet().published(),
+            hole_ends_missed: lane.hole_ends_missed(),
             drops: lane.drops().by_cause().collect(),
             oddities,
             source,

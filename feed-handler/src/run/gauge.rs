@@ -15,6 +15,8 @@ pub struct Gauge {
     published: AtomicU64,
     lost: AtomicU64,
     dropped: AtomicU64,
+    holes: AtomicU64,
+    open: AtomicU64,
 }
 
 /// A reading of a [`Gauge`].
@@ -28,6 +30,10 @@ pub struct Reading {
     pub lost: u64,
     /// Packets, frames and messages not delivered for another reason, the socket's drops left out.
     pub dropped: u64,
+    /// Holes so far.
+    pub holes: u64,
+    /// Those that are open.
+    pub open: u64,
 }
 
 impl Gauge {
@@ -41,6 +47,10 @@ impl Gauge {
         let lost = lost.fold(0, u64::saturating_add);
         self.lost.store(lost, Relaxed);
         self.dropped.store(lane.drops().total(), Relaxed);
+        let holes = lane.channels().iter().map(|c| c.holes());
+        let (holes, open) = holes.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+        self.holes.store(holes, Relaxed);
+        self.open.store(open, Relaxed);
     }
 
     /// The totals last shown.
@@ -51,6 +61,8 @@ impl Gauge {
             published: self.published.load(Relaxed),
             lost: self.lost.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
+            holes: self.holes.load(Relaxed),
+            open: self.open.load(Relaxed),
         }
     }
 }
@@ -62,5 +74,7 @@ impl std::ops::AddAssign for Reading {
         self.published += other.published;
         self.lost = self.lost.saturating_add(other.lost);
         self.dropped += other.dropped;
+        self.holes += other.holes;
+        self.open += other.open;
     }
 }

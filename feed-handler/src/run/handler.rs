@@ -10,11 +10,13 @@ use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
 use super::start::{Input, StartError, join};
 use crate::config::{Plan, ProtocolName};
-use crate::pipeline::{ChannelSetup, SessionDay};
+use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest, Mark, MarkReader, Marks, Watch};
 use crate::record::{Queue, RecordEnd, Recorder};
+use crate::sequence::HoleEnd;
 use crate::subscribe::{Changes, Filter, Subscription};
+use crossbeam_channel::Receiver;
 use feed_common::capture::{Format, SectionDescription};
 use feed_common::event::Record;
 use feed_common::latency::recorder::{Collector, pair};
@@ -44,6 +46,8 @@ pub struct Handler {
     gauges: Vec<Arc<Gauge>>,
     subscribers: Vec<Subscriber<Record>>,
     marks: Vec<Subscriber<Mark>>,
+    /// By lane; only of a live run.
+    hole_ends: Vec<Receiver<HoleEnd>>,
     consumers: Vec<Consumer>,
     bridge: Option<JoinHandle<Vec<ConsumerStats>>>,
     measuring: Vec<JoinHandle<u64>>,
@@ -147,6 +151,7 @@ impl Handler {
             gauges: Vec::new(),
             subscribers: Vec::new(),
             marks: Vec::new(),
+            hole_ends: Vec::new(),
             consumers: Vec::new(),
             bridge: None,
             measuring: Vec::new(),
@@ -220,6 +225,15 @@ impl Handler {
             let gauge = Arc::new(Gauge::default());
             let marks = Marks::new(plan.digest_every)?.with_watch(watch.clone());
             self.marks.push(marks.subscriber());
+            let hole_ends = match input {
+                Input::Live => {
+                    let (to, ends) = HoleEnds::new();
+                    self.hole_ends.push(ends);
+                    Some(to)
+                }
+                // What became of the holes of a file is for `gaps` to say, which has the whole of it.
+                Input::File(_) => None,
+            };
             let start = LaneStart {
                 setups: setups.collect(),
                 plan: lane.clone(),
@@ -233,6 +247,7 @@ impl Handler {
                 changes: changes.clone(),
                 record: queues.next(),
                 link,
+                hole_ends,
                 hot: Hot {
                     clock: self.clock.clone(),
                     stop: self.stop.clone(),
@@ -329,6 +344,12 @@ impl Handler {
     /// A reader of every lane's marks, from the oldest that are still held.
     pub fn marks(&self) -> MarkReader {
         MarkReader::new(&self.marks)
+    }
+
+    /// What became of each hole of a live run, by lane; each is read once, by whoever comes first. It must be polled, and
+    /// not blocked on: see [`HoleEnds`].
+    pub fn hole_ends(&self) -> Vec<Receiver<HoleEnd>> {
+        self.hole_ends.clone()
     }
 
     /// When it was started, whose day is that of a live session that the plan gives no date.

@@ -13,6 +13,7 @@ mod facts;
 mod gauge;
 mod handler;
 mod hot;
+mod losses;
 mod outputs;
 mod recovery;
 mod start;

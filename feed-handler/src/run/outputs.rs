@@ -2,6 +2,7 @@
 
 use super::facts;
 use super::handler::{Handler, Outcome};
+use super::losses::{self, GAPS, LossLog};
 use super::recovery::RecoveryEnd;
 use super::start::Input;
 use super::trail::TrailLog;
@@ -9,9 +10,10 @@ use crate::config::Plan;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Books, Consumer, IntervalPoint, Line, Recording, Recovery, RunReport, Sequence,
+    self, Books, Consumer, IntervalPoint, Line, Ordered, Recording, Recovery, RunReport, Sequence,
     WriteError,
 };
+use crate::sequence::{Cause, Dropped};
 use crate::trail::DIGESTS;
 use feed_common::latency::cost::Cost;
 use feed_common::latency::log::LogWriter;
@@ -48,6 +50,8 @@ pub struct Recorded {
     opened: Option<File>,
     log: Option<LogWriter<BufWriter<File>>>,
     trail: Option<TrailLog>,
+    /// Only of a live run.
+    losses: Option<LossLog>,
     /// The first failure of a log; the run goes on without it, and the failure is told at the end.
     failed: Option<OutputError>,
     started: Instant,
@@ -79,6 +83,7 @@ impl Recorded {
             opened,
             log: None,
             trail: None,
+            losses: None,
             failed: None,
             started: Instant::now(),
             started_at,
@@ -95,7 +100,21 @@ impl Recorded {
     /// The run has started, and nothing will call it off any more: the logs begin.
     pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
         self.fact("instruments", Cost::measure(handler.clock()).to_string());
-        let Some(file) = self.opened.take() else {
+        let opened = self.opened.take();
+        let dir = self.dir.clone().filter(|_| opened.is_some());
+        let listed = match (input, &dir) {
+            (Input::Live, dir) => {
+                let (log, begun) = LossLog::begin(dir.as_deref(), plan, handler);
+                self.losses = Some(log);
+                begun
+            }
+            (Input::File(_), Some(dir)) => losses::forget(dir),
+            (Input::File(_), None) => Ok(()),
+        };
+        if let Err(source) = listed {
+            self.fail(GAPS, source);
+        }
+        let Some(file) = opened else {
             return;
         };
         let command = self.report.run.get("command").cloned().unwrap_or_default();
@@ -120,6 +139,15 @@ impl Recorded {
         {
             self.trail = None;
             self.fail(DIGESTS, source);
+        }
+    }
+
+    /// Takes what became of holes since it was last called.
+    pub(super) fn holes(&mut self) {
+        if let Some(log) = &mut self.losses
+            && let Err(source) = log.take()
+        {
+            self.fail(GAPS, source);
         }
     }
 
@@ -156,6 +184,12 @@ impl Recorded {
             && let Err(source) = trail.done(outcome)
         {
             self.fail(DIGESTS, source);
+        }
+        self.holes();
+        if let Some(log) = self.losses.take() {
+            let (holes, losses) = log.sums(outcome);
+            self.report.holes = Some(holes);
+            self.report.losses = losses;
         }
         let facts = facts::lanes(plan)
             .into_iter()
@@ -291,6 +325,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
                     lost: line.lost,
                     duplicates: line.duplicates,
                     first: line.first,
+                    lost_here: lost_here(line.lost_here),
                     lost_alone: line.lost_alone,
                     lead_ns: line.lead,
                     longest_silence_ns: line.silence.nanos,
@@ -307,6 +342,22 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
     }
     report.sequence = sequence;
     report.recovery = outcome.recovery.iter().map(recovery).collect();
+}
+
+/// By the names of the causes; empty without any.
+fn lost_here(dropped: Dropped) -> Ordered<u64> {
+    let Dropped {
+        socket_buffer,
+        ring_full,
+        malformed,
+    } = dropped;
+    let all = [
+        (Cause::SocketBuffer, socket_buffer),
+        (Cause::RingFull, ring_full),
+        (Cause::Malformed, malformed),
+    ];
+    let lost = all.into_iter().filter(|&(_, n)| n > 0);
+    lost.map(|(cause, n)| (cause.name(), n)).collect()
 }
 
 fn recovery((channel, counts): &RecoveryEnd) -> Recovery {

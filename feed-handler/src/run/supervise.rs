@@ -64,6 +64,7 @@ pub fn supervise(
     while !handler.is_finished() {
         std::thread::sleep(NAP);
         recorded.marks(&mut marks);
+        recorded.holes();
         if let Some(read) = handler.position() {
             bar.reach(read);
         }
@@ -84,6 +85,8 @@ pub fn supervise(
             messages: reading.messages - before.messages,
             lost: reading.lost,
             dropped: reading.dropped,
+            holes: reading.holes,
+            open: reading.open,
         };
         bar.print_above(&progress(&this, recorded.last_interval()));
         before = reading;

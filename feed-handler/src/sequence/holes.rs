@@ -18,8 +18,8 @@ pub struct Hole {
     pub asked: Option<u64>,
     /// It cannot be had from whom it was asked.
     pub failed: bool,
-    /// Part of it was given up.
-    pub lost: bool,
+    /// What was given up with it: the first number, and how many in all. `None` when nothing was.
+    pub lost: Option<SeqSpan>,
 }
 
 /// What is due next.
@@ -41,6 +41,8 @@ pub struct Holes {
     asked: usize,
     /// The number after the highest that has been seen or announced.
     reached: u64,
+    /// Holes so far.
+    opened: u64,
 }
 
 impl Holes {
@@ -52,6 +54,7 @@ impl Holes {
             most,
             asked: 0,
             reached: 0,
+            opened: 0,
         }
     }
 
@@ -67,14 +70,17 @@ impl Holes {
             Some(last) if full => {
                 last.span = SeqSpan::between(last.span.first, span.first);
             }
-            _ => self.open.push_back(Hole {
-                span: SeqSpan::between(reached, span.first),
-                at,
-                rx,
-                asked: None,
-                failed: false,
-                lost: false,
-            }),
+            _ => {
+                self.opened += 1;
+                self.open.push_back(Hole {
+                    span: SeqSpan::between(reached, span.first),
+                    at,
+                    rx,
+                    asked: None,
+                    failed: false,
+                    lost: None,
+                });
+            }
         }
     }
 
@@ -82,6 +88,18 @@ impl Holes {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
+    }
+
+    /// How many are open.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// How many there have been.
+    #[inline]
+    pub fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// The first one.
@@ -137,10 +155,16 @@ impl Holes {
         }
     }
 
-    /// Part of the first one is given up.
-    pub fn lose(&mut self) {
+    /// Numbers, part of the first one, are given up.
+    pub fn lose(&mut self, span: SeqSpan) {
         if let Some(first) = self.open.front_mut() {
-            first.lost = true;
+            first.lost = Some(match first.lost {
+                Some(before @ SeqSpan { count: 1.., .. }) => SeqSpan {
+                    count: before.count.saturating_add(span.count),
+                    ..before
+                },
+                _ => span,
+            });
         }
     }
 
@@ -184,6 +208,7 @@ impl Holes {
         };
         self.asked += usize::from(place < self.asked);
         self.open.insert(place + 1, rest);
+        self.opened += 1;
         true
     }
 
@@ -272,8 +297,9 @@ mod tests {
         assert_eq!(holes.due(199, 50, limit), Some(Due::Ask));
         assert_eq!(holes.ask(199).map(|h| h.span), Some(span(22, 30)));
         assert_eq!(holes.due(199, 50, limit), None);
-        holes.lose();
-        assert_eq!(holes.closed(30).map(|h| h.lost), Some(true));
+        holes.lose(span(23, 25));
+        holes.lose(span(29, 30));
+        assert_eq!(holes.closed(30).and_then(|h| h.lost), Some(span(23, 26)));
         assert_eq!(holes.due(199, 50, limit), None);
     }
 

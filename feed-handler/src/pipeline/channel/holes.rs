@@ -3,7 +3,7 @@
 use super::{Channel, Core, deliver};
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
-use crate::sequence::{Admit, Due, Stashed};
+use crate::sequence::{Admit, By, Due, Hole, HoleEnd, SeqSpan, Stashed};
 use crate::transport::Framing;
 use feed_common::event::{Flags, Gap, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::{Probe, Stage};
@@ -36,6 +36,7 @@ impl<P: Protocol> Channel<P> {
         receive_call: Option<u64>,
         core: &mut Core<H, R>,
     ) {
+        self.now = now;
         loop {
             let limit = self.limit(unit);
             let holed = &mut self.units[unit];
@@ -87,7 +88,7 @@ impl<P: Protocol> Channel<P> {
         };
         while let Some(next) = self.units[unit].behind_hole().filter(|&next| next <= end) {
             self.forgo(unit, next, core);
-            self.drain(unit, core);
+            self.drain(unit, None, core);
         }
     }
 
@@ -100,36 +101,53 @@ impl<P: Protocol> Channel<P> {
         core: &mut Core<H, R>,
     ) {
         let forgoing = &mut self.units[unit];
-        forgoing.holes.lose();
-        match forgoing.joining && forgoing.sequencer.expected() < Some(next) {
-            true => forgoing.sequencer.begin(next),
-            false => self.declare(unit, next, core),
+        if forgoing.joining && forgoing.sequencer.expected() < Some(next) {
+            forgoing.holes.lose(SeqSpan::default());
+            forgoing.sequencer.begin(next);
+            return;
         }
+        let lost = self.declare(unit, next, core);
+        self.units[unit].holes.lose(lost.unwrap_or_default());
     }
 
-    /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments.
-    fn declare<H: Outlet, R: Probe>(&mut self, unit: usize, next: u64, core: &mut Core<H, R>) {
+    /// Declares everything before `next` lost: a gap record, and no more trust in the channel's instruments. What
+    /// that is.
+    fn declare<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        next: u64,
+        core: &mut Core<H, R>,
+    ) -> Option<SeqSpan> {
         let holed = &mut self.units[unit];
-        if let Some(missing) = holed.sequencer.give_up_before(next) {
-            holed.trust = Trust::RECOVERING;
-            let cx = MsgCtx {
-                sequence: missing.first,
-                unit: holed.key,
-                trust: holed.trust,
-                timestamp: UnixNanos::UNKNOWN,
-                instrument: NO_INSTRUMENT,
-                symbol: NO_SYMBOL,
-                flags: Flags::END_OF_EVENT,
-                ..self.cx
-            };
-            let count = missing.count;
-            core.outlet.on_gap(&cx, Gap { count });
-        }
+        let missing = holed.sequencer.give_up_before(next)?;
+        holed.trust = Trust::RECOVERING;
+        let cx = MsgCtx {
+            sequence: missing.first,
+            unit: holed.key,
+            trust: holed.trust,
+            timestamp: UnixNanos::UNKNOWN,
+            instrument: NO_INSTRUMENT,
+            symbol: NO_SYMBOL,
+            flags: Flags::END_OF_EVENT,
+            ..self.cx
+        };
+        let count = missing.count;
+        core.outlet.on_gap(&cx, Gap { count });
+        Some(missing)
     }
 
-    /// Delivers what waited for a stretch that is there now, and closes the holes that it ends.
-    pub(super) fn drain<H: Outlet, R: Probe>(&mut self, unit: usize, core: &mut Core<H, R>) {
-        while let Some(&Stashed { line, span, .. }) = self.units[unit].stash.first() {
+    /// Closes the holes that end before the next number, which `by` has made possible, delivers what waited for that,
+    /// and closes the holes that it ends.
+    pub(super) fn drain<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        by: Option<By>,
+        core: &mut Core<H, R>,
+    ) {
+        let here = self.units[unit].sequencer.expected().unwrap_or_default();
+        let came = (by, self.now);
+        let mut asked = self.close(unit, |_| came, core);
+        while let Some(&Stashed { line, span, at, .. }) = self.units[unit].stash.first() {
             let waits = &mut self.units[unit];
             match waits.sequencer.admit(span) {
                 Admit::Gap { .. } => break,
@@ -146,22 +164,72 @@ impl<P: Protocol> Channel<P> {
                     let new = self.redeliver(unit, &taken, skip, core);
                     self.line(line).first += new;
                     self.units[unit].stash.release(taken);
+                    // A hole that begins behind what came now was closed by what had come before.
+                    let waited = (Some(self.by(line)), at);
+                    let by = |hole: &Hole| match hole.span.first < here {
+                        true => came,
+                        false => waited,
+                    };
+                    asked |= self.close(unit, by, core);
                 }
-            }
-        }
-        let drained = &mut self.units[unit];
-        let expected = drained.sequencer.expected().unwrap_or_default();
-        let mut asked = false;
-        while let Some(hole) = drained.holes.closed(expected) {
-            let was_asked = hole.asked.is_some();
-            asked |= was_asked;
-            drained.joining = false;
-            if was_asked && !hole.lost {
-                core.probe.mark(Stage::GapClosed, hole.rx);
             }
         }
         if asked {
             self.settle(unit);
+        }
+    }
+
+    /// Who brings what comes in on a line, or stands behind the last.
+    pub(super) fn by(&self, line: usize) -> By {
+        match line < self.lines.len() {
+            true => By::Line(line),
+            false => By::Retransmission,
+        }
+    }
+
+    /// Closes the holes that end before the next number; `by` says by whom and when. True when recovery had been asked
+    /// for one.
+    fn close<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        by: impl Fn(&Hole) -> (Option<By>, u64),
+        core: &mut Core<H, R>,
+    ) -> bool {
+        let expected = self.units[unit].sequencer.expected().unwrap_or_default();
+        let mut asked = false;
+        while let Some(hole) = self.units[unit].holes.closed(expected) {
+            let was_asked = hole.asked.is_some();
+            asked |= was_asked;
+            self.units[unit].joining = false;
+            if was_asked && hole.lost.is_none() {
+                core.probe.mark(Stage::GapClosed, hole.rx);
+            }
+            if let Some(ends) = &mut core.hole_ends {
+                let (by, at) = by(&hole);
+                ends.send(self.end_of(unit, &hole, by, at));
+            }
+        }
+        asked
+    }
+
+    /// What is known of a hole that `by` has closed.
+    fn end_of(&self, unit: usize, hole: &Hole, by: Option<By>, at: u64) -> HoleEnd {
+        let lost = hole.lost.filter(|lost| lost.count > 0);
+        // Of a hole that was filled in part, what is left is what has a cause.
+        let open = match lost {
+            Some(lost) => SeqSpan::between(lost.first.max(hole.span.first), hole.span.end()),
+            None => hole.span,
+        };
+        HoleEnd {
+            channel: self.cx.channel,
+            unit: self.units[unit].key,
+            span: hole.span,
+            opened: hole.at,
+            closed: at.max(hole.at),
+            by: by.filter(|&by| by == By::Snapshot || hole.lost.is_none()),
+            lost: hole.lost.unwrap_or_default(),
+            lines: self.lines.len(),
+            sides: self.lines.sides(unit, open),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::pipeline::rescue::{Join, Rescue};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::recovery::{Handed, Missing, Wish};
-use crate::sequence::SeqSpan;
+use crate::sequence::{By, SeqSpan};
 use crate::transport::Session;
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::Probe;
@@ -280,6 +280,6 @@ impl<P: Protocol> Channel<P> {
         {
             whole.holes.again();
         }
-        self.drain(unit, core);
+        self.drain(unit, Some(By::Snapshot), core);
     }
 }
