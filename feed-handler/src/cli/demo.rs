@@ -21,7 +21,7 @@ use std::sync::Arc;
                   network namespace. Where it may not, it uses the loopback interface with TTL 0 and says so."
 )]
 pub struct Arguments {
-    /// Folder for summary.json, latency.hlog, report.html, the session and its configuration
+    /// Folder for summary.json, latency.hlog, report.html, gaps.jsonl, the session and its configuration
     #[arg(long, value_name = "DIR", default_value = "runs/demo")]
     out: PathBuf,
     /// Messages of the session, which is held in memory: at most 20,000,000

@@ -32,7 +32,8 @@ pub struct Arguments {
     /// End after this long, such as 10s or 500ms
     #[arg(long, value_name = "SPAN")]
     duration: Option<TimeSpan>,
-    /// Folder for summary.json, latency.hlog, report.html, digests.jsonl and plan.toml; the configuration's `output.dir` when left out
+    /// Folder for summary.json, latency.hlog, report.html, digests.jsonl, plan.toml and, of a live run, gaps.jsonl (every
+    /// hole, who closed it and where it was lost); the configuration's `output.dir` when left out
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Keep what every line brings, with its receive times, as a capture: pcapng, or classic pcap where the name ends in

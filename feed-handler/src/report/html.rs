@@ -1,6 +1,7 @@
 //! The report as one HTML file: no script, no external reference, light and dark, for screens, phones and paper.
 
 use super::chart::{self, NARROW, WIDE};
+use super::holes::holes;
 use super::model::whole;
 use super::svg::escape;
 use super::units::{count, percent, plural, time};
@@ -401,13 +402,16 @@ fn losses(report: &RunReport, page: &mut String) {
     not_seen(&report.drops, page);
     let _ = write!(
         page,
-        "<p class=\"note after\">Sequencing: {}, {} recovered, {} that brought nothing new, {}.</p>\n\
-         </section>\n",
+        "<p class=\"note after\">Sequencing: {}, {} recovered, {} that brought nothing new, {}.</p>\n",
         plural(s.gaps, "gap"),
         plural(s.recovered, "message"),
         plural(s.duplicates, "packet"),
         plural(s.restarts, "restart")
     );
+    for said in holes(report) {
+        let _ = writeln!(page, "<p class=\"note after\">{}.</p>", escape(&said));
+    }
+    page.push_str("</section>\n");
 }
 
 /// Says which of the causes never occurred.

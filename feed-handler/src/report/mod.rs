@@ -5,6 +5,7 @@
 
 mod chart;
 mod file;
+mod holes;
 pub mod html;
 pub mod json;
 mod model;

@@ -1,5 +1,6 @@
 //! The report as text: the tables printed at the end of a run and the line printed every second of it.
 
+use super::holes::holes;
 use super::model::whole;
 use super::table::{Table, plain};
 use super::units::{count, percent, plural, time};
@@ -194,7 +195,9 @@ fn losses(report: &RunReport, out: &mut String) {
         plural(s.duplicates, "duplicate packet"),
         plural(s.restarts, "restart")
     );
-    holes(report, out);
+    for said in holes(report) {
+        let _ = writeln!(out, "  {said}");
+    }
     for of in &report.recovery {
         let counts = of.counts.iter().filter(|(_, n)| **n > 0);
         let counts: Vec<_> = counts
@@ -208,36 +211,6 @@ fn losses(report: &RunReport, out: &mut String) {
                 counts.join(", ")
             );
         }
-    }
-}
-
-/// What became of holes, why they were, and what each line lost here.
-fn holes(report: &RunReport, out: &mut String) {
-    if let Some(holes) = report.holes.as_ref().filter(|holes| holes.found > 0) {
-        let _ = write!(out, "  {}", plural(holes.found, "hole"));
-        for (by, n) in holes.closed_by.iter() {
-            let _ = write!(out, ", {} closed by {}", count(*n), plain(by));
-        }
-        let _ = write!(out, ", {} given up", count(holes.given_up));
-        let after = holes.closed_after_ns;
-        if after.count > 0 {
-            let _ = write!(out, "; closed after {} at the median", time(after.p50));
-        }
-        out.push('\n');
-    }
-    let by_cause = |causes: &super::Ordered<u64>| {
-        let causes = causes
-            .iter()
-            .map(|(cause, n)| format!("{} {}", count(*n), plain(cause)));
-        causes.collect::<Vec<_>>().join(", ")
-    };
-    if !report.losses.is_empty() {
-        let _ = writeln!(out, "  missing in holes: {}", by_cause(&report.losses));
-    }
-    for line in report.lines.iter().filter(|l| !l.lost_here.is_empty()) {
-        let (channel, name) = (plain(&line.channel), plain(&line.line));
-        let lost = by_cause(&line.lost_here);
-        let _ = writeln!(out, "  line {name} of {channel} lost here: {lost}");
     }
 }
 
@@ -328,5 +301,12 @@ mod tests {
              p50/p99  dequeue 412 ns/900 ns  published 2.35 µs/12.3 µs"
         );
         assert!(!progress(&p, &IntervalPoint::default()).contains("p50"));
+        let holed = Progress {
+            holes: 1_204,
+            open: 3,
+            ..p
+        };
+        let said = progress(&holed, &IntervalPoint::default());
+        assert!(said.ends_with("dropped 0  holes 1,204, 3 open"), "{said}");
     }
 }
