@@ -126,6 +126,8 @@ fn service(service: &ServicePlan) -> file::Service {
         answer: Some(at(TimeSpan::from(service.answer))),
         request_messages: (service.kind == ServiceKind::MoldUdp64)
             .then(|| at(service.request_messages.into())),
+        requests_in_flight: (service.kind == ServiceKind::MoldUdp64)
+            .then(|| at(service.requests_in_flight.into())),
         limit: Some(at(TimeSpan::from(service.limit))),
     }
 }

@@ -218,6 +218,7 @@ fn client(service: &ServicePlan) -> Result<(Box<dyn Recovery>, Servers), StartEr
                 attempts: service.attempts,
                 answer_nanos: service.answer.as_nanos() as u64,
                 messages: service.request_messages,
+                in_flight: service.requests_in_flight.into(),
                 ..RequestLimits::default()
             };
             let servers = Servers::datagrams(&service.servers).map_err(failed)?;
