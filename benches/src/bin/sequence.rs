@@ -97,9 +97,8 @@ fn two_lines() -> Lines {
 
 /// As a channel does: with what the packet says was dropped before it.
 fn bring(lines: &mut Lines, (line, span, at): Packet) {
-    let dropped = &mut lines[line].dropped;
     // Nothing, which the compiler must not know.
-    (dropped.socket_buffer, dropped.ring_full) = (at >> 63, at >> 62);
+    lines[line].dropped_before(at >> 63, at >> 62);
     lines.bring(line, 0, span, span.count, at, UnixNanos(at));
 }
 

@@ -13,7 +13,7 @@ use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
 use feed_common::latency::{Probe, Stage};
-use feed_common::packet::Packet;
+use feed_common::packet::{Packet, RxMeta};
 use feed_common::time::{Ticks, UnixNanos, Zone};
 
 /// How a channel is set up.
@@ -212,7 +212,7 @@ impl<P: Protocol> Channel<P> {
     /// Something that came in on a line could not be read: what the line seems to lack may have been in it.
     #[cold]
     pub(super) fn refuse(&mut self, line: usize) {
-        self.line(line).dropped.malformed += 1;
+        self.line(line).refuse();
     }
 
     #[inline]
@@ -251,9 +251,12 @@ impl<P: Protocol> Channel<P> {
         let span = frame.span;
         let (carries, stamp) = (frame.carries.into(), packet.meta.kernel);
         if !back {
-            let dropped = &mut self.lines[line].dropped;
-            dropped.socket_buffer = packet.meta.socket_drops;
-            dropped.ring_full = packet.meta.ring_drops;
+            let RxMeta {
+                socket_drops,
+                ring_drops,
+                ..
+            } = *packet.meta;
+            self.lines[line].dropped_before(socket_drops, ring_drops);
             self.lines.bring(line, unit, span, carries, at, stamp);
         }
         loop {

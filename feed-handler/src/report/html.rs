@@ -400,9 +400,9 @@ fn losses(report: &RunReport, page: &mut String) {
     }
     page.push_str("</table>\n");
     not_seen(&report.drops, page);
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<p class=\"note after\">Sequencing: {}, {} recovered, {} that brought nothing new, {}.</p>\n",
+        "<p class=\"note after\">Sequencing: {}, {} recovered, {} that brought nothing new, {}.</p>",
         plural(s.gaps, "gap"),
         plural(s.recovered, "message"),
         plural(s.duplicates, "packet"),

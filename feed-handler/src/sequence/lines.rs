@@ -18,8 +18,8 @@ pub struct LineStats {
     pub duplicates: u64,
     /// Messages this line brought before any other.
     pub first: u64,
-    /// Packets of it that were dropped here so far: said before the packet that comes next.
-    pub dropped: Dropped,
+    /// Packets of it that were dropped here so far.
+    dropped: Dropped,
     /// Numbers that it never brought, of which the packets before and behind say where they were dropped here.
     lost_here: Dropped,
     /// By how much packets were earlier on this line than on the one that came second; where there are others.
@@ -35,6 +35,23 @@ impl LineStats {
     pub fn lost(&self) -> u64 {
         let lost = self.courses.iter().map(|course| course.seen.lost());
         lost.fold(0, u64::saturating_add)
+    }
+
+    /// So many packets of it were dropped by its socket, and for want of a slot, before the one that comes next.
+    #[inline]
+    pub fn dropped_before(&mut self, socket_buffer: u64, ring_full: u64) {
+        let known = &mut self.dropped;
+        // Stored only when they have grown: what is read whole soon after would wait for the stores.
+        if ((known.socket_buffer ^ socket_buffer) | (known.ring_full ^ ring_full)) != 0 {
+            known.socket_buffer = socket_buffer;
+            known.ring_full = ring_full;
+        }
+    }
+
+    /// Something that came in on it was no frame.
+    #[cold]
+    pub fn refuse(&mut self) {
+        self.dropped.malformed += 1;
     }
 
     /// Those of them that were dropped in this process, by cause, as far as it is clear.
