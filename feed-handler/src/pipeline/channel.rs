@@ -1,6 +1,7 @@
 //! One channel of a lane: its lines merged, its messages decoded in order.
 
 mod holes;
+mod refresh;
 mod rescue;
 
 use super::Drops;
@@ -11,10 +12,11 @@ use crate::publish::Outlet;
 use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
-use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::Packet;
 use feed_common::time::{Ticks, UnixNanos, Zone};
+use refresh::Refresh;
 
 /// How a channel is set up.
 #[derive(Clone, Debug)]
@@ -99,6 +101,7 @@ pub struct Channel<P: Protocol> {
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
     rescue: Option<Rescue>,
+    refresh: Option<Box<Refresh>>,
     taking_snapshot: bool,
     cx: MsgCtx,
 }
@@ -128,6 +131,7 @@ impl<P: Protocol> Channel<P> {
             day: setup.day,
             reviewing: false,
             rescue: None,
+            refresh: None,
             taking_snapshot: false,
             cx: MsgCtx {
                 channel: setup.number,
@@ -241,6 +245,7 @@ impl<P: Protocol> Channel<P> {
         loop {
             match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {
+                    self.keep(span.first, packet.bytes);
                     let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
                     self.line(line).first += new;
                     if !self.units[unit].holes.is_empty() {
@@ -331,6 +336,10 @@ impl<P: Protocol> Channel<P> {
             self.units[unit].sequencer.restart();
         }
         self.units[unit].turn_to(frame);
+        if P::Decoder::BY_INSTRUMENT && self.units[unit].trust == Trust::RECOVERING {
+            self.units[unit].trust = Trust::VALID;
+            self.doubt(frame.span.first);
+        }
         self.join(unit, frame.span.first);
     }
 

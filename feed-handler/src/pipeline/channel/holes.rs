@@ -1,7 +1,7 @@
 //! What becomes of the holes of a channel: they are closed by what comes, or given up.
 
 use super::{Channel, Core, deliver};
-use crate::protocol::Protocol;
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::sequence::{Admit, Due, Stashed};
 use crate::transport::Framing;
@@ -111,11 +111,13 @@ impl<P: Protocol> Channel<P> {
     fn declare<H: Outlet, R: Probe>(&mut self, unit: usize, next: u64, core: &mut Core<H, R>) {
         let holed = &mut self.units[unit];
         if let Some(missing) = holed.sequencer.give_up_before(next) {
-            holed.trust = Trust::RECOVERING;
+            if !P::Decoder::BY_INSTRUMENT {
+                holed.trust = Trust::RECOVERING;
+            }
             let cx = MsgCtx {
                 sequence: missing.first,
                 unit: holed.key,
-                trust: holed.trust,
+                trust: Trust::RECOVERING,
                 timestamp: UnixNanos::UNKNOWN,
                 instrument: NO_INSTRUMENT,
                 symbol: NO_SYMBOL,
@@ -124,6 +126,9 @@ impl<P: Protocol> Channel<P> {
             };
             let count = missing.count;
             core.outlet.on_gap(&cx, Gap { count });
+            if P::Decoder::BY_INSTRUMENT {
+                self.doubt(next);
+            }
         }
     }
 
@@ -178,6 +183,11 @@ impl<P: Protocol> Channel<P> {
         let unit = &self.units[unit];
         let packet = unit.stash.packet(taken);
         let rx = packet.meta.rx;
+        if P::Decoder::BY_INSTRUMENT
+            && let Some(refresh) = &mut self.refresh
+        {
+            refresh.keep(taken.span.first, packet.bytes);
+        }
         let Ok((frame, _)) = self.framing.open(packet.bytes) else {
             return 0; // it opened when it was stashed
         };
