@@ -5,17 +5,22 @@
 //! passes.
 
 mod harness;
+#[path = "harness/scratch.rs"]
+#[allow(dead_code)] // it also makes pipes
+mod scratch;
 mod sessions;
 
 use feed_handler::config::{ChannelPlan, Plan, ServiceKind, ServicePlan};
+use feed_handler::net::Interface;
 use feed_handler::pipeline::Join;
 use feed_handler::run::{Handler, Input, Outcome};
 use feed_replay::exchange::{
-    self, Exchange, History, Limits, Numbering, Service, Shape, Source, Timing,
+    self, Exchange, History, Limits, LoopTiming, Numbering, Service, Shape, Source, Timing,
 };
 use feed_replay::fault::ServerFaults;
 use feed_replay::send::SenderOptions;
 use feed_replay::synth::{Protocol, Recording, Spec};
+use scratch::Scratch;
 use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, plan};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
@@ -39,6 +44,10 @@ const TESTS: &[harness::Test] = &[
     (
         "a_handler_that_joins_late_reaches_the_same_books_by_snapshot",
         a_handler_that_joins_late_reaches_the_same_books_by_snapshot,
+    ),
+    (
+        "cme_books_are_mended_and_joined_by_the_snapshot_loop",
+        cme_books_are_mended_and_joined_by_the_snapshot_loop,
     ),
     (
         "what_no_server_has_is_declared",
@@ -101,6 +110,7 @@ impl World {
                 grace: 400_000_000,
             },
             lines: lines.into_iter().enumerate().map(line).collect(),
+            loops: Vec::new(),
             servers: vec![exchange::ServerPlan {
                 name: "server".to_owned(),
                 address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0),
@@ -258,6 +268,81 @@ fn a_handler_that_joins_late_reaches_the_same_books_by_snapshot() {
             world.filed().book_digest(),
             "{threads}"
         );
+    }
+}
+
+/// Levels on two groups and orders on one.
+const LOOPS: [SocketAddrV4; 3] = [
+    SocketAddrV4::new(Ipv4Addr::new(239, 192, 60, 11), 26_461),
+    SocketAddrV4::new(Ipv4Addr::new(239, 192, 60, 12), 26_461),
+    SocketAddrV4::new(Ipv4Addr::new(239, 192, 60, 13), 26_461),
+];
+
+fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
+    let spec = Spec {
+        rate: 20_000,
+        ..Spec::new(Protocol::Mdp3, MESSAGES, 8)
+    };
+    let (session, _) = Recording::of(&spec).unwrap();
+    let shape = Shape {
+        lead: 50_000_000,
+        ..Shape::default()
+    };
+    let history = Arc::new(History::of(&session, Numbering::Counted, &shape).unwrap());
+    let feed = Feed::new(Protocol::Mdp3, MESSAGES, 8, Faults::default());
+    let scratch = Scratch::new();
+    let definitions = scratch.0.join("session.pcap");
+    std::fs::write(&definitions, feed.lossless()).unwrap();
+    let clean = from_file(&plan(Protocol::Mdp3, LAYOUTS[0]), feed.lossless());
+    for threads in LAYOUTS {
+        for (late, lossy) in [(0, "loss=5%"), (300, "")] {
+            let line = |target, faults: &str| exchange::LinePlan {
+                name: format!("{target}"),
+                target,
+                interface: "lo".to_owned(),
+                options: SenderOptions::default(),
+                faults: faults.parse().unwrap(),
+            };
+            let looped = |(i, target)| exchange::LoopPlan {
+                line: line(target, "loss=5%"),
+                timing: LoopTiming {
+                    orders: i == 2,
+                    period: 20_000_000,
+                    ..LoopTiming::default()
+                },
+            };
+            let exchange = exchange::Plan {
+                seed: 7,
+                source: Source::Made(spec.clone()),
+                shape: shape.clone(),
+                timing: Timing {
+                    heartbeat: 5_000_000,
+                    grace: 700_000_000,
+                },
+                lines: GROUPS.map(|group| line(group, lossy)).into(),
+                loops: LOOPS.into_iter().enumerate().map(looped).collect(),
+                servers: Vec::new(),
+            };
+            let exchange = Exchange::of(history.clone(), &exchange).unwrap();
+            let mut plan = plan(Protocol::Mdp3, threads);
+            let channel = channel(&mut plan);
+            channel.definitions = Some(definitions.clone());
+            channel.snapshot = Some(ServicePlan {
+                orders: LOOPS[2..].into(),
+                interface: Some(Interface::Name("lo".to_owned())),
+                ..ServicePlan::new(ServiceKind::Mdp3, LOOPS[..2].into())
+            });
+            let (outcome, report) = live(&plan, exchange, Duration::from_millis(late));
+            let what = format!("{threads}, {late} ms late, {:?}", outcome.recovery);
+            let lane = &outcome.lanes[0];
+            let both = report.account.lost_by_all().count();
+            assert_eq!(both > 0, late == 0, "{what}");
+            assert!(lane.messages < MESSAGES, "{what}");
+            assert_eq!(outcome.book_digest(), clean.book_digest(), "{what}");
+            let counts: std::collections::BTreeMap<_, _> =
+                outcome.recovery[0].1.iter().copied().collect();
+            assert!(counts["joins"] >= 3 && counts["snapshots"] > 0, "{what}");
+        }
     }
 }
 

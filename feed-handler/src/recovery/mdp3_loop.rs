@@ -8,7 +8,7 @@
 //! content (A and B) are one loop: a packet counts once. A packet that was sent after all others and has a number that
 //! was there already begins the next loop. What no number shows is a silence of exactly one round, before and after
 //! which halves of two loops make a whole one; that one takes twice as long, so a loop is believed to be whole only
-//! where another took about as little time.
+//! where the last whole one took about as little time.
 
 use super::{Handed, Heard, Net, Recovery, RecoverySink, Wish};
 use feed_common::wire::mdp3::{
@@ -70,8 +70,8 @@ struct Round {
     /// Nothing of it was refused or wrong.
     sound: bool,
     whole: bool,
-    /// What a whole loop took at least, by its packets' times.
-    shortest: Option<u64>,
+    /// What the last whole loop took, by its packets' times.
+    took: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -242,12 +242,12 @@ impl Round {
             as_of: u32::MAX,
             sound: true,
             whole: false,
-            shortest: None,
+            took: None,
         }
     }
 
     fn forget(&mut self) {
-        (self.begun, self.shortest) = (false, None);
+        (self.begun, self.took) = (false, None);
         self.newest_sent = 0;
     }
 
@@ -310,14 +310,11 @@ impl Round {
         ends
     }
 
-    /// Whether it took about as long as another whole one.
+    /// Whether it took about as little time as the last whole one.
     fn is_believed(&mut self) -> bool {
         let took = self.newest_sent - self.first_sent;
-        let believed = self
-            .shortest
-            .is_some_and(|shortest| took <= shortest + shortest / 2);
-        self.shortest = Some(self.shortest.map_or(took, |shortest| shortest.min(took)));
-        believed
+        let before = self.took.replace(took);
+        before.is_some_and(|before| took <= before.saturating_add(before / 2))
     }
 }
 

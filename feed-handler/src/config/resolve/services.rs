@@ -58,13 +58,13 @@ impl Resolver<'_> {
     fn service(&mut self, channel: &file::Channel, service: &file::Service) -> ServicePlan {
         let kind = *service.kind.get_ref();
         self.of_protocol(channel, service);
-        for key in service.orders.as_ref().map(Spanned::span) {
+        if let Some(key) = service.orders.as_ref().map(Spanned::span) {
             self.note(
                 key,
                 "orders are in the same snapshot: expected no `orders`".into(),
             );
         }
-        for key in service.interface.as_ref().map(Spanned::span) {
+        if let Some(key) = service.interface.as_ref().map(Spanned::span) {
             self.note(
                 key,
                 "the system finds its way: expected no `interface`".into(),
