@@ -21,7 +21,7 @@ use feed_replay::fault::ServerFaults;
 use feed_replay::send::SenderOptions;
 use feed_replay::synth::{Protocol, Recording, Spec};
 use scratch::Scratch;
-use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, plan};
+use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, pcap, plan};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -279,8 +279,10 @@ const LOOPS: [SocketAddrV4; 3] = [
 ];
 
 fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
+    const MESSAGES: u64 = 5_000;
     let spec = Spec {
-        rate: 20_000,
+        rate: 5_000,
+        symbols: 24,
         ..Spec::new(Protocol::Mdp3, MESSAGES, 8)
     };
     let (session, _) = Recording::of(&spec).unwrap();
@@ -289,11 +291,11 @@ fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
         ..Shape::default()
     };
     let history = Arc::new(History::of(&session, Numbering::Counted, &shape).unwrap());
-    let feed = Feed::new(Protocol::Mdp3, MESSAGES, 8, Faults::default());
+    let lossless = pcap(session.packets().map(|p| (p.time, 0, p.payload)));
     let scratch = Scratch::new();
     let definitions = scratch.0.join("session.pcap");
-    std::fs::write(&definitions, feed.lossless()).unwrap();
-    let clean = from_file(&plan(Protocol::Mdp3, LAYOUTS[0]), feed.lossless());
+    std::fs::write(&definitions, &lossless).unwrap();
+    let clean = from_file(&plan(Protocol::Mdp3, LAYOUTS[0]), lossless);
     for threads in LAYOUTS {
         for (late, lossy) in [(0, "loss=5%"), (300, "")] {
             let line = |target, faults: &str| exchange::LinePlan {
@@ -307,7 +309,7 @@ fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
                 line: line(target, "loss=5%"),
                 timing: LoopTiming {
                     orders: i == 2,
-                    period: 20_000_000,
+                    period: 50_000_000,
                     ..LoopTiming::default()
                 },
             };
@@ -317,7 +319,7 @@ fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
                 shape: shape.clone(),
                 timing: Timing {
                     heartbeat: 5_000_000,
-                    grace: 700_000_000,
+                    grace: 2_000_000_000,
                 },
                 lines: GROUPS.map(|group| line(group, lossy)).into(),
                 loops: LOOPS.into_iter().enumerate().map(looped).collect(),
@@ -333,8 +335,11 @@ fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
                 ..ServicePlan::new(ServiceKind::Mdp3, LOOPS[..2].into())
             });
             let (outcome, report) = live(&plan, exchange, Duration::from_millis(late));
-            let what = format!("{threads}, {late} ms late, {:?}", outcome.recovery);
             let lane = &outcome.lanes[0];
+            let what = format!(
+                "{threads}, {late} ms late, {:?} {:?} {:?} {:?}",
+                outcome.recovery, lane.oddities, lane.drops, lane.channels[0].sequence
+            );
             let both = report.account.lost_by_all().count();
             assert_eq!(both > 0, late == 0, "{what}");
             assert!(lane.messages < MESSAGES, "{what}");

@@ -169,6 +169,7 @@ impl Decode for Mdp3Decoder {
             ("order_reference", self.oddities.order_reference),
             ("trade_unnumbered", self.oddities.trade_unnumbered),
             ("snapshot", self.oddities.snapshot),
+            ("instruments_recovering", self.known.missed() as u64),
             ("snapshot_whole", self.tally.whole),
             ("snapshot_part", self.tally.part),
             ("snapshot_ahead", self.tally.ahead),
