@@ -150,6 +150,7 @@ impl Demo {
             },
             timing: TIMING,
             lines,
+            loops: Vec::new(),
             servers: vec![server],
         })
     }

@@ -168,6 +168,7 @@ fn holes_that_recovery_is_asked_for() {
         messages: true,
         limit_nanos: 5_000,
         snapshot_nanos: None,
+        refresh: None,
         join: Join::Live,
     };
     let clock = Clock::new();

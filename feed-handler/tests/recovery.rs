@@ -5,23 +5,24 @@
 //! passes.
 
 mod harness;
-#[allow(dead_code)]
 #[path = "harness/scratch.rs"]
+#[allow(dead_code)] // it also makes pipes
 mod scratch;
 mod sessions;
 
 use feed_handler::config::{ChannelPlan, Plan, ServiceKind, ServicePlan};
+use feed_handler::net::Interface;
 use feed_handler::pipeline::Join;
 use feed_handler::run::{Handler, Input, Outcome};
 use feed_replay::exchange::{
-    self, Exchange, History, Limits, Numbering, Service, Shape, Source, Timing,
+    self, Exchange, History, Limits, LoopTiming, Numbering, Service, Shape, Source, Timing,
 };
 use feed_replay::fault::ServerFaults;
 use feed_replay::schedule::Speed;
 use feed_replay::send::SenderOptions;
 use feed_replay::synth::{Protocol, Recording, Spec};
 use scratch::Scratch;
-use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, plan};
+use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, pcap, plan};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -54,6 +55,10 @@ const TESTS: &[harness::Test] = &[
     (
         "a_killed_handler_comes_back_from_the_start",
         a_killed_handler_comes_back_from_the_start,
+    ),
+    (
+        "cme_books_are_mended_and_joined_by_the_snapshot_loop",
+        cme_books_are_mended_and_joined_by_the_snapshot_loop,
     ),
     (
         "what_no_server_has_is_declared",
@@ -124,6 +129,7 @@ impl World {
                 grace: self.grace,
             },
             lines: lines.into_iter().enumerate().map(line).collect(),
+            loops: Vec::new(),
             servers: vec![exchange::ServerPlan {
                 name: "server".to_owned(),
                 address: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0),
@@ -378,6 +384,86 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// Levels on two groups and orders on one.
+const LOOPS: [SocketAddrV4; 3] = [
+    SocketAddrV4::new(Ipv4Addr::new(239, 192, 60, 11), 26_461),
+    SocketAddrV4::new(Ipv4Addr::new(239, 192, 60, 12), 26_461),
+    SocketAddrV4::new(Ipv4Addr::new(239, 192, 60, 13), 26_461),
+];
+
+fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
+    const MESSAGES: u64 = 5_000;
+    let spec = Spec {
+        rate: 5_000,
+        symbols: 24,
+        ..Spec::new(Protocol::Mdp3, MESSAGES, 8)
+    };
+    let (session, _) = Recording::of(&spec).unwrap();
+    let shape = Shape {
+        lead: 50_000_000,
+        ..Shape::default()
+    };
+    let history = Arc::new(History::of(&session, Numbering::Counted, &shape).unwrap());
+    let lossless = pcap(session.packets().map(|p| (p.time, 0, p.payload)));
+    let scratch = Scratch::new();
+    let definitions = scratch.0.join("session.pcap");
+    std::fs::write(&definitions, &lossless).unwrap();
+    let clean = from_file(&plan(Protocol::Mdp3, LAYOUTS[0]), lossless);
+    for threads in LAYOUTS {
+        for (late, lossy) in [(0, "loss=5%"), (300, "")] {
+            let line = |target, faults: &str| exchange::LinePlan {
+                name: format!("{target}"),
+                target,
+                interface: "lo".to_owned(),
+                options: SenderOptions::default(),
+                faults: faults.parse().unwrap(),
+            };
+            let looped = |(i, target)| exchange::LoopPlan {
+                line: line(target, "loss=5%"),
+                timing: LoopTiming {
+                    orders: i == 2,
+                    period: 50_000_000,
+                    ..LoopTiming::default()
+                },
+            };
+            let exchange = exchange::Plan {
+                seed: 7,
+                source: Source::Made(spec.clone()),
+                shape: shape.clone(),
+                timing: Timing {
+                    heartbeat: 5_000_000,
+                    grace: 2_000_000_000,
+                },
+                lines: GROUPS.map(|group| line(group, lossy)).into(),
+                loops: LOOPS.into_iter().enumerate().map(looped).collect(),
+                servers: Vec::new(),
+            };
+            let exchange = Exchange::of(history.clone(), &exchange).unwrap();
+            let mut plan = plan(Protocol::Mdp3, threads);
+            let channel = channel(&mut plan);
+            channel.definitions = Some(definitions.clone());
+            channel.snapshot = Some(ServicePlan {
+                orders: LOOPS[2..].into(),
+                interface: Some(Interface::Name("lo".to_owned())),
+                ..ServicePlan::new(ServiceKind::Mdp3, LOOPS[..2].into())
+            });
+            let (outcome, report) = live(&plan, exchange, Duration::from_millis(late));
+            let lane = &outcome.lanes[0];
+            let what = format!(
+                "{threads}, {late} ms late, {:?} {:?} {:?} {:?}",
+                outcome.recovery, lane.oddities, lane.drops, lane.channels[0].sequence
+            );
+            let both = report.account.lost_by_all().count();
+            assert_eq!(both > 0, late == 0, "{what}");
+            assert!(lane.messages < MESSAGES, "{what}");
+            assert_eq!(outcome.book_digest(), clean.book_digest(), "{what}");
+            let counts: std::collections::BTreeMap<_, _> =
+                outcome.recovery[0].1.iter().copied().collect();
+            assert!(counts["joins"] >= 3 && counts["snapshots"] > 0, "{what}");
+        }
     }
 }
 

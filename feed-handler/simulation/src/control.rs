@@ -77,6 +77,7 @@ impl Control {
             messages: true,
             limit_nanos: asking.limit,
             snapshot_nanos: None,
+            refresh: None,
             join: if asking.start {
                 Join::Start
             } else {

@@ -222,6 +222,7 @@ fn asked(from: u64, to: u64) -> (Handler, MoldRequests, World) {
         messages: true,
         limit_nanos: LIMIT,
         snapshot_nanos: None,
+        refresh: None,
         join: Join::Live,
     }));
     h.line(0, 10, &packet(TODAY, from - 1, 1));

@@ -146,6 +146,10 @@ pub(super) struct Service {
     pub kind: Spanned<ServiceKind>,
     pub servers: Spanned<Vec<Spanned<String>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Spanned<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Spanned<String>>,

@@ -5,7 +5,7 @@
 
 use super::defaults;
 use crate::book::BookLimits;
-use crate::net::{LineAddress, UdpOptions};
+use crate::net::{Interface, LineAddress, UdpOptions};
 use crate::pipeline::Join;
 use crate::subscribe::Glob;
 use feed_common::time::{CivilDate, Zone};
@@ -218,8 +218,12 @@ impl ChannelPlan {
 pub struct ServicePlan {
     /// How it is spoken to.
     pub kind: ServiceKind,
-    /// Its servers, asked in turn; never empty.
+    /// Its servers, asked in turn, or the groups that are listened to; never empty.
     pub servers: Vec<SocketAddrV4>,
+    /// Groups with the orders of the books, where they are others.
+    pub orders: Vec<SocketAddrV4>,
+    /// Where groups are joined.
+    pub interface: Option<Interface>,
     /// Who logs in, where one has to.
     pub account: Account,
     /// Requests that bring nothing after which it is given up.
@@ -240,6 +244,8 @@ impl ServicePlan {
         ServicePlan {
             kind,
             servers,
+            orders: Vec::new(),
+            interface: None,
             account: Account::default(),
             attempts: defaults::RECOVERY_ATTEMPTS,
             answer: Duration::from_nanos(kind.answer_nanos()),
@@ -260,13 +266,25 @@ pub enum ServiceKind {
     SoupBinTcp,
     /// A snapshot of an ITCH book over SoupBinTCP.
     Glimpse,
+    /// Groups in which CME repeats what every instrument of a channel is.
+    Mdp3,
 }
 
 impl ServiceKind {
+    /// The protocol of the channels that have it.
+    pub const fn protocol(self) -> ProtocolName {
+        match self {
+            ServiceKind::MoldUdp64 | ServiceKind::SoupBinTcp | ServiceKind::Glimpse => {
+                ProtocolName::Itch50
+            }
+            ServiceKind::Mdp3 => ProtocolName::Mdp3,
+        }
+    }
+
     /// Longest wait for an answer, where the configuration does not say: over a connection that of a login.
     pub const fn answer_nanos(self) -> u64 {
         match self {
-            ServiceKind::MoldUdp64 => defaults::RECOVERY_ANSWER_NANOS,
+            ServiceKind::MoldUdp64 | ServiceKind::Mdp3 => defaults::RECOVERY_ANSWER_NANOS,
             ServiceKind::SoupBinTcp | ServiceKind::Glimpse => defaults::LOGIN_NANOS,
         }
     }
@@ -274,7 +292,7 @@ impl ServiceKind {
     /// How long it may take without getting on, where the configuration does not say.
     pub const fn limit_nanos(self) -> u64 {
         match self {
-            ServiceKind::MoldUdp64 => defaults::RECOVERY_LIMIT_NANOS,
+            ServiceKind::MoldUdp64 | ServiceKind::Mdp3 => defaults::RECOVERY_LIMIT_NANOS,
             ServiceKind::SoupBinTcp | ServiceKind::Glimpse => defaults::CONNECTION_LIMIT_NANOS,
         }
     }

@@ -116,19 +116,23 @@ fn lane(lane: &LanePlan) -> file::Lane {
 
 fn service(service: &ServicePlan) -> file::Service {
     let servers = service.servers.iter().map(|s| at(s.to_string()));
+    let asked = service.kind != ServiceKind::Mdp3;
     let text = |text: &String| (!text.is_empty()).then(|| at(text.clone()));
     file::Service {
         kind: at(service.kind),
         servers: at(servers.collect()),
+        orders: (!service.orders.is_empty())
+            .then(|| at(service.orders.iter().map(|s| at(s.to_string())).collect())),
+        interface: service.interface.as_ref().map(|i| at(i.to_string())),
         user: text(&service.account.user),
         password: text(&service.account.password),
-        attempts: Some(at(service.attempts.into())),
-        answer: Some(at(TimeSpan::from(service.answer))),
+        attempts: asked.then(|| at(service.attempts.into())),
+        answer: asked.then(|| at(TimeSpan::from(service.answer))),
         request_messages: (service.kind == ServiceKind::MoldUdp64)
             .then(|| at(service.request_messages.into())),
         requests_in_flight: (service.kind == ServiceKind::MoldUdp64)
             .then(|| at(service.requests_in_flight.into())),
-        limit: Some(at(TimeSpan::from(service.limit))),
+        limit: asked.then(|| at(TimeSpan::from(service.limit))),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sockets to recovery servers: datagrams and connections behind one interface, none of which ever waits.
 
+use super::LineAddress;
+use super::socket::{LineSocket, SocketError};
 use super::sys::wait;
 use crate::recovery::{Heard, Net};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -10,6 +12,9 @@ use std::time::Duration;
 
 /// Reads from one socket before the others have their turn.
 const READS: usize = 32;
+
+/// Receive buffer asked for a group.
+const GROUP_BYTES: usize = 4 << 20;
 
 /// Bytes that can wait to be written to a connection; whoever lets more wait does not read what it asks for.
 const WRITE_BYTES: usize = 1 << 16;
@@ -23,6 +28,8 @@ pub struct Servers {
 #[derive(Debug)]
 struct Server {
     address: SocketAddrV4,
+    /// What is listened to, of a group.
+    group: Option<LineAddress>,
     socket: Option<Socket>,
     state: State,
     /// What is still to be written to the connection.
@@ -32,6 +39,9 @@ struct Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Datagrams,
+    /// A group was joined; to be said.
+    Joining,
+    Joined,
     Apart,
     Connecting,
     Connected,
@@ -49,6 +59,7 @@ impl Servers {
             socket.connect(&address.into())?;
             Ok(Server {
                 address,
+                group: None,
                 socket: Some(socket),
                 state: State::Datagrams,
                 unsent: Vec::new(),
@@ -62,12 +73,30 @@ impl Servers {
     pub fn connections(addresses: &[SocketAddrV4]) -> Servers {
         let server = |&address: &SocketAddrV4| Server {
             address,
+            group: None,
             socket: None,
             state: State::Apart,
             unsent: Vec::new(),
         };
         let all = addresses.iter().map(server).collect();
         Servers { all }
+    }
+
+    /// Groups that are joined when that is asked for, and left when they are closed. Each is tried here, so that what is
+    /// wrong with it is said at once.
+    pub fn groups(lines: &[LineAddress]) -> Result<Servers, SocketError> {
+        let server = |line: &LineAddress| {
+            LineSocket::open(line, GROUP_BYTES, false)?;
+            Ok(Server {
+                address: line.group,
+                group: Some(line.clone()),
+                socket: None,
+                state: State::Apart,
+                unsent: Vec::new(),
+            })
+        };
+        let all = lines.iter().map(server).collect::<Result<_, _>>()?;
+        Ok(Servers { all })
     }
 
     /// How many there are.
@@ -114,7 +143,11 @@ impl Server {
                 Some(Heard::Closed)
             }
             State::Connecting => self.connected(),
-            State::Datagrams => self.datagram(buffer).map(Heard::Bytes),
+            State::Datagrams | State::Joined => self.datagram(buffer).map(Heard::Bytes),
+            State::Joining => {
+                self.state = State::Joined;
+                Some(Heard::Opened)
+            }
             State::Connected => {
                 self.write();
                 self.read(buffer)
@@ -218,12 +251,18 @@ impl Net for Servers {
         if let Some(server) = self.all.get_mut(server)
             && server.state == State::Apart
         {
-            server.state = match server.connect() {
-                Ok(socket) => {
+            let opened = match &server.group {
+                Some(line) => LineSocket::open(line, GROUP_BYTES, false)
+                    .ok()
+                    .map(|line| (line.socket, State::Joining)),
+                None => server.connect().ok().map(|s| (s, State::Connecting)),
+            };
+            server.state = match opened {
+                Some((socket, state)) => {
                     server.socket = Some(socket);
-                    State::Connecting
+                    state
                 }
-                Err(_) => State::Broken,
+                None => State::Broken,
             };
         }
     }
@@ -278,6 +317,33 @@ mod tests {
         assert_eq!(next(&mut servers), Ok(b"answer".to_vec()));
         assert_eq!(servers.hear(0, &mut [0; 64]), None);
         assert_eq!(servers.hear(1, &mut [0; 64]), None);
+    }
+
+    #[test]
+    fn a_group_is_heard_while_it_is_open() {
+        let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let group = v4(free.local_addr());
+        let line = LineAddress {
+            group,
+            interface: None,
+            source: None,
+        };
+        let taken = Servers::groups(std::slice::from_ref(&line)).map(drop);
+        assert!(taken.is_err(), "its port has an owner");
+        drop(free);
+        let mut servers = Servers::groups(&[line]).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for _ in 0..2 {
+            // Nobody listens before it is open.
+            drop(sender.send_to(b"lost", group));
+            servers.open(0);
+            assert_eq!(next(&mut servers), Err("opened"));
+            drop(sender.send_to(b"heard", group));
+            drop(sender.send_to(b"heard", group));
+            assert_eq!(next(&mut servers), Ok(b"heard".to_vec()));
+            servers.close(0);
+            assert_eq!(servers.hear(0, &mut [0; 64]), None);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One channel of a lane: its lines merged, its messages decoded in order.
 
 mod holes;
+mod refresh;
 mod rescue;
 
 use super::rescue::Rescue;
@@ -11,10 +12,11 @@ use crate::publish::Outlet;
 use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
-use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, RxMeta};
 use feed_common::time::{Ticks, UnixNanos, Zone};
+use refresh::Refresh;
 
 /// How a channel is set up.
 #[derive(Clone, Debug)]
@@ -101,6 +103,7 @@ pub struct Channel<P: Protocol> {
     /// A new filter has not been applied to every known instrument yet.
     reviewing: bool,
     rescue: Option<Rescue>,
+    refresh: Option<Box<Refresh>>,
     taking_snapshot: bool,
     /// When something last came or was due, in the lane's nanoseconds.
     now: u64,
@@ -132,6 +135,7 @@ impl<P: Protocol> Channel<P> {
             day: setup.day,
             reviewing: false,
             rescue: None,
+            refresh: None,
             taking_snapshot: false,
             now: 0,
             cx: MsgCtx {
@@ -262,6 +266,7 @@ impl<P: Protocol> Channel<P> {
         loop {
             match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {
+                    self.keep(span.first, packet.bytes);
                     let new = self.deliver(unit, frame, skip, packet.meta.rx, core);
                     self.line(line).first += new;
                     if !self.units[unit].holes.is_empty() {
@@ -352,6 +357,10 @@ impl<P: Protocol> Channel<P> {
             self.units[unit].sequencer.restart();
         }
         self.units[unit].turn_to(frame);
+        if P::Decoder::BY_INSTRUMENT && self.units[unit].trust == Trust::RECOVERING {
+            self.units[unit].trust = Trust::VALID;
+            self.doubt(frame.span.first);
+        }
         self.join(unit, frame.span.first);
     }
 

@@ -4,6 +4,7 @@
 //! records become visible before the next packet is looked at. The same code runs from sockets, from the packet ring
 //! and from a file.
 
+mod backlog;
 mod channel;
 mod counters;
 mod hole_ends;
@@ -13,7 +14,7 @@ mod unit;
 pub use channel::{Channel, ChannelSetup, SessionDay};
 pub use counters::Drops;
 pub use hole_ends::HoleEnds;
-pub use rescue::{Join, Rescue};
+pub use rescue::{Join, Loop, Rescue};
 
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
@@ -50,6 +51,8 @@ pub struct Lane<P: Protocol, H, R> {
     changed: u64,
     /// Where recovery hands over what it gets back.
     delivery: Option<Consumer>,
+    /// A channel's instruments are made whole one by one.
+    refreshes: bool,
     core: Core<H, R>,
 }
 
@@ -82,6 +85,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             changes: None,
             changed: 0,
             delivery: None,
+            refreshes: false,
             core: Core {
                 outlet,
                 probe,
@@ -102,6 +106,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     /// Gives the channel of that number a recovery.
     pub fn with_rescue(mut self, channel: u16, rescue: Rescue) -> Self {
         if let Some(channel) = self.channels.iter_mut().find(|c| c.number() == channel) {
+            self.refreshes |= rescue.refresh.is_some();
             channel.recover_by(rescue);
         }
         self
@@ -134,11 +139,14 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         self
     }
 
-    /// Takes what recovery has handed over since the last poll.
+    /// Takes what recovery has handed over since the last poll, and wishes for what has come to be missing.
     #[inline]
     pub fn take_delivery(&mut self) {
         if self.delivery.is_some() {
             self.take_delivered();
+        }
+        if self.refreshes {
+            self.channels.iter_mut().for_each(Channel::look_after);
         }
     }
 

@@ -25,6 +25,7 @@ fn rescued(lines: usize, rescue: impl FnOnce(&mut Rescue)) -> Rescued {
         messages: true,
         limit_nanos: LIMIT,
         snapshot_nanos: None,
+        refresh: None,
         join: Join::Live,
     };
     rescue(&mut setup);

@@ -16,8 +16,17 @@ pub struct Rescue {
     pub limit_nanos: u64,
     /// The same for a snapshot, where there are any.
     pub snapshot_nanos: Option<u64>,
+    /// A loop in which the exchange repeats what every instrument is.
+    pub refresh: Option<Loop>,
     /// What is done about messages of a session that were sent before it was first heard of.
     pub join: Join,
+}
+
+/// A loop of snapshots of single instruments. It makes whole whatever is not, also where a session was joined late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loop {
+    /// Their orders have a loop too.
+    pub orders: bool,
 }
 
 /// What is done about the beginning of a session that is joined late.

@@ -40,6 +40,10 @@ pub struct Known {
     numbers: HashMap<Name, u32>,
     names: HashMap<u32, Name>,
     filter: Box<Filter>,
+    /// Something was lost of which nobody knows what it was about: instruments that have not been seen yet are doubtful.
+    doubtful: bool,
+    /// Instruments that are late or doubtful.
+    missed: usize,
     /// Instruments that the filter has been asked about since it is there.
     reviewed: usize,
     filtered: u64,
@@ -55,6 +59,8 @@ impl Known {
             numbers: HashMap::new(),
             names: HashMap::new(),
             filter: Box::default(),
+            doubtful: false,
+            missed: 0,
             reviewed: 0,
             filtered: 0,
         }
@@ -96,13 +102,52 @@ impl Known {
         let place = Place {
             symbol,
             instrument,
-            standing: Standing::of(name, &self.filter),
+            standing: self.first(name),
         };
         // An instrument beyond the table has no place to be kept in.
         if let Some(kept) = self.places.get_mut(instrument as usize) {
-            *kept = place;
+            kept.symbol = symbol;
+            kept.instrument = instrument;
+            self.stand(instrument, place.standing);
         }
         place
+    }
+
+    /// The standing of an instrument of which nothing has been told.
+    fn first(&self, name: &[u8]) -> Standing {
+        match Standing::of(name, &self.filter) {
+            Standing::Wanted if self.doubtful => Standing::Doubtful,
+            standing => standing,
+        }
+    }
+
+    /// Lets an instrument stand otherwise from now on. One beyond the table has no standing to be kept.
+    pub fn stand(&mut self, instrument: u32, standing: Standing) {
+        if let Some(place) = self.places.get_mut(instrument as usize) {
+            self.missed += usize::from(standing.has_missed());
+            self.missed -= usize::from(place.standing.has_missed());
+            place.standing = standing;
+        }
+    }
+
+    /// Something was lost, and nobody knows what it was about: whatever was whole is doubtful.
+    pub fn doubt(&mut self) {
+        self.doubtful = true;
+        for instrument in 0..self.instruments.len() as u32 {
+            if self.at(instrument).standing == Standing::Wanted {
+                self.stand(instrument, Standing::Doubtful);
+            }
+        }
+    }
+
+    /// True when something was lost of which nobody knows what it was about, and nothing has begun anew since.
+    pub fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Instruments of which something is missing, or may be.
+    pub fn missed(&self) -> usize {
+        self.missed
     }
 
     /// An instrument by its number.
@@ -142,12 +187,14 @@ impl Known {
         kept.symbol = name
             .symbol()
             .unwrap_or_else(|| numbered(place.instrument as usize));
-        kept.standing = match missed {
-            true => kept.standing.again(name.as_bytes(), &self.filter),
-            false => Standing::of(name.as_bytes(), &self.filter),
+        let before = kept.standing;
+        let standing = match missed {
+            true => before.again(name.as_bytes(), &self.filter),
+            false => self.first(name.as_bytes()),
         };
+        self.stand(place.instrument, standing);
         self.names.insert(place.instrument, name);
-        *kept
+        self.at(place.instrument)
     }
 
     /// A new session: the exchange's numbers mean nothing any more, and of what is wanted nothing has been missed.
@@ -158,15 +205,17 @@ impl Known {
 
     /// A new session of an exchange whose numbers stay what they are.
     pub fn resume(&mut self) {
+        self.doubtful = false;
         for place in &mut self.places[..self.instruments.len()] {
-            if place.standing == Standing::Late {
+            if place.standing.has_missed() {
                 place.standing = Standing::Wanted;
             }
         }
+        self.missed = 0;
     }
 
     /// Lets `tell` report events of an instrument in its context, unless they are not wanted, which is counted. Those of
-    /// one that was subscribed to late are marked.
+    /// one of which something is missing are marked.
     #[inline(always)]
     pub fn deliver(&mut self, place: Place, cx: &mut MsgCtx, tell: impl FnOnce(&mut MsgCtx)) {
         cx.instrument = place.instrument;
@@ -175,7 +224,7 @@ impl Known {
             return self.pass_over();
         }
         let trust = cx.trust;
-        if place.standing == Standing::Late && trust == Trust::VALID {
+        if place.standing != Standing::Wanted && trust == Trust::VALID {
             cx.trust = Trust::RECOVERING;
         }
         tell(cx);
@@ -200,10 +249,11 @@ impl Known {
         let end = (self.reviewed + REVIEWED_AT_ONCE).min(all);
         for number in self.reviewed..end {
             let name = self.name(number as u32);
-            let place = &mut self.places[number];
+            let place = self.places[number];
             let before = place.standing;
-            place.standing = before.again(name.as_bytes(), &self.filter);
-            if before.is_delivered() && !place.standing.is_delivered() {
+            let standing = before.again(name.as_bytes(), &self.filter);
+            self.stand(number as u32, standing);
+            if before.is_delivered() && !standing.is_delivered() {
                 let cx = MsgCtx {
                     instrument: number as u32,
                     symbol: place.symbol,
@@ -262,6 +312,30 @@ mod tests {
         assert_eq!(known.of(4), None);
         known.restart();
         assert_eq!(known.of(3), None);
+    }
+
+    #[test]
+    fn what_was_lost_can_touch_every_instrument_until_it_is_shown_not_to() {
+        let mut known = Known::with_room(4);
+        let standings = |known: &Known| [0, 1, 2].map(|i| known.at(i).standing);
+        known.intern(*b"A       ");
+        known.intern(*b"B       ");
+        known.stand(1, Standing::Late);
+        assert_eq!((known.missed(), known.is_doubtful()), (1, false));
+        known.doubt();
+        known.intern(*b"C       ");
+        let doubtful = [Standing::Doubtful, Standing::Late, Standing::Doubtful];
+        assert_eq!((standings(&known), known.missed()), (doubtful, 3));
+        let mut cx = MsgCtx::default();
+        let mut trust = None;
+        known.deliver(known.at(2), &mut cx, |cx| trust = Some(cx.trust));
+        assert_eq!(trust, Some(Trust::RECOVERING));
+        known.stand(2, Standing::Wanted);
+        known.stand(9, Standing::Wanted);
+        assert_eq!(known.missed(), 2);
+        known.resume();
+        assert_eq!((known.missed(), known.is_doubtful()), (0, false));
+        assert_eq!(standings(&known), [Standing::Wanted; 3]);
     }
 
     #[test]

@@ -24,17 +24,19 @@
 //! **Status** of a group is that of no instrument; `symbol` has the group's name. `detail` is reason and event, two
 //! bytes. Continuous trading is 17, "ready to trade".
 //!
-//! **RptSeq** counts the entries of an instrument. A step over some is counted as `rpt_seq_gap`. It begins anew with the
-//! packets' numbers and with a channel reset, which empties the books of all instruments of the channel.
+//! **RptSeq** counts the entries of an instrument. A step over some is counted as `rpt_seq_gap`, and the instrument is not
+//! whole from then on. It begins anew with the packets' numbers and with a channel reset, which empties the books of all
+//! instruments of the channel. Trust is that of each instrument: see `refresh`.
 //!
 //! Not in events, but in `decode`: the fills of a trade by order, tradeable sizes, quote requests, workups, collateral,
 //! conflated snapshots of TCP, and of definitions all but name, tick, display factor and depths. Snapshots are of a feed
-//! of their own and for recovery: here they are counted and touch no book.
+//! of their own and for recovery ([`Decode::refresh`]): among other messages they are counted and touch no book.
 
 mod arrays;
 mod book;
 mod definition;
 mod figures;
+mod refresh;
 mod sheet;
 #[cfg(test)]
 mod sheet_tests;
@@ -45,7 +47,7 @@ pub use sheet::Mdp3Sheet;
 use super::{
     About, Ahead, Decode, DecodeError, Definitions, Described, Instruments, Known, Place, Protocol,
 };
-use crate::subscribe::Filter;
+use crate::subscribe::{Filter, Standing};
 use crate::transport::Mdp3Framing;
 use arrays::Arrays;
 use feed_common::event::{
@@ -58,6 +60,7 @@ use feed_common::wire::mdp3::{
     BookEntry, BookLongEntry, EventRoot, Message, MessageError, NULL_I32, NULL_PRICE, NULL_U8,
     NULL_U64, SecurityStatusRoot, event, price_unit, template,
 };
+use refresh::{Head, Held, Tally};
 use std::sync::Arc;
 
 /// CME MDP 3.0 over UDP.
@@ -90,6 +93,15 @@ pub struct Mdp3Decoder {
     arrays: Arrays,
     /// By instrument: the RptSeq of its last entry; 0 where the next may have any.
     counted: Box<[u32]>,
+    /// By instrument.
+    held: Box<[Held]>,
+    /// What is as of an earlier packet than the one before this is too old to make anything whole.
+    whole_from: u64,
+    /// A whole loop of levels has been taken since something was lost.
+    looped: bool,
+    /// There is a loop of orders too.
+    expects_orders: bool,
+    tally: Tally,
     /// Something has been told of an event that is not over.
     open: bool,
     oddities: Oddities,
@@ -119,6 +131,11 @@ impl Decode for Mdp3Decoder {
             definitions: Arc::default(),
             arrays: Arrays::new(),
             counted: vec![0; instruments.max(1)].into(),
+            held: vec![Held::default(); instruments.max(1)].into(),
+            whole_from: 0,
+            looped: false,
+            expects_orders: false,
+            tally: Tally::default(),
             open: false,
             oddities: Oddities::default(),
         }
@@ -152,15 +169,64 @@ impl Decode for Mdp3Decoder {
             ("order_reference", self.oddities.order_reference),
             ("trade_unnumbered", self.oddities.trade_unnumbered),
             ("snapshot", self.oddities.snapshot),
+            ("instruments_recovering", self.known.missed() as u64),
+            ("snapshot_whole", self.tally.whole),
+            ("snapshot_part", self.tally.part),
+            ("snapshot_ahead", self.tally.ahead),
+            ("snapshot_stale", self.tally.stale),
+            ("snapshot_chunk", self.tally.chunk),
             ("price_range", self.oddities.price_range),
             ("instruments_full", self.known.refused()),
         ]
     }
 
     fn restart(&mut self) {
-        self.known.resume();
+        self.trust_all();
         self.count_anew();
         self.open = false;
+    }
+
+    const BY_INSTRUMENT: bool = true;
+
+    fn doubt(&mut self, next: u64) {
+        self.doubt_all(next);
+    }
+
+    fn is_recovering(&self) -> bool {
+        self.known.missed() > 0 || self.known.is_doubtful() && !self.looped
+    }
+
+    fn expect_orders(&mut self) {
+        self.expects_orders = true;
+    }
+
+    fn snapshot_as_of(message: &[u8]) -> Option<u64> {
+        let head = Head::of(&Message::parse(message).ok()?)?;
+        Some(head.as_of.into())
+    }
+
+    fn loop_begins(&mut self, orders: bool) {
+        Mdp3Decoder::loop_begins(self, orders);
+    }
+
+    fn refresh<'m, H: MarketHandler>(
+        &mut self,
+        snapshot: &[u8],
+        since: Option<impl Iterator<Item = &'m [u8]>>,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        self.take_snapshot(snapshot, since, cx, out)
+    }
+
+    fn loop_ends<H: MarketHandler>(
+        &mut self,
+        orders: bool,
+        as_of: u64,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) {
+        Mdp3Decoder::loop_ends(self, orders, as_of, cx, out);
     }
 
     const ANNOUNCED_APART: bool = true;
@@ -279,15 +345,33 @@ impl Mdp3Decoder {
         out.on_end(cx);
     }
 
-    /// Takes note of the RptSeq of an entry.
+    /// Takes note of the RptSeq of an entry, which can show that its instrument is whole, or is not.
     #[inline(always)]
-    fn count(&mut self, place: Place, rpt_seq: u32) {
+    fn count<H: MarketHandler>(
+        &mut self,
+        place: Place,
+        rpt_seq: u32,
+        cx: &MsgCtx,
+        out: &mut H,
+    ) -> Place {
         // An instrument beyond the table has no book either.
         if let Some(counted) = self.counted.get_mut(place.instrument as usize) {
-            if *counted != 0 && rpt_seq > counted.saturating_add(1) {
-                self.oddities.rpt_seq_gap += 1;
+            let before = std::mem::replace(counted, rpt_seq);
+            if rpt_seq != before.wrapping_add(1) || place.standing == Standing::Doubtful {
+                return self.recount(place, before, rpt_seq, cx, out);
             }
-            *counted = rpt_seq;
+        }
+        place
+    }
+
+    /// Takes note of an order of an instrument.
+    #[inline(always)]
+    fn has_orders(&mut self, place: Place) -> Place {
+        match self.held.get(place.instrument as usize) {
+            Some(Held {
+                by_order: false, ..
+            }) => self.first_order(place),
+            _ => place,
         }
     }
 
@@ -361,6 +445,7 @@ impl Mdp3Decoder {
         out: &mut H,
     ) -> Result<(), DecodeError> {
         let ends = self.begin(&message, cx)?;
+        self.trust_all();
         self.count_anew();
         for instrument in 0..self.instruments().len() as u32 {
             let place = self.known.at(instrument);

@@ -109,6 +109,58 @@ pub trait Decode {
     /// A new session has begun: instrument numbers of the wire mean nothing any more.
     fn restart(&mut self);
 
+    /// Whether it knows of each instrument whether all of it was delivered, and takes snapshots of single ones. The trust
+    /// in a context is then the best that an event of any instrument can have.
+    const BY_INSTRUMENT: bool = false;
+
+    /// Messages numbered below `next` are lost: any instrument may have missed some.
+    fn doubt(&mut self, next: u64) {
+        let _ = next;
+    }
+
+    /// True while snapshots are of use.
+    fn is_recovering(&self) -> bool {
+        false
+    }
+
+    /// Orders have a loop of snapshots of their own: no instrument is whole before its orders are.
+    fn expect_orders(&mut self) {}
+
+    /// The number of the last message, or packet, whose doing is in a snapshot of an instrument; `None` of what is none.
+    fn snapshot_as_of(message: &[u8]) -> Option<u64> {
+        let _ = message;
+        None
+    }
+
+    /// A loop of snapshots begins, of levels or of orders.
+    fn loop_begins(&mut self, orders: bool) {
+        let _ = orders;
+    }
+
+    /// Takes a snapshot of an instrument, where something of it is missing. `since` are the messages that have been
+    /// delivered behind what it is as of, oldest first, if they are all there; the context is as of what comes next.
+    fn refresh<'m, H: MarketHandler>(
+        &mut self,
+        snapshot: &[u8],
+        since: Option<impl Iterator<Item = &'m [u8]>>,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        let _ = (snapshot, since, cx, out);
+        Ok(())
+    }
+
+    /// All of a loop of snapshots has been seen, the first as of the number `as_of`: what was not in it was empty.
+    fn loop_ends<H: MarketHandler>(
+        &mut self,
+        orders: bool,
+        as_of: u64,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) {
+        let _ = (orders, as_of, cx, out);
+    }
+
     /// Whether instruments are announced on streams of their own, or in files, and not to every decoder that needs it.
     const ANNOUNCED_APART: bool = false;
 

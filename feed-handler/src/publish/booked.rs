@@ -142,9 +142,15 @@ impl<K: Publish> Booked<K> {
         };
         for touched in others.iter().chain([last]) {
             let more = !std::ptr::eq(touched, last);
+            // What the context says is of its own instrument, and of the channel.
+            let said = match touched.instrument == cx.instrument {
+                true => cx.trust,
+                false => Trust(touched.trust.0.max(cx.trust.0)),
+            };
             let cx = MsgCtx {
                 instrument: touched.instrument,
                 symbol: touched.symbol,
+                trust: said,
                 ..*cx
             };
             let mark = Mark {

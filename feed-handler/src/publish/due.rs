@@ -1,7 +1,7 @@
 //! What waits for the end of an event: instruments whose best prices it may have changed.
 
 use crate::book::Bbo;
-use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, Trust};
 
 /// The instruments an open event has touched, in the order it did, with their best prices before it; for a feed whose
 /// events are each of one instrument, those of all that are open. All memory is taken when it is made, and none of it
@@ -24,6 +24,8 @@ pub(super) struct Touched {
     pub symbol: [u8; 8],
     /// False when the feed says its best prices itself.
     pub announce: bool,
+    /// How far it could be believed when the event first touched it.
+    pub trust: Trust,
     before: Bbo,
 }
 
@@ -61,6 +63,7 @@ impl Due {
                     instrument: cx.instrument,
                     symbol: cx.symbol,
                     announce,
+                    trust: cx.trust,
                     before,
                 });
             }

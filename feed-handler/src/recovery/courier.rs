@@ -30,6 +30,9 @@ const SNAPSHOT_BEGINS: u8 = 2;
 const SNAPSHOT_MESSAGE: u8 = 3;
 const SNAPSHOT_ENDS: u8 = 4;
 const SNAPSHOT_FAILED: u8 = 5;
+const LOOP_BEGINS: u8 = 6;
+const REFRESH: u8 = 7;
+const LOOP_ENDS: u8 = 8;
 
 /// The control thread's end.
 #[derive(Debug)]
@@ -128,6 +131,25 @@ impl Head {
                 (head, &[])
             }
             Handed::SnapshotFailed => (head(SNAPSHOT_FAILED), &[]),
+            Handed::LoopBegins { orders } => {
+                let unit = orders.into();
+                (
+                    Head {
+                        unit,
+                        ..head(LOOP_BEGINS)
+                    },
+                    &[],
+                )
+            }
+            Handed::Refresh(bytes) => (head(REFRESH), bytes),
+            Handed::LoopEnds { orders, as_of } => {
+                let head = Head {
+                    unit: orders.into(),
+                    first: as_of.into(),
+                    ..head(LOOP_ENDS)
+                };
+                (head, &[])
+            }
         }
     }
 }
@@ -155,6 +177,14 @@ pub fn delivered(slot: &[u8]) -> Option<(u16, Handed<'_>)> {
             next: head.first.get(),
         },
         SNAPSHOT_FAILED => Handed::SnapshotFailed,
+        LOOP_BEGINS => Handed::LoopBegins {
+            orders: head.unit != 0,
+        },
+        REFRESH => Handed::Refresh(bytes),
+        LOOP_ENDS => Handed::LoopEnds {
+            orders: head.unit != 0,
+            as_of: head.first.get(),
+        },
         _ => return None,
     };
     Some((head.channel.get(), what))
@@ -192,6 +222,16 @@ mod tests {
                 next: 0,
             },
             Handed::SnapshotFailed,
+            Handed::LoopBegins { orders: true },
+            Handed::Refresh(b"snapshot"),
+            Handed::LoopEnds {
+                orders: false,
+                as_of: u64::from(u32::MAX),
+            },
+            Handed::LoopEnds {
+                orders: true,
+                as_of: 0,
+            },
         ];
         let (mut courier, mut consumer) = courier(1_500, Clock::new()).unwrap();
         for what in all {

@@ -10,6 +10,7 @@
 
 mod courier;
 mod glimpse;
+mod mdp3_loop;
 mod moldudp64;
 mod replay;
 mod replay_wants;
@@ -18,6 +19,7 @@ mod soup_servers;
 
 pub use courier::{Courier, courier, delivered};
 pub use glimpse::{Glimpse, GlimpseSettings};
+pub use mdp3_loop::{LoopSettings, Mdp3Loops};
 pub use moldudp64::{MoldRequests, RequestLimits};
 pub use replay::{ReplaySettings, SoupReplay};
 pub use soup::{Ended, SoupClient, SoupEvent, SoupTimes, SoupUser};
@@ -72,6 +74,20 @@ pub enum Handed<'a> {
     },
     /// The snapshot cannot be had.
     SnapshotFailed,
+    /// A loop of snapshots of single instruments begins, of their levels or of their orders.
+    LoopBegins {
+        /// Of orders.
+        orders: bool,
+    },
+    /// A snapshot of an instrument, or a part of one, as the channel's protocol has them.
+    Refresh(&'a [u8]),
+    /// Everything of the loop has been handed over.
+    LoopEnds {
+        /// Of orders.
+        orders: bool,
+        /// The number that its first snapshot is as of.
+        as_of: u64,
+    },
 }
 
 /// Where a recovery hands what it has got.

@@ -3,11 +3,11 @@
 
 use super::start::StartError;
 use crate::config::{ChannelPlan, LanePlan, ServiceKind, ServicePlan};
-use crate::net::Servers;
-use crate::pipeline::Rescue;
+use crate::net::{LineAddress, Servers};
+use crate::pipeline::{Join, Loop, Rescue};
 use crate::recovery::{
-    Courier, Glimpse, GlimpseSettings, MoldRequests, Recovery, ReplaySettings, RequestLimits,
-    SoupReplay, SoupServers, SoupTimes, SoupUser, Wish, courier,
+    Courier, Glimpse, GlimpseSettings, LoopSettings, Mdp3Loops, MoldRequests, Recovery,
+    ReplaySettings, RequestLimits, SoupReplay, SoupServers, SoupTimes, SoupUser, Wish, courier,
 };
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use feed_common::ring::Consumer;
@@ -18,6 +18,9 @@ use std::time::Duration;
 
 /// How often wishes are looked for. Lanes cannot wake a thread without a system call, and this one must not spin.
 const LOOK: Duration = Duration::from_micros(250);
+
+/// After so long a group that could not be joined is tried again.
+const REJOIN_NANOS: u64 = 1_000_000_000;
 
 /// Wishes of a lane that can wait to be looked at.
 const WISHES: usize = 4_096;
@@ -79,7 +82,7 @@ impl Desk {
             let services = [(&channel.recovery, false), (&channel.snapshot, true)];
             for (service, snapshots) in services {
                 if let Some(service) = service {
-                    let (recovery, servers) = client(service)?;
+                    let (recovery, servers) = client(service, plan.slot_bytes)?;
                     self.clients.push(Client {
                         channel: number,
                         name: channel.name.clone(),
@@ -198,16 +201,30 @@ impl Client {
 
 fn rescue(channel: &ChannelPlan, wishes: Sender<Wish>) -> Rescue {
     let limit = |service: &ServicePlan| service.limit.as_nanos() as u64;
+    let snapshot = channel.snapshot.as_ref();
+    let repeats = snapshot.filter(|service| service.kind == ServiceKind::Mdp3);
+    let asked = snapshot.filter(|service| service.kind != ServiceKind::Mdp3);
     Rescue {
         wishes,
         messages: channel.recovery.is_some(),
         limit_nanos: channel.recovery.as_ref().map_or(0, limit),
-        snapshot_nanos: channel.snapshot.as_ref().map(limit),
-        join: channel.join,
+        snapshot_nanos: asked.map(limit),
+        refresh: repeats.map(|service| Loop {
+            orders: !service.orders.is_empty(),
+        }),
+        // A loop says what every instrument is: a late join waits for nothing.
+        join: match repeats {
+            Some(_) => Join::Live,
+            None => channel.join,
+        },
     }
 }
 
-fn client(service: &ServicePlan) -> Result<(Box<dyn Recovery>, Servers), StartError> {
+/// The client of a service, which hands over packets and messages of `slot_bytes` at most, and what it speaks to.
+fn client(
+    service: &ServicePlan,
+    slot_bytes: usize,
+) -> Result<(Box<dyn Recovery>, Servers), StartError> {
     let failed = |source: io::Error| StartError::Server {
         server: service.servers[0],
         source,
@@ -231,6 +248,26 @@ fn client(service: &ServicePlan) -> Result<(Box<dyn Recovery>, Servers), StartEr
         ServiceKind::Glimpse => {
             let glimpse = Glimpse::new(soup_servers(service), GlimpseSettings::default());
             (Box::new(glimpse), Servers::connections(&service.servers))
+        }
+        ServiceKind::Mdp3 => {
+            let groups = service.servers.iter().chain(&service.orders);
+            let groups: Vec<_> = groups
+                .map(|&group| LineAddress {
+                    group,
+                    interface: service
+                        .interface
+                        .clone()
+                        .filter(|_| group.ip().is_multicast()),
+                    source: None,
+                })
+                .collect();
+            let settings = LoopSettings {
+                levels: service.servers.len(),
+                message_bytes: slot_bytes,
+                again: REJOIN_NANOS,
+            };
+            let loops = Mdp3Loops::new(groups.len(), settings);
+            (Box::new(loops), Servers::groups(&groups)?)
         }
     })
 }

@@ -24,6 +24,8 @@ pub enum Standing {
     Unwanted,
     /// Its messages are delivered, but earlier ones of the session were not: its book cannot be whole.
     Late,
+    /// Its messages are delivered; some of them may have been lost, and its next one shows whether they were.
+    Doubtful,
     /// Its symbol has not been seen yet.
     Unknown,
 }
@@ -47,8 +49,13 @@ impl Standing {
         }
     }
 
+    /// Whether something of it is missing, or may be, that would have been delivered.
+    pub fn has_missed(self) -> bool {
+        matches!(self, Standing::Late | Standing::Doubtful)
+    }
+
     /// Whether its messages are delivered.
     pub fn is_delivered(self) -> bool {
-        matches!(self, Standing::Wanted | Standing::Late)
+        matches!(self, Standing::Wanted | Standing::Late | Standing::Doubtful)
     }
 }

@@ -120,6 +120,19 @@ fn json(plan: &Plan, report: &Report) -> Value {
                 "errors": s.errors,
             })
         });
+    let loops = plan.loops.iter().zip(&report.loops).map(|(each, did)| {
+        let counts = did.account.counts(0);
+        json!({
+            "name": each.line.name,
+            "group": each.line.target.to_string(),
+            "faults": each.line.faults.to_string(),
+            "orders": each.timing.orders,
+            "rounds": did.played.rounds,
+            "packets": did.played.packets,
+            "messages": did.played.messages,
+            "lost": counts.lost_in_all(),
+        })
+    });
     let lost = report.account.lost_by_all();
     json!({
         "duration_ns": report.duration,
@@ -135,6 +148,7 @@ fn json(plan: &Plan, report: &Report) -> Value {
             "first_holes": holes(&lost),
         },
         "damaged": report.account.intact_on_none().count() - lost.count(),
+        "loops": loops.collect::<Vec<_>>(),
         "servers": servers.collect::<Vec<_>>(),
         "send": {
             "packets": report.sent.packets,
@@ -191,6 +205,16 @@ fn text(plan: &Plan, report: &Report) -> String {
         lost.count(),
         lost.ranges().len()
     );
+    for (each, did) in plan.loops.iter().zip(&report.loops) {
+        out += &format!(
+            "loop      {} to {}: {} rounds, {} packets, {} lost\n",
+            each.line.name,
+            each.line.target,
+            did.played.rounds,
+            did.played.packets,
+            did.account.counts(0).lost_in_all(),
+        );
+    }
     for (server, did) in plan.servers.iter().zip(&report.servers) {
         let a = did.answers;
         out += &format!(

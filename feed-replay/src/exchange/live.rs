@@ -2,18 +2,20 @@
 
 use super::downstream::{Downstream, Played};
 use super::history::{History, HistoryError, Numbering};
+use super::mdp3_loop::{Looped, SnapshotLoop};
 use super::moldudp64::MoldServer;
-use super::plan::{LinePlan, Plan, ServerPlan, Service, Source};
+use super::plan::{LinePlan, LoopPlan, Plan, ServerPlan, Service, Source};
 use super::server::ServerCounts;
 use super::soup_server::SoupServer;
 use super::tcp::TcpServer;
 use super::udp::{SocketCounts, UdpServer};
-use crate::fault::Account;
+use crate::fault::{Account, Delivery};
 use crate::schedule::{Speed, Wait};
 use crate::send::{self, Interface, Outgoing, SendError, SendReport, Sender, replay};
 use crate::synth::rng::splitmix64;
 use crate::synth::{GenerateError, Recording};
 use feed_common::capture::{CaptureFile, OpenError};
+use feed_common::wire::Fit;
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant};
 /// An exchange whose sockets are open.
 pub struct Exchange {
     downstream: Downstream,
+    /// Their senders are behind those of the lines.
+    loops: Vec<SnapshotLoop>,
     senders: Vec<Sender>,
     servers: Vec<Listening>,
 }
@@ -87,6 +91,9 @@ pub enum ExchangeError {
     /// All servers are for sessions in MoldUDP64.
     #[error("server {0}: the session is not in MoldUDP64")]
     OtherFraming(String),
+    /// Snapshots are of the books of MDP 3.0.
+    #[error("loop {0}: the session is not in MDP 3.0")]
+    NoLoops(String),
     /// An address that anybody could reach, or nobody.
     #[error(
         "server {name}: {address} is in 127.0.0.0/8 or needs an interface, and is of one machine"
@@ -118,12 +125,23 @@ pub struct Report {
     pub account: Account,
     /// What the sockets of the lines did.
     pub sent: SendReport,
+    /// What the feeds of snapshots did, in the order of the plan.
+    pub loops: Vec<LoopReport>,
     /// What the servers did, in the order of the plan.
     pub servers: Vec<ServerReport>,
     /// From the start to the end, in nanoseconds.
     pub duration: u64,
     /// True when it was stopped before its end.
     pub stopped: bool,
+}
+
+/// What a feed of snapshots did.
+#[derive(Clone, Debug)]
+pub struct LoopReport {
+    /// What was sent before its faults.
+    pub played: Looped,
+    /// What became of it.
+    pub account: Account,
 }
 
 /// What a server did.
@@ -164,7 +182,9 @@ impl Exchange {
 
     /// Opens all sockets for a session that is there already; the plan's source is not looked at.
     pub fn of(history: Arc<History>, plan: &Plan) -> Result<Exchange, ExchangeError> {
-        let senders = plan.lines.iter().map(open_line);
+        let lines = plan.lines.iter();
+        let lines = lines.chain(plan.loops.iter().map(|plan| &plan.line));
+        let senders = lines.map(open_line);
         let senders = senders.collect::<Result<_, _>>()?;
         let servers = plan.servers.iter().enumerate();
         let servers = servers.map(|(i, server)| {
@@ -174,11 +194,18 @@ impl Exchange {
         let servers = servers.collect::<Result<_, _>>()?;
         let faults: Vec<_> = plan.lines.iter().map(|line| line.faults.clone()).collect();
         let downstream = Downstream::new(history, &faults, plan.seed, plan.timing);
+        let loops = plan.loops.iter().enumerate();
+        let loops = loops.map(|(i, each)| {
+            let seed = splitmix64(plan.seed ^ splitmix64(0x6c6f_6f70 + i as u64));
+            open_loop(each, &downstream, seed)
+        });
+        let loops = loops.collect::<Result<_, _>>()?;
         if downstream.end() > Self::LONGEST_NS {
             return Err(ExchangeError::TooLong(downstream.end() / 1_000_000_000));
         }
         Ok(Exchange {
             downstream,
+            loops,
             senders,
             servers,
         })
@@ -202,7 +229,8 @@ impl Exchange {
     /// Plays the session and answers requests until the grace is over, or soon after `stop` was set.
     pub fn run(mut self, stop: &AtomicBool) -> Result<Report, SendError> {
         let (start, over) = (Instant::now(), AtomicBool::new(false));
-        let downstream = &mut self.downstream;
+        let (downstream, loops) = (&mut self.downstream, &mut self.loops);
+        let lines = downstream.account().lines();
         let (sent, stopped) = std::thread::scope(|scope| {
             // However this ends, the servers do too, and the scope with them.
             let _over = Over(&over);
@@ -210,12 +238,19 @@ impl Exchange {
                 scope.spawn(|| server.serve(start, &over));
             }
             let packets = std::iter::from_fn(|| {
-                let packet = downstream.due().and_then(|due| downstream.next(due))?;
-                Some(Outgoing {
+                let out = |packet: Delivery<'_>, first: usize| Outgoing {
                     offset: packet.at,
-                    line: packet.line,
+                    line: first + packet.line,
                     payload: packet.payload.to_vec(),
-                })
+                };
+                let dues = loops.iter_mut().enumerate();
+                let first = dues.filter_map(|(i, each)| Some((each.due()?, i))).min();
+                match (downstream.due(), first) {
+                    (due, Some((at, i))) if due.is_none_or(|due| at < due) => {
+                        loops[i].next(at).map(|packet| out(packet, lines + i))
+                    }
+                    (due, _) => downstream.next(due?).map(|packet| out(packet, 0)),
+                }
             });
             let sent = replay(packets, &self.senders, Speed::ORIGINAL, stop)?;
             let stopped = sent.stopped || !wait(start, downstream.end(), stop);
@@ -225,6 +260,14 @@ impl Exchange {
             played: self.downstream.played(),
             account: self.downstream.account().clone(),
             sent,
+            loops: self
+                .loops
+                .iter()
+                .map(|each| LoopReport {
+                    played: each.played(),
+                    account: each.account().clone(),
+                })
+                .collect(),
             servers: self.servers.iter().map(Listening::report).collect(),
             duration: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
             stopped,
@@ -268,6 +311,28 @@ fn open_line(line: &LinePlan) -> Result<Sender, ExchangeError> {
         name: line.name.clone(),
         reason,
     })
+}
+
+fn open_loop(
+    plan: &LoopPlan,
+    downstream: &Downstream,
+    seed: u64,
+) -> Result<SnapshotLoop, ExchangeError> {
+    let history = Arc::clone(downstream.history());
+    let packet = history.packet(0).map(|packet| packet.payload);
+    if history.numbering() != Numbering::Counted
+        || packet.is_none_or(|packet| feed_common::wire::mdp3::fit(packet) != Fit::Yes)
+    {
+        return Err(ExchangeError::NoLoops(plan.line.name.clone()));
+    }
+    let faults = &plan.line.faults;
+    Ok(SnapshotLoop::new(
+        history,
+        faults,
+        seed,
+        plan.timing,
+        downstream.end(),
+    ))
 }
 
 fn open_server(

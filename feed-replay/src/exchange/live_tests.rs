@@ -63,6 +63,7 @@ fn plan(protocol: Protocol, messages: u64, lines: Vec<LinePlan>, servers: Vec<Se
             grace: 500_000_000,
         },
         lines,
+        loops: Vec::new(),
         servers,
     }
 }

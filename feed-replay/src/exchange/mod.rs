@@ -6,7 +6,8 @@
 //! and say what leaves when. A simulation drives them with a clock of its own.
 //!
 //! A server with datagrams implements [`DatagramServer`], one with connections [`StreamServer`]: a [`SoupServer`] makes a
-//! [`SoupConnection`] for each client, and what that serves is a [`SoupSource`].
+//! [`SoupConnection`] for each client, and what that serves is a [`SoupSource`]. A [`SnapshotLoop`] asks nobody: it says what
+//! the books of an MDP 3.0 session are, again and again.
 //!
 //! [`Exchange`] is all of it on real sockets, as a [`Plan`] or a [configuration](config) says. A new server is a file, a
 //! variant of [`Service`], and its arm in `live.rs`.
@@ -47,6 +48,8 @@ mod downstream;
 mod glimpse;
 mod history;
 mod live;
+mod mdp3_loop;
+mod mdp3_state;
 mod moldudp64;
 mod plan;
 mod server;
@@ -58,9 +61,11 @@ mod udp;
 pub use downstream::{Downstream, Played, Timing};
 pub use glimpse::{GlimpseState, Snapshot};
 pub use history::{History, HistoryError, Numbering, Packet, Shape};
-pub use live::{Exchange, ExchangeError, Report, ServerReport};
+pub use live::{Exchange, ExchangeError, LoopReport, Report, ServerReport};
+pub use mdp3_loop::{LoopTiming, Looped, SnapshotLoop};
+pub use mdp3_state::Mdp3State;
 pub use moldudp64::{Limits, MoldServer};
-pub use plan::{LinePlan, Plan, ServerPlan, Service, Source};
+pub use plan::{LinePlan, LoopPlan, Plan, ServerPlan, Service, Source};
 pub use server::{Again, DatagramServer, ServerCounts, StreamConnection, StreamServer};
 pub use soup_server::SoupServer;
 pub use soupbintcp::{SoupConnection, SoupEnd, SoupFaults, SoupNext, SoupSource};

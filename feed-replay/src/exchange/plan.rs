@@ -2,6 +2,7 @@
 
 use super::downstream::Timing;
 use super::history::Shape;
+use super::mdp3_loop::LoopTiming;
 use super::moldudp64::Limits;
 use crate::fault::{LineFaults, ServerFaults};
 use crate::send::SenderOptions;
@@ -22,6 +23,8 @@ pub struct Plan {
     pub timing: Timing,
     /// Where it is played.
     pub lines: Vec<LinePlan>,
+    /// Where snapshots of its books are repeated, of a session of MDP 3.0.
+    pub loops: Vec<LoopPlan>,
     /// Who answers for what was lost.
     pub servers: Vec<ServerPlan>,
 }
@@ -53,6 +56,15 @@ pub struct LinePlan {
     pub options: SenderOptions,
     /// What goes wrong on it.
     pub faults: LineFaults,
+}
+
+/// A feed of snapshots.
+#[derive(Clone, Debug)]
+pub struct LoopPlan {
+    /// Where it is sent, and what goes wrong there.
+    pub line: LinePlan,
+    /// What it says, and how often.
+    pub timing: LoopTiming,
 }
 
 /// A server.

@@ -202,7 +202,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn group(&mut self, text: &Spanned<String>) -> SocketAddrV4 {
+    pub(super) fn group(&mut self, text: &Spanned<String>) -> SocketAddrV4 {
         let expected = "expected an IPv4 multicast group and port such as \"239.192.1.1:26477\", \
                         or an address in 127.0.0.0/8 for tests";
         let message = match text.get_ref().parse::<SocketAddrV4>() {

@@ -4,9 +4,9 @@ use super::{Resolver, number};
 use crate::config::defaults::*;
 use crate::config::file;
 use crate::config::plan::{Account, ServiceKind, ServicePlan};
+use crate::net::InterfaceError;
 use crate::pipeline::Join;
 use feed_common::config::TimeSpan;
-use feed_common::wire::ProtocolName;
 use std::collections::HashSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -29,7 +29,10 @@ impl Resolver<'_> {
     /// The service that is asked for messages.
     pub(super) fn recovery(&mut self, channel: &file::Channel) -> Option<ServicePlan> {
         let service = channel.recovery.as_ref()?;
-        if *service.kind.get_ref() == ServiceKind::Glimpse {
+        if matches!(
+            service.kind.get_ref(),
+            ServiceKind::Glimpse | ServiceKind::Mdp3
+        ) {
             let expected = "expected \"moldudp64\" or \"soupbintcp\"";
             self.wrong(
                 &service.kind,
@@ -42,19 +45,29 @@ impl Resolver<'_> {
     /// The service that is asked for the state of the books.
     pub(super) fn snapshot(&mut self, channel: &file::Channel) -> Option<ServicePlan> {
         let service = channel.snapshot.as_ref()?;
-        if *service.kind.get_ref() != ServiceKind::Glimpse {
-            self.wrong(&service.kind, "expected \"glimpse\"");
+        match service.kind.get_ref() {
+            ServiceKind::Glimpse => Some(self.service(channel, service)),
+            ServiceKind::Mdp3 => Some(self.loops(channel, service)),
+            _ => {
+                self.wrong(&service.kind, "expected \"glimpse\" or \"mdp3\"");
+                Some(self.service(channel, service))
+            }
         }
-        Some(self.service(channel, service))
     }
 
     fn service(&mut self, channel: &file::Channel, service: &file::Service) -> ServicePlan {
         let kind = *service.kind.get_ref();
-        let protocol = channel.protocol.get_ref().0;
-        if protocol != ProtocolName::Itch50 {
-            self.wrong(
-                &service.kind,
-                format!("{protocol} has no such service: expected `protocol = \"itch50\"`"),
+        self.of_protocol(channel, service);
+        if let Some(key) = service.orders.as_ref().map(Spanned::span) {
+            self.note(
+                key,
+                "orders are in the same snapshot: expected no `orders`".into(),
+            );
+        }
+        if let Some(key) = service.interface.as_ref().map(Spanned::span) {
+            self.note(
+                key,
+                "the system finds its way: expected no `interface`".into(),
             );
         }
         let logs_in = kind != ServiceKind::MoldUdp64;
@@ -85,6 +98,8 @@ impl Resolver<'_> {
         ServicePlan {
             kind,
             servers: self.servers(&service.servers),
+            orders: Vec::new(),
+            interface: None,
             account: Account {
                 user: self.text("user", &service.user, 6),
                 password: self.text("password", &service.password, 10),
@@ -95,6 +110,84 @@ impl Resolver<'_> {
             requests_in_flight: requests as u16,
             limit: self.time("limit", &service.limit, kind.limit_nanos()),
         }
+    }
+
+    fn of_protocol(&mut self, channel: &file::Channel, service: &file::Service) {
+        let protocol = channel.protocol.get_ref().0;
+        let expected = service.kind.get_ref().protocol();
+        if protocol != expected {
+            self.wrong(
+                &service.kind,
+                format!("{protocol} has no such service: expected `protocol = \"{expected}\"`"),
+            );
+        }
+    }
+
+    /// Groups that are listened to, of which nobody is asked for anything.
+    fn loops(&mut self, channel: &file::Channel, service: &file::Service) -> ServicePlan {
+        self.of_protocol(channel, service);
+        let unused = [
+            ("user", service.user.as_ref().map(Spanned::span)),
+            ("password", service.password.as_ref().map(Spanned::span)),
+            ("attempts", service.attempts.as_ref().map(Spanned::span)),
+            ("answer", service.answer.as_ref().map(Spanned::span)),
+            (
+                "request_messages",
+                service.request_messages.as_ref().map(Spanned::span),
+            ),
+            ("limit", service.limit.as_ref().map(Spanned::span)),
+        ];
+        for (key, place) in unused {
+            if let Some(place) = place {
+                self.note(place, format!("nobody is asked: expected no `{key}`"));
+            }
+        }
+        let mut taken = HashSet::new();
+        let servers = self.groups(&service.servers, &mut taken);
+        if !(1..=SERVERS_MAX).contains(&servers.len()) {
+            self.wrong(
+                &service.servers,
+                format!("expected 1 to {SERVERS_MAX} groups"),
+            );
+        }
+        let orders = service.orders.as_ref();
+        let orders = orders.map_or(Vec::new(), |list| self.groups(list, &mut taken));
+        if let Some(list) = &service.orders
+            && orders.len() > SERVERS_MAX
+        {
+            self.wrong(list, format!("expected at most {SERVERS_MAX} groups"));
+        }
+        let all = || servers.iter().chain(&orders);
+        if service.interface.is_none() && all().any(|group| group.ip().is_multicast()) {
+            let expected =
+                "expected `interface` (a name or an IPv4 address) beside multicast groups";
+            self.wrong(&service.servers, expected);
+        }
+        let interface = service.interface.as_ref().and_then(|text| {
+            let parsed = text.get_ref().parse();
+            parsed.map_err(|e: InterfaceError| self.wrong(text, e)).ok()
+        });
+        ServicePlan {
+            orders,
+            interface,
+            ..ServicePlan::new(ServiceKind::Mdp3, servers)
+        }
+    }
+
+    fn groups(
+        &mut self,
+        list: &Spanned<Vec<Spanned<String>>>,
+        taken: &mut HashSet<SocketAddrV4>,
+    ) -> Vec<SocketAddrV4> {
+        let mut groups = Vec::new();
+        for text in list.get_ref() {
+            let group = self.group(text);
+            match taken.insert(group) {
+                true => groups.push(group),
+                false => self.wrong(text, format!("{group} is named twice")),
+            }
+        }
+        groups
     }
 
     fn servers(&mut self, list: &Spanned<Vec<Spanned<String>>>) -> Vec<SocketAddrV4> {
@@ -228,6 +321,75 @@ lines = [{ name = "A", group = "127.0.0.1:5000" }]
                 "{change}: {message}"
             );
         }
+    }
+
+    const LOOPS: &str = r#"
+[channel.snapshot]
+kind = "mdp3"
+servers = ["239.0.0.1:7", "239.0.0.2:7"]
+orders = ["239.0.0.3:7"]
+interface = "eth0"
+"#;
+
+    #[test]
+    fn loops_are_groups_and_survive_being_written() {
+        let channel = CHANNEL.replace("itch50", "mdp3");
+        let plan = parse(&format!("{channel}{LOOPS}"), Path::new("f")).unwrap();
+        let loops = plan.lanes[0].channels[0].snapshot.as_ref().unwrap();
+        assert_eq!((loops.kind, loops.servers.len()), (ServiceKind::Mdp3, 2));
+        assert_eq!(loops.orders, ["239.0.0.3:7".parse().unwrap()]);
+        let written = plan.to_toml().unwrap();
+        assert_eq!(parse(&written, Path::new("f")).unwrap(), plan);
+        for (from, to, says) in [
+            ("interface = \"eth0\"", "", "12:11: expected `interface`"),
+            (
+                "interface = \"eth0\"",
+                "interface = \"a b\"",
+                "14:13: expected the name",
+            ),
+            (
+                "239.0.0.3:7",
+                "239.0.0.1:7",
+                "13:11: 239.0.0.1:7 is named twice",
+            ),
+            (
+                "239.0.0.3:7",
+                "10.0.0.1:7",
+                "13:11: 10.0.0.1 is not a multicast group",
+            ),
+            (
+                "\"239.0.0.1:7\", \"239.0.0.2:7\"",
+                "",
+                "12:11: expected 1 to 16 groups",
+            ),
+            (
+                "interface",
+                "user = \"me\"\ninterface",
+                "14:8: nobody is asked",
+            ),
+            (
+                "interface",
+                "limit = \"1s\"\ninterface",
+                "14:9: nobody is asked",
+            ),
+        ] {
+            let text = format!("{channel}{}", LOOPS.replace(from, to));
+            let message = parse(&text, Path::new("f")).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("f:{says}")), "{message}");
+        }
+        for (kind, says) in [
+            ("mdp3", "mdp3 has no such service"),
+            ("glimpse", "expected no `orders`"),
+        ] {
+            let text = match kind {
+                "mdp3" => format!("{channel}{}", LOOPS.replace("\"mdp3\"", "\"glimpse\"")),
+                _ => format!("{CHANNEL}{}", LOOPS.replace("\"mdp3\"", "\"glimpse\"")),
+            };
+            let message = parse(&text, Path::new("f")).unwrap_err().to_string();
+            assert!(message.contains(says), "{message}");
+        }
+        let other = parse(&format!("{CHANNEL}{LOOPS}"), Path::new("f")).unwrap_err();
+        assert!(other.to_string().contains("expected `protocol = \"mdp3\"`"));
     }
 
     #[test]

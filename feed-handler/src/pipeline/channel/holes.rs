@@ -1,7 +1,7 @@
 //! What becomes of the holes of a channel: they are closed by what comes, or given up.
 
 use super::{Channel, Core, deliver};
-use crate::protocol::Protocol;
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::sequence::{Admit, By, Due, Hole, HoleEnd, SeqSpan, Stashed};
 use crate::transport::Framing;
@@ -120,11 +120,13 @@ impl<P: Protocol> Channel<P> {
     ) -> Option<SeqSpan> {
         let holed = &mut self.units[unit];
         let missing = holed.sequencer.give_up_before(next)?;
-        holed.trust = Trust::RECOVERING;
+        if !P::Decoder::BY_INSTRUMENT {
+            holed.trust = Trust::RECOVERING;
+        }
         let cx = MsgCtx {
             sequence: missing.first,
             unit: holed.key,
-            trust: holed.trust,
+            trust: Trust::RECOVERING,
             timestamp: UnixNanos::UNKNOWN,
             instrument: NO_INSTRUMENT,
             symbol: NO_SYMBOL,
@@ -133,6 +135,9 @@ impl<P: Protocol> Channel<P> {
         };
         let count = missing.count;
         core.outlet.on_gap(&cx, Gap { count });
+        if P::Decoder::BY_INSTRUMENT {
+            self.doubt(next);
+        }
         Some(missing)
     }
 
@@ -246,6 +251,11 @@ impl<P: Protocol> Channel<P> {
         let unit = &self.units[unit];
         let packet = unit.stash.packet(taken);
         let rx = packet.meta.rx;
+        if P::Decoder::BY_INSTRUMENT
+            && let Some(refresh) = &mut self.refresh
+        {
+            refresh.keep(taken.span.first, packet.bytes);
+        }
         let Ok((frame, _)) = self.framing.open(packet.bytes) else {
             return 0; // it opened when it was stashed
         };

@@ -15,6 +15,9 @@ use feed_common::time::{Ticks, UnixNanos};
 impl<P: Protocol> Channel<P> {
     /// Gives the channel a recovery.
     pub(in crate::pipeline) fn recover_by(&mut self, rescue: Rescue) {
+        if let Some(settings) = rescue.refresh {
+            self.refresh_by(settings);
+        }
         self.rescue = Some(rescue);
     }
 
@@ -181,6 +184,9 @@ impl<P: Protocol> Channel<P> {
                     self.snapshot_ends(unit, next, core);
                 }
             }
+            Handed::LoopBegins { orders } => self.loop_begins(orders),
+            Handed::Refresh(message) => self.refresh(message, rx, core),
+            Handed::LoopEnds { orders, as_of } => self.loop_ends(orders, as_of, rx, core),
             Handed::SnapshotFailed => {
                 self.taking_snapshot = false;
                 for unit in self.units.iter_mut().filter(|u| u.wants_snapshot) {
@@ -206,7 +212,7 @@ impl<P: Protocol> Channel<P> {
     }
 
     /// A context about no instrument, as of the next number.
-    fn apart(&self, unit: usize) -> MsgCtx {
+    pub(super) fn apart(&self, unit: usize) -> MsgCtx {
         MsgCtx {
             sequence: self.next(unit),
             unit: self.units[unit].key,

@@ -56,7 +56,7 @@ impl Mdp3Decoder {
         out: &mut H,
     ) {
         let place = self.place(level.security_id(), cx, out);
-        self.count(place, level.rpt_seq());
+        let place = self.count(place, level.rpt_seq(), cx, out);
         let price = Price(self.arrays.price(entry));
         let Some(book) = Book::of(level.entry_type()) else {
             return self.without_book(level, last, cx, out);
@@ -92,6 +92,7 @@ impl Mdp3Decoder {
         match level.entry_type() {
             b'J' => {
                 let place = self.place(level.security_id(), cx, out);
+                let place = self.trust_empty(place);
                 self.tell(place, last, Flags::NONE, cx, |cx| out.on_clear(cx));
             }
             _ => self.oddities.entry_unknown += 1,
@@ -116,7 +117,8 @@ impl Mdp3Decoder {
                 self.oddities.order_reference += 1;
                 continue;
             };
-            let (place, last) = (self.place(level.security_id(), cx, out), i == last);
+            let place = self.place(level.security_id(), cx, out);
+            let (place, last) = (self.has_orders(place), i == last);
             let order_id = order.order_id.get();
             let ranked = RankedOrder {
                 order_id,
@@ -210,6 +212,7 @@ impl Mdp3Decoder {
             return;
         };
         let place = self.place(order.security_id.get(), cx, out);
+        let place = self.has_orders(place);
         let price = Price(self.arrays.price(entry));
         let wire_price = order.md_entry_px_optional_ex.get();
         let out_of_range = beyond && !price.is_some() && is_price(wire_price);
@@ -241,7 +244,7 @@ pub(super) const CHANGE: u8 = 1;
 pub(super) const DELETE: u8 = 2;
 
 #[inline(always)]
-fn action(wire: u8) -> Option<SlotAction> {
+pub(super) fn action(wire: u8) -> Option<SlotAction> {
     Some(match wire {
         NEW => SlotAction::New,
         CHANGE => SlotAction::Change,
@@ -255,14 +258,14 @@ fn action(wire: u8) -> Option<SlotAction> {
 
 /// One side of one of an instrument's two books.
 #[derive(Clone, Copy)]
-struct Book {
-    implied: bool,
-    side: Side,
+pub(super) struct Book {
+    pub implied: bool,
+    pub side: Side,
 }
 
 impl Book {
     #[inline(always)]
-    fn of(entry_type: u8) -> Option<Book> {
+    pub fn of(entry_type: u8) -> Option<Book> {
         let (implied, side) = match entry_type {
             b'0' => (false, Side::BUY),
             b'1' => (false, Side::SELL),
@@ -291,6 +294,7 @@ fn range(out_of_range: bool) -> Flags {
 /// An entry that says what becomes of a level; its price comes first.
 pub(super) trait Level: FromBytes + KnownLayout + Immutable + Unaligned + Clone {
     fn security_id(&self) -> i32;
+    fn price(&self) -> i64;
     fn rpt_seq(&self) -> u32;
     fn entry_type(&self) -> u8;
     fn action(&self) -> u8;
@@ -308,6 +312,10 @@ macro_rules! level {
             #[inline(always)]
             fn security_id(&self) -> i32 {
                 self.security_id.get()
+            }
+
+            fn price(&self) -> i64 {
+                self.md_entry_px_optional_ex.get()
             }
 
             #[inline(always)]

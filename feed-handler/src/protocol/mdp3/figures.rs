@@ -153,7 +153,7 @@ impl Mdp3Decoder {
         let count = entries.len();
         for (i, entry) in (1..).zip(entries) {
             let place = self.place(entry.security_id, cx, out);
-            self.count(place, entry.rpt_seq);
+            let place = self.count(place, entry.rpt_seq, cx, out);
             let Some(figures) = entry.figures else {
                 self.oddities.entry_unknown += 1;
                 continue;

@@ -102,7 +102,7 @@ impl Mdp3Decoder {
         out: &mut H,
     ) {
         let place = self.place(entry.security_id, cx, out);
-        self.count(place, entry.rpt_seq);
+        let place = self.count(place, entry.rpt_seq, cx, out);
         let number = entry.number.unwrap_or(entry.rpt_seq);
         let match_id = u64::from(entry.security_id as u32) << 32 | u64::from(number);
         let broken = TradeBreak { match_id };

@@ -13,6 +13,8 @@ pub(super) struct File {
     pub session: Spanned<Session>,
     #[serde(default, rename = "line")]
     pub lines: Vec<Line>,
+    #[serde(default, rename = "loop")]
+    pub loops: Vec<Loop>,
     #[serde(default, rename = "server")]
     pub servers: Vec<Server>,
 }
@@ -43,6 +45,22 @@ pub(super) struct Line {
     pub interface: String,
     pub ttl: Option<u8>,
     pub source_port: Option<u16>,
+    pub faults: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Loop {
+    pub name: Spanned<String>,
+    pub group: Spanned<String>,
+    pub interface: String,
+    pub ttl: Option<u8>,
+    pub source_port: Option<u16>,
+    #[serde(default)]
+    pub orders: bool,
+    pub period: Option<Spanned<TimeSpan>>,
+    pub spacing: Option<Spanned<TimeSpan>>,
+    pub payload: Option<Spanned<u64>>,
     pub faults: Option<Spanned<String>>,
 }
 

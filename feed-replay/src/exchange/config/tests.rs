@@ -56,6 +56,8 @@ fn the_example_is_read_and_says_every_key() {
         plan.source,
         Source::Capture { group: Some(_), .. }
     ));
+    let loops: Vec<_> = plan.loops.iter().map(|each| each.timing.orders).collect();
+    assert_eq!(loops, [false, true]);
     let keys = [
         "seed",
         "protocol",
@@ -80,6 +82,9 @@ fn the_example_is_read_and_says_every_key() {
         "packets",
         "requests_per_second",
         "keep",
+        "orders",
+        "period",
+        "spacing",
     ];
     for key in keys {
         let said = text.lines().any(|line| {
@@ -231,6 +236,20 @@ fn what_does_not_go_together_is_refused() {
     let server = "[[server]]\nkind = \"moldudp64\"\naddress = \"127.0.0.1:0\"\n";
     let found = problems(&format!("[session]\nprotocol = \"iex\"\n{line}{server}"));
     one(found, (8, 8), "iex sessions are not in MoldUDP64");
+    let snapshots = line.replace("[[line]]", "[[loop]]") + "spacing = \"0ns\"\n";
+    let found = problems(&format!(
+        "[session]\nprotocol = \"itch50\"\n{line}{snapshots}"
+    ));
+    let found: Vec<_> = found
+        .iter()
+        .map(|(line, _, what)| (*line, what.as_str()))
+        .collect();
+    assert_eq!(
+        (found.len(), found[0].0, found[1].0),
+        (2, 8, 11),
+        "{found:?}"
+    );
+    assert!(found[0].1.contains("itch50 has no loop of snapshots"));
     let glimpse = server.replace("moldudp64", "glimpse") + "packets = 3\n";
     let found = problems(&format!(
         "[session]\nprotocol = \"itch50\"\n{line}{glimpse}"

@@ -1,7 +1,7 @@
 //! Lines and servers: where an exchange is heard and asked.
 
-use super::{Resolver, file};
-use crate::exchange::{Limits, LinePlan, ServerPlan, Service};
+use super::{MINUTE, MS, Resolver, file};
+use crate::exchange::{Limits, LinePlan, LoopPlan, LoopTiming, ServerPlan, Service};
 use crate::send::SenderOptions;
 use std::net::SocketAddrV4;
 use toml::Spanned;
@@ -10,6 +10,14 @@ use toml::Spanned;
 const LINES_MAX: usize = 16;
 /// See [`LINES_MAX`].
 const SERVERS_MAX: usize = 16;
+
+fn options(ttl: Option<u8>, source_port: Option<u16>) -> SenderOptions {
+    let usual = SenderOptions::default();
+    SenderOptions {
+        ttl: ttl.unwrap_or(usual.ttl),
+        source_port: source_port.unwrap_or(usual.source_port),
+    }
+}
 
 impl Resolver {
     pub(super) fn lines(&mut self, lines: &[file::Line]) -> Vec<LinePlan> {
@@ -22,29 +30,63 @@ impl Resolver {
         let mut plans = Vec::<LinePlan>::new();
         for line in lines {
             let name = self.name("line", &line.name, plans.iter().map(|plan| &plan.name));
-            let Some(target) = self.address(&line.group) else {
+            let Some(target) = self.target(&line.group) else {
                 continue;
             };
-            if !(target.ip().is_multicast() || target.ip().is_loopback()) {
-                let what =
-                    "neither a multicast group nor in 127.0.0.0/8: packets are sent nowhere else";
-                self.wrong(&line.group, format!("{target} is {what}"));
-            } else if target.port() == 0 {
-                self.wrong(&line.group, "expected a port other than 0");
-            }
-            let usual = SenderOptions::default();
             plans.push(LinePlan {
                 name,
                 target,
                 interface: line.interface.clone(),
-                options: SenderOptions {
-                    ttl: line.ttl.unwrap_or(usual.ttl),
-                    source_port: line.source_port.unwrap_or(usual.source_port),
-                },
+                options: options(line.ttl, line.source_port),
                 faults: self.faults(&line.faults),
             });
         }
         plans
+    }
+
+    pub(super) fn loops(&mut self, loops: &[file::Loop]) -> Vec<LoopPlan> {
+        if let Some(beyond) = loops.get(LINES_MAX) {
+            self.wrong(&beyond.name, format!("more than {LINES_MAX} loops"));
+        }
+        let mut plans = Vec::<LoopPlan>::new();
+        for each in loops {
+            let names = plans.iter().map(|plan| &plan.line.name);
+            let name = self.name("loop", &each.name, names);
+            let Some(target) = self.target(&each.group) else {
+                continue;
+            };
+            let usual = LoopTiming::default();
+            let bytes = usual.payload as u64;
+            plans.push(LoopPlan {
+                line: LinePlan {
+                    name,
+                    target,
+                    interface: each.interface.clone(),
+                    options: options(each.ttl, each.source_port),
+                    faults: self.faults(&each.faults),
+                },
+                timing: LoopTiming {
+                    orders: each.orders,
+                    period: self.time("period", &each.period, usual.period, MS..=MINUTE),
+                    spacing: self.time("spacing", &each.spacing, usual.spacing, 1_000..=MINUTE),
+                    payload: self.within("payload", &each.payload, bytes, 128..=65_507) as usize,
+                },
+            });
+        }
+        plans
+    }
+
+    /// Where packets may be sent.
+    fn target(&mut self, group: &Spanned<String>) -> Option<SocketAddrV4> {
+        let target = self.address(group)?;
+        if !(target.ip().is_multicast() || target.ip().is_loopback()) {
+            let what =
+                "neither a multicast group nor in 127.0.0.0/8: packets are sent nowhere else";
+            self.wrong(group, format!("{target} is {what}"));
+        } else if target.port() == 0 {
+            self.wrong(group, "expected a port other than 0");
+        }
+        Some(target)
     }
 
     pub(super) fn servers(&mut self, servers: &[file::Server]) -> Vec<ServerPlan> {

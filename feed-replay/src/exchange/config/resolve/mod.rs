@@ -62,15 +62,17 @@ impl Resolver {
             grace: self.time("grace", &session.grace, usual.grace, 0..=60 * MINUTE),
         };
         let lines = self.lines(&file.lines);
+        let loops = self.loops(&file.loops);
         let servers = self.servers(&file.servers);
         let source = source?;
-        self.framing(session, &source, &shape, &file.servers);
+        self.framing(session, &source, &shape, file);
         Some(Plan {
             seed,
             source,
             shape,
             timing,
             lines,
+            loops,
             servers,
         })
     }
@@ -165,16 +167,18 @@ impl Resolver {
         Some(spec)
     }
 
-    /// What only MoldUDP64 can do, where it is known already that the session is in something else.
-    fn framing(
-        &mut self,
-        session: &file::Session,
-        source: &Source,
-        shape: &Shape,
-        servers: &[file::Server],
-    ) {
+    /// What only MoldUDP64 or MDP 3.0 can do, where it is known already that the session is in something else.
+    fn framing(&mut self, session: &file::Session, source: &Source, shape: &Shape, file: &File) {
         let Source::Made(spec) = source else { return };
         let name = spec.protocol.name();
+        if name != ProtocolName::Mdp3 {
+            for each in &file.loops {
+                self.wrong(
+                    &each.name,
+                    format!("{name} has no loop of snapshots: mdp3 has"),
+                );
+            }
+        }
         if Numbering::of(name) == Numbering::MoldUdp64 {
             return;
         }
@@ -186,7 +190,7 @@ impl Resolver {
                 format!("{name} sessions cannot restart here: only those in MoldUDP64 can"),
             );
         }
-        for server in servers {
+        for server in &file.servers {
             self.wrong(
                 &server.kind,
                 format!("{name} sessions are not in MoldUDP64"),
