@@ -1,5 +1,7 @@
 //! Sockets to recovery servers: datagrams and connections behind one interface, none of which ever waits.
 
+use super::address::LineAddress;
+use super::socket::{LineSocket, SocketError};
 use super::sys::wait;
 use crate::recovery::{Heard, Net};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -13,6 +15,9 @@ const READS: usize = 32;
 
 /// Bytes that can wait to be written to a connection; whoever lets more wait does not read what it asks for.
 const WRITE_BYTES: usize = 1 << 16;
+
+/// Receive buffer asked for a group: what many clients asked for at once.
+const GROUP_BUFFER: usize = 4 << 20;
 
 /// The servers of one recovery, by their place.
 #[derive(Debug)]
@@ -68,6 +73,20 @@ impl Servers {
         };
         let all = addresses.iter().map(server).collect();
         Servers { all }
+    }
+
+    /// These servers, and behind them groups that are listened to, each as one more of datagrams to which nothing can be
+    /// sent.
+    pub fn with_groups(mut self, groups: &[LineAddress]) -> Result<Servers, SocketError> {
+        for line in groups {
+            self.all.push(Server {
+                address: line.group,
+                socket: Some(LineSocket::open(line, GROUP_BUFFER, false)?.socket),
+                state: State::Datagrams,
+                unsent: Vec::new(),
+            });
+        }
+        Ok(self)
     }
 
     /// How many there are.
@@ -315,6 +334,32 @@ mod tests {
         assert_eq!(next(&mut servers), Err("closed"));
         servers.close(0);
         assert_eq!(servers.hear(0, &mut [0; 64]), None);
+    }
+
+    #[test]
+    fn a_group_stands_behind_the_servers_and_cannot_be_spoken_to() {
+        let port = v4(UdpSocket::bind("127.0.0.1:0").unwrap().local_addr());
+        let line = LineAddress {
+            group: port,
+            interface: None,
+            source: None,
+        };
+        let nobody = "127.0.0.1:9".parse().unwrap();
+        let servers = Servers::connections(&[nobody]).with_groups(std::slice::from_ref(&line));
+        let mut servers = servers.unwrap();
+        assert_eq!(servers.len(), 2);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for said in [b"one", b"two"] {
+            sender.send_to(said, port).unwrap();
+            Servers::wait(std::iter::once(&servers), Duration::from_secs(5)).unwrap();
+            let mut buffer = [0; 64];
+            assert_eq!(servers.hear(1, &mut buffer), Some(Heard::Bytes(said)));
+            servers.send(1, b"nobody hears this");
+            servers.close(1);
+            servers.open(1);
+        }
+        let again = Servers::connections(&[]).with_groups(&[line]);
+        assert!(matches!(again, Err(SocketError::PortInUse { .. })));
     }
 
     #[test]

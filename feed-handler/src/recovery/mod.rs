@@ -11,6 +11,8 @@
 mod courier;
 mod glimpse;
 mod moldudp64;
+mod pillar;
+mod pillar_link;
 mod replay;
 mod replay_wants;
 mod soup;
@@ -19,6 +21,8 @@ mod soup_servers;
 pub use courier::{Courier, courier, delivered};
 pub use glimpse::{Glimpse, GlimpseSettings};
 pub use moldudp64::{MoldRequests, RequestLimits};
+pub use pillar::{PillarRequests, PillarSettings};
+pub use pillar_link::PillarTimes;
 pub use replay::{ReplaySettings, SoupReplay};
 pub use soup::{Ended, SoupClient, SoupEvent, SoupTimes, SoupUser};
 pub use soup_servers::SoupServers;

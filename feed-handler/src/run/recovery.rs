@@ -2,16 +2,16 @@
 //! over what they give.
 
 use super::start::StartError;
-use crate::config::{ChannelPlan, LanePlan, ServiceKind, ServicePlan};
+use crate::config::{ChannelPlan, FeedId, LanePlan, ServiceKind, ServicePlan};
 use crate::net::Servers;
 use crate::pipeline::Rescue;
 use crate::recovery::{
-    Courier, Glimpse, GlimpseSettings, MoldRequests, Recovery, ReplaySettings, RequestLimits,
-    SoupReplay, SoupServers, SoupTimes, SoupUser, Wish, courier,
+    Courier, Glimpse, GlimpseSettings, MoldRequests, PillarRequests, PillarSettings, Recovery,
+    ReplaySettings, RequestLimits, SoupReplay, SoupServers, SoupTimes, SoupUser, Wish, courier,
 };
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use feed_common::ring::Consumer;
-use feed_common::time::Clock;
+use feed_common::time::{Clock, UnixNanos};
 use std::io;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl Desk {
             let services = [(&channel.recovery, false), (&channel.snapshot, true)];
             for (service, snapshots) in services {
                 if let Some(service) = service {
-                    let (recovery, servers) = client(service)?;
+                    let (recovery, servers) = client(service, clock)?;
                     self.clients.push(Client {
                         channel: number,
                         name: channel.name.clone(),
@@ -207,7 +207,10 @@ fn rescue(channel: &ChannelPlan, wishes: Sender<Wish>) -> Rescue {
     }
 }
 
-fn client(service: &ServicePlan) -> Result<(Box<dyn Recovery>, Servers), StartError> {
+fn client(
+    service: &ServicePlan,
+    clock: &Clock,
+) -> Result<(Box<dyn Recovery>, Servers), StartError> {
     let failed = |source: io::Error| StartError::Server {
         server: service.servers[0],
         source,
@@ -231,6 +234,12 @@ fn client(service: &ServicePlan) -> Result<(Box<dyn Recovery>, Servers), StartEr
             let glimpse = Glimpse::new(soup_servers(service), GlimpseSettings::default());
             (Box::new(glimpse), Servers::connections(&service.servers))
         }
+        ServiceKind::Pillar => {
+            let requests = PillarRequests::new(pillar_settings(service, clock));
+            let groups: Vec<_> = service.lines.iter().map(|l| l.address.clone()).collect();
+            let servers = Servers::connections(&service.servers).with_groups(&groups)?;
+            (Box::new(requests), servers)
+        }
     })
 }
 
@@ -251,9 +260,26 @@ fn soup_servers(service: &ServicePlan) -> SoupServers {
     }
 }
 
+fn pillar_settings(service: &ServicePlan, clock: &Clock) -> PillarSettings {
+    let FeedId { product, channel } = service.feed;
+    let source_id = padded_by(b'\0', &service.account.user);
+    let now = clock.scale().nanos(clock.now().0);
+    PillarSettings {
+        messages: service.request_messages.into(),
+        attempts: service.attempts,
+        answer: service.answer.as_nanos() as u64,
+        epoch: UnixNanos::now().0.saturating_sub(now),
+        ..PillarSettings::new(service.servers.len(), source_id, product, channel)
+    }
+}
+
 /// Text as it stands in a login; the plan's is no longer than that.
 fn padded<const N: usize>(text: &str) -> [u8; N] {
-    let mut field = [b' '; N];
+    padded_by(b' ', text)
+}
+
+fn padded_by<const N: usize>(by: u8, text: &str) -> [u8; N] {
+    let mut field = [by; N];
     for (to, from) in field.iter_mut().zip(text.bytes()) {
         *to = from;
     }
