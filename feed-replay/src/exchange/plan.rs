@@ -3,6 +3,7 @@
 use super::downstream::Timing;
 use super::history::Shape;
 use super::moldudp64::Limits;
+use super::pillar::PillarLimits;
 use crate::fault::{LineFaults, ServerFaults};
 use crate::send::SenderOptions;
 use crate::synth::Spec;
@@ -79,6 +80,13 @@ pub enum Service {
     SoupBinTcp,
     /// Gives snapshots of the books over SoupBinTCP: [`SoupServer::snapshots`](super::SoupServer::snapshots).
     Glimpse,
+    /// Sends messages of NYSE Pillar again, to a group: [`PillarServer`](super::PillarServer).
+    Pillar {
+        /// What it gives, and what for.
+        limits: PillarLimits,
+        /// Where answers go, through the server's interface.
+        group: SocketAddrV4,
+    },
 }
 
 impl Service {
@@ -88,6 +96,7 @@ impl Service {
             Service::MoldUdp64(_) => "moldudp64",
             Service::SoupBinTcp => "soupbintcp",
             Service::Glimpse => "glimpse",
+            Service::Pillar { .. } => "pillar",
         }
     }
 }

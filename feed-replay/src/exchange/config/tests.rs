@@ -1,5 +1,5 @@
 use super::*;
-use crate::exchange::{Limits, Service, Source};
+use crate::exchange::{Limits, PillarLimits, Service, Source};
 
 fn read(text: &str) -> Result<Plan, ConfigError> {
     parse(text, Path::new("x.toml"))
@@ -56,6 +56,14 @@ fn the_example_is_read_and_says_every_key() {
         plan.source,
         Source::Capture { group: Some(_), .. }
     ));
+    let pillar = Service::Pillar {
+        limits: PillarLimits::default(),
+        group: "239.192.50.3:26477".parse().unwrap(),
+    };
+    assert_eq!(
+        plan.servers.last().map(|server| server.service),
+        Some(pillar)
+    );
     let keys = [
         "seed",
         "protocol",
@@ -80,6 +88,9 @@ fn the_example_is_read_and_says_every_key() {
         "packets",
         "requests_per_second",
         "keep",
+        "requests",
+        "product_id",
+        "channel_id",
     ];
     for key in keys {
         let said = text.lines().any(|line| {
@@ -231,6 +242,29 @@ fn what_does_not_go_together_is_refused() {
     let server = "[[server]]\nkind = \"moldudp64\"\naddress = \"127.0.0.1:0\"\n";
     let found = problems(&format!("[session]\nprotocol = \"iex\"\n{line}{server}"));
     one(found, (8, 8), "iex sessions are not in MoldUDP64");
+    let pillar = server.replace("moldudp64", "pillar");
+    let group = "group = \"127.0.0.1:7\"\n";
+    let of = |protocol: &str, server: &str| {
+        problems(&format!(
+            "[session]\nprotocol = \"{protocol}\"\n{line}{server}"
+        ))
+    };
+    let found = of("itch50", &format!("{pillar}{group}"));
+    one(found, (8, 8), "itch50 sessions are not in Pillar");
+    let found = of("pillar", &format!("{server}{group}"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    one(
+        of("pillar", &pillar),
+        (8, 8),
+        "answers go to a group: expected `group`",
+    );
+    let multicast = "group = \"239.1.1.1:7\"\n";
+    let found = of("pillar", &format!("{pillar}{multicast}"));
+    one(found, (10, 9), "a group is reached through an interface");
+    let found = of("pillar", &format!("{pillar}{group}messages = 1001\n"));
+    one(found, (11, 12), "`messages` is 1001: expected 1 to 1000");
+    let found = of("pillar", &format!("{pillar}{group}packets = 1\n"));
+    one(found, (11, 11), "no place for `packets`");
     let glimpse = server.replace("moldudp64", "glimpse") + "packets = 3\n";
     let found = problems(&format!(
         "[session]\nprotocol = \"itch50\"\n{line}{glimpse}"

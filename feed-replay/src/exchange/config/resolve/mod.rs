@@ -165,7 +165,7 @@ impl Resolver {
         Some(spec)
     }
 
-    /// What only MoldUDP64 can do, where it is known already that the session is in something else.
+    /// What only some framings can do, where it is known already which one the session is in.
     fn framing(
         &mut self,
         session: &file::Session,
@@ -175,11 +175,10 @@ impl Resolver {
     ) {
         let Source::Made(spec) = source else { return };
         let name = spec.protocol.name();
-        if Numbering::of(name) == Numbering::MoldUdp64 {
-            return;
-        }
+        let numbering = Numbering::of(name);
         if let Some(faults) = &session.faults
             && !shape.faults.restarts.is_empty()
+            && numbering != Numbering::MoldUdp64
         {
             self.wrong(
                 faults,
@@ -187,10 +186,16 @@ impl Resolver {
             );
         }
         for server in servers {
-            self.wrong(
-                &server.kind,
-                format!("{name} sessions are not in MoldUDP64"),
-            );
+            let (needs, framing) = match server.kind.get_ref() {
+                file::Kind::Pillar => (Numbering::Pillar, "Pillar"),
+                _ => (Numbering::MoldUdp64, "MoldUDP64"),
+            };
+            if numbering != needs {
+                self.wrong(
+                    &server.kind,
+                    format!("{name} sessions are not in {framing}"),
+                );
+            }
         }
     }
 
