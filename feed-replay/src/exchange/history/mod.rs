@@ -126,7 +126,11 @@ impl History {
 
     /// The lowest number there is.
     pub fn begin(&self) -> u64 {
-        self.epochs.first().map_or(1, |epoch| epoch.begin)
+        match (self.epochs.first(), self.index.first()) {
+            (Some(epoch), _) => epoch.begin,
+            (None, Some(&first)) => self.packets[first].numbers.start,
+            (None, None) => 1,
+        }
     }
 
     /// Session and sequence number of a message on the wire; `None` outside MoldUDP64 and before the first message.
@@ -190,7 +194,7 @@ impl History {
         })
     }
 
-    /// The heartbeat of Pillar at `now`; `None` in other framings and before the first packet.
+    /// The heartbeat of Pillar at `now`; `None` in other framings.
     pub fn pillar_heartbeat(&self, now: u64) -> Option<pillar::Header> {
         let time = self.pillar_time(now)?;
         let next = u32::try_from(self.reached(now)).ok()?;
@@ -202,12 +206,13 @@ impl History {
         if self.numbering != Numbering::Pillar {
             return None;
         }
+        // The last one that was sent, or the first that will be.
         let sent = self.packets.partition_point(|packet| packet.at <= now);
-        let last = self.packet(sent.checked_sub(1)?)?;
-        let (header, _) = pillar::parse(last.payload).ok()?;
+        let near = self.packet(sent.saturating_sub(1))?;
+        let (header, _) = pillar::parse(near.payload).ok()?;
         let seconds = u64::from(header.send_time.get()) * 1_000_000_000;
         let time = seconds + u64::from(header.send_time_ns.get());
-        Some(time.saturating_add(now - last.at))
+        Some(time.saturating_add(now).saturating_sub(near.at))
     }
 
     fn body<'a>(&self, payload: &'a [u8]) -> Body<'a> {

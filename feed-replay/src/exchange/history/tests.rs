@@ -319,7 +319,17 @@ fn a_session_of_pillar_is_known_by_its_own_numbers_and_says_its_own_time() {
     assert_eq!((numbers(14), numbers(15)), (vec![14], vec![]));
     assert_eq!((numbers(1), numbers(20)), (vec![], vec![20]));
     assert_eq!((history.reached(0), history.reached(u64::MAX)), (12, 21));
-    assert_eq!(history.pillar_time(2 * MS), Some(52 * SECOND));
+    assert_eq!(
+        (history.begin(), history.pillar_time(2 * MS)),
+        (10, Some(52 * SECOND))
+    );
+    let later = Shape {
+        lead: MS,
+        ..Shape::default()
+    };
+    let waits = History::captured(&capture(&packets), None, numbering, &later).unwrap();
+    assert_eq!(waits.pillar_heartbeat(0).unwrap().seq_num.get(), 10);
+    assert_eq!(waits.pillar_time(0), Some(50 * SECOND - MS));
     let heartbeat = history.pillar_heartbeat(5 * MS + 7).unwrap();
     assert_eq!(
         (heartbeat.seq_num.get(), heartbeat.send_time.get()),
