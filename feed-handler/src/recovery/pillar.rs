@@ -119,6 +119,8 @@ struct Counts {
     /// Packets that brought something wanted.
     answers: u64,
     messages: u64,
+    /// Packets of answers with nothing that is wanted still: between what is, or by another group.
+    unneeded: u64,
     unasked: u64,
     garbage: u64,
     no_room: u64,
@@ -208,19 +210,23 @@ impl PillarRequests {
             request.span.first <= span.first && span.end() <= request.span.end()
         };
         let request = self.requests.iter_mut().find(asked);
-        let channel = self.wants.channel_of(SESSION, span);
-        let (FrameKind::Data, Some(request), Some(channel)) = (frame.kind, request, channel) else {
+        let (FrameKind::Data, Some(request)) = (frame.kind, request) else {
             self.counts.unasked += 1;
+            return;
+        };
+        // Also what is not wanted shows that the answer goes on.
+        let took = now.saturating_sub(request.at).max(REST);
+        request.until = now.saturating_add(took.min(self.settings.answer));
+        request.accepted = true; // whatever has become of the response
+        self.mute = 0;
+        let Some(channel) = self.wants.channel_of(SESSION, span) else {
+            self.counts.unneeded += 1;
             return;
         };
         if !out.has_room(1) {
             self.counts.no_room += 1; // asked for again when nothing else comes
             return;
         }
-        let took = now.saturating_sub(request.at).max(REST);
-        request.until = now.saturating_add(took.min(self.settings.answer));
-        request.accepted = true; // whatever has become of the response
-        self.mute = 0;
         self.counts.answers += 1;
         self.counts.messages += self.wants.bring(SESSION, span);
         out.hand(channel, Handed::Packet(bytes));
@@ -468,6 +474,7 @@ impl Recovery for PillarRequests {
             ("answers", counts.answers),
             ("messages", counts.messages),
             ("unavailable", counts.unavailable),
+            ("answers_unneeded", counts.unneeded),
             ("answers_unasked", counts.unasked),
             ("answers_garbage", counts.garbage),
             ("answers_no_room", counts.no_room),
