@@ -128,6 +128,8 @@ fn service(service: &ServicePlan) -> file::Service {
         answer: Some(at(TimeSpan::from(service.answer))),
         request_messages: matches!(service.kind, ServiceKind::MoldUdp64 | ServiceKind::Pillar)
             .then(|| at(service.request_messages.into())),
+        requests_in_flight: (service.kind == ServiceKind::MoldUdp64)
+            .then(|| at(service.requests_in_flight.into())),
         limit: Some(at(TimeSpan::from(service.limit))),
         source_id: name(by_id),
         product_id: by_id.then(|| at(service.feed.product.into())),

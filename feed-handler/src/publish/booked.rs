@@ -261,7 +261,9 @@ impl<K: Publish> Outlet for Booked<K> {
     fn fetch(&self, channel: u16, ahead: Ahead) {
         let books = &self.channels[self.index(channel)].books;
         books.prefetch(ahead.instrument, ahead.order_id);
-        books.prefetch(ahead.instrument, ahead.new_id);
+        if ahead.new_id != ahead.order_id {
+            books.prefetch(ahead.instrument, ahead.new_id);
+        }
     }
 
     #[inline(always)]

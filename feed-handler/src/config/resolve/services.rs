@@ -94,8 +94,24 @@ impl Resolver<'_> {
             ServiceKind::Pillar => ("source_id", 10, MAX_REQUESTED as usize),
             _ => ("user", 6, 0xfffe),
         };
+        if kind == ServiceKind::Pillar
+            && let Some(requests) = &service.requests_in_flight
+        {
+            self.wrong(
+                requests,
+                "eight requests are under way there: expected no `requests_in_flight`",
+            );
+        }
+        if logs_in && let Some(requests) = &service.requests_in_flight {
+            self.wrong(
+                requests,
+                "a connection replays one stretch at a time: expected no `requests_in_flight`",
+            );
+        }
         let attempts = number(&service.attempts, RECOVERY_ATTEMPTS as usize);
         let messages = number(&service.request_messages, REQUEST_MESSAGES.into());
+        let requests = number(&service.requests_in_flight, REQUESTS_IN_FLIGHT.into());
+        let requests = self.within("requests_in_flight", requests, 1..=REQUESTS_IN_FLIGHT_MAX);
         ServicePlan {
             kind,
             servers: self.servers(&service.servers),
@@ -106,6 +122,7 @@ impl Resolver<'_> {
             attempts: self.within("attempts", attempts, 1..=RECOVERY_ATTEMPTS_MAX) as u32,
             answer: self.time("answer", &service.answer, kind.answer_nanos()),
             request_messages: self.within("request_messages", messages, 1..=most) as u16,
+            requests_in_flight: requests as u16,
             limit: self.time("limit", &service.limit, kind.limit_nanos()),
             feed,
             lines,
@@ -288,6 +305,10 @@ lines = [{ name = "A", group = "127.0.0.1:5000" }]
             (
                 "request_messages = 65535",
                 "12:20: `request_messages` is 65535",
+            ),
+            (
+                "requests_in_flight = 0",
+                "12:22: `requests_in_flight` is 0: expected 1 to 256",
             ),
             ("user = \"me\"", "12:8: nobody logs in there"),
         ];
