@@ -163,6 +163,7 @@ impl Demo {
                 interface: Some(Interface::Name(INTERFACE.to_owned())),
                 source: None,
             },
+            retransmission: false,
         };
         let lines = ["A", "B"].into_iter().enumerate().map(line).collect();
         let channel = ChannelPlan {

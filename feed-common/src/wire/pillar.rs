@@ -12,9 +12,11 @@
 
 mod messages;
 mod packet;
+mod request;
 
 pub use messages::*;
 pub use packet::{Flag, Header, MAX_PACKET, Messages, PacketBuilder, ParseError, parse};
+pub use request::{MAX_REQUESTED, PacketStream, RequestPacket, SourceId, Status, messages};
 
 use super::Fit;
 

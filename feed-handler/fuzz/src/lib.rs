@@ -28,6 +28,7 @@ mod pcapng;
 mod pillar;
 mod pitch;
 mod prices;
+mod retransmissions;
 mod seeds;
 mod soup;
 mod streams;
@@ -78,6 +79,11 @@ pub static TARGETS: &[Target] = &[
     target("soupbintcp", soup::soupbintcp, seeds::soupbintcp),
     target("soup_replay", soup::soup_replay, seeds::soup_clients),
     target("glimpse", soup::glimpse, seeds::soup_clients),
+    target(
+        "retransmissions",
+        retransmissions::retransmissions,
+        retransmissions::seeds,
+    ),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),

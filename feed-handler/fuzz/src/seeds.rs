@@ -51,7 +51,7 @@ impl Seeds {
         self.inputs.iter().map(Vec::as_slice)
     }
 
-    fn push(&mut self, input: impl Into<Vec<u8>>) {
+    pub fn push(&mut self, input: impl Into<Vec<u8>>) {
         self.inputs.insert(input.into());
     }
 

@@ -130,6 +130,9 @@ impl RecoverySink for Lane {
             Handed::SnapshotMessage(_) => assert!(self.begun),
             Handed::SnapshotEnds { .. } => assert!(std::mem::take(&mut self.begun)),
             Handed::SnapshotFailed => self.begun = false,
+            Handed::LoopBegins { .. } | Handed::Refresh(_) | Handed::LoopEnds { .. } => {
+                panic!("it has no loops")
+            }
         }
     }
 }

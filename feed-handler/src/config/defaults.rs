@@ -10,6 +10,8 @@ pub const RECOVERY_ATTEMPTS: u32 = 4;
 pub const RECOVERY_ANSWER_NANOS: u64 = 20_000_000;
 /// Longest wait for a connection and the answer to its login.
 pub const LOGIN_NANOS: u64 = 3_000_000_000;
+/// Longest wait for a retransmission, which is accepted over a connection and sent to a group.
+pub const RETRANSMISSION_ANSWER_NANOS: u64 = 500_000_000;
 /// Messages of one request.
 pub const REQUEST_MESSAGES: u16 = 1_000;
 /// Requests for one run of missing messages that are under way at a time.

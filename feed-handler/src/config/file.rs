@@ -163,6 +163,20 @@ pub(super) struct Service {
     pub requests_in_flight: Option<Spanned<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<Spanned<TimeSpan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_id: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<Spanned<u64>>,
+    /// `[[channel.recovery.line]]`: where the answers are sent that are for everybody.
+    #[serde(
+        default,
+        rename = "line",
+        alias = "lines",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub lines: Vec<Line>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -174,6 +188,8 @@ pub(super) struct Line {
     pub interface: Option<Spanned<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retransmission: Option<bool>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -228,7 +228,7 @@ pub struct ServicePlan {
     pub account: Account,
     /// Requests that bring nothing after which it is given up.
     pub attempts: u32,
-    /// Longest wait for an answer; over a connection, for that to the login.
+    /// Longest wait for an answer; where one logs in, for that to the login.
     pub answer: Duration,
     /// Messages of one request at most.
     pub request_messages: u16,
@@ -236,6 +236,19 @@ pub struct ServicePlan {
     pub requests_in_flight: u16,
     /// How long it may take without getting on.
     pub limit: Duration,
+    /// Product and channel as the exchange numbers them, for services of many channels.
+    pub feed: FeedId,
+    /// Where answers are sent that are for everybody; empty where a server answers whoever asked.
+    pub lines: Vec<LinePlan>,
+}
+
+/// What an exchange calls a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedId {
+    /// Which of its products.
+    pub product: u8,
+    /// Which of the product's channels.
+    pub channel: u8,
 }
 
 impl ServicePlan {
@@ -252,6 +265,8 @@ impl ServicePlan {
             request_messages: defaults::REQUEST_MESSAGES,
             requests_in_flight: defaults::REQUESTS_IN_FLIGHT,
             limit: Duration::from_nanos(kind.limit_nanos()),
+            feed: FeedId::default(),
+            lines: Vec::new(),
         }
     }
 }
@@ -268,6 +283,8 @@ pub enum ServiceKind {
     Glimpse,
     /// Groups in which CME repeats what every instrument of a channel is.
     Mdp3,
+    /// Retransmissions of NYSE Pillar.
+    Pillar,
 }
 
 impl ServiceKind {
@@ -278,13 +295,15 @@ impl ServiceKind {
                 ProtocolName::Itch50
             }
             ServiceKind::Mdp3 => ProtocolName::Mdp3,
+            ServiceKind::Pillar => ProtocolName::Pillar,
         }
     }
 
-    /// Longest wait for an answer, where the configuration does not say: over a connection that of a login.
+    /// Longest wait for an answer, where the configuration does not say; where one logs in, for that to the login.
     pub const fn answer_nanos(self) -> u64 {
         match self {
             ServiceKind::MoldUdp64 | ServiceKind::Mdp3 => defaults::RECOVERY_ANSWER_NANOS,
+            ServiceKind::Pillar => defaults::RETRANSMISSION_ANSWER_NANOS,
             ServiceKind::SoupBinTcp | ServiceKind::Glimpse => defaults::LOGIN_NANOS,
         }
     }
@@ -293,7 +312,9 @@ impl ServiceKind {
     pub const fn limit_nanos(self) -> u64 {
         match self {
             ServiceKind::MoldUdp64 | ServiceKind::Mdp3 => defaults::RECOVERY_LIMIT_NANOS,
-            ServiceKind::SoupBinTcp | ServiceKind::Glimpse => defaults::CONNECTION_LIMIT_NANOS,
+            ServiceKind::SoupBinTcp | ServiceKind::Glimpse | ServiceKind::Pillar => {
+                defaults::CONNECTION_LIMIT_NANOS
+            }
         }
     }
 }
@@ -301,7 +322,7 @@ impl ServiceKind {
 /// A name and what proves it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Account {
-    /// At most 6 letters and digits.
+    /// At most 6 letters and digits; a source id of NYSE, at most 10.
     pub user: String,
     /// At most 10.
     pub password: String,
@@ -323,6 +344,9 @@ pub struct LinePlan {
     pub name: String,
     /// What the socket listens to.
     pub address: LineAddress,
+    /// It brings only what others had lost: it lacks nothing itself, and says neither what comes next nor that numbers
+    /// begin anew.
+    pub retransmission: bool,
 }
 
 /// Which books are kept, and how much room each channel's have.

@@ -118,21 +118,27 @@ fn service(service: &ServicePlan) -> file::Service {
     let servers = service.servers.iter().map(|s| at(s.to_string()));
     let asked = service.kind != ServiceKind::Mdp3;
     let text = |text: &String| (!text.is_empty()).then(|| at(text.clone()));
+    let by_id = service.kind == ServiceKind::Pillar;
+    let name = |there: bool| there.then(|| text(&service.account.user)).flatten();
     file::Service {
         kind: at(service.kind),
         servers: at(servers.collect()),
         orders: (!service.orders.is_empty())
             .then(|| at(service.orders.iter().map(|s| at(s.to_string())).collect())),
         interface: service.interface.as_ref().map(|i| at(i.to_string())),
-        user: text(&service.account.user),
+        user: name(!by_id),
         password: text(&service.account.password),
         attempts: asked.then(|| at(service.attempts.into())),
         answer: asked.then(|| at(TimeSpan::from(service.answer))),
-        request_messages: (service.kind == ServiceKind::MoldUdp64)
+        request_messages: matches!(service.kind, ServiceKind::MoldUdp64 | ServiceKind::Pillar)
             .then(|| at(service.request_messages.into())),
         requests_in_flight: (service.kind == ServiceKind::MoldUdp64)
             .then(|| at(service.requests_in_flight.into())),
         limit: asked.then(|| at(TimeSpan::from(service.limit))),
+        source_id: name(by_id),
+        product_id: by_id.then(|| at(service.feed.product.into())),
+        channel_id: by_id.then(|| at(service.feed.channel.into())),
+        lines: service.lines.iter().map(line).collect(),
     }
 }
 
@@ -142,6 +148,7 @@ fn line(line: &LinePlan) -> file::Line {
         group: at(line.address.group.to_string()),
         interface: line.address.interface.as_ref().map(|i| at(i.to_string())),
         source: line.address.source.map(|s| at(s.to_string())),
+        retransmission: line.retransmission.then_some(true),
     }
 }
 

@@ -13,11 +13,11 @@ use std::time::Duration;
 /// Reads from one socket before the others have their turn.
 const READS: usize = 32;
 
-/// Receive buffer asked for a group.
-const GROUP_BYTES: usize = 4 << 20;
-
 /// Bytes that can wait to be written to a connection; whoever lets more wait does not read what it asks for.
 const WRITE_BYTES: usize = 1 << 16;
+
+/// Receive buffer asked for a group: what many clients asked for at once, or a round of snapshots.
+const GROUP_BYTES: usize = 4 << 20;
 
 /// The servers of one recovery, by their place.
 #[derive(Debug)]
@@ -97,6 +97,21 @@ impl Servers {
         };
         let all = lines.iter().map(server).collect::<Result<_, _>>()?;
         Ok(Servers { all })
+    }
+
+    /// These servers, and behind them groups that are listened to, each as one more of datagrams to which nothing can be
+    /// sent.
+    pub fn with_groups(mut self, groups: &[LineAddress]) -> Result<Servers, SocketError> {
+        for line in groups {
+            self.all.push(Server {
+                address: line.group,
+                group: None,
+                socket: Some(LineSocket::open(line, GROUP_BYTES, false)?.socket),
+                state: State::Datagrams,
+                unsent: Vec::new(),
+            });
+        }
+        Ok(self)
     }
 
     /// How many there are.
@@ -381,6 +396,32 @@ mod tests {
         assert_eq!(next(&mut servers), Err("closed"));
         servers.close(0);
         assert_eq!(servers.hear(0, &mut [0; 64]), None);
+    }
+
+    #[test]
+    fn a_group_stands_behind_the_servers_and_cannot_be_spoken_to() {
+        let port = v4(UdpSocket::bind("127.0.0.1:0").unwrap().local_addr());
+        let line = LineAddress {
+            group: port,
+            interface: None,
+            source: None,
+        };
+        let nobody = "127.0.0.1:9".parse().unwrap();
+        let servers = Servers::connections(&[nobody]).with_groups(std::slice::from_ref(&line));
+        let mut servers = servers.unwrap();
+        assert_eq!(servers.len(), 2);
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for said in [b"one", b"two"] {
+            sender.send_to(said, port).unwrap();
+            Servers::wait(std::iter::once(&servers), Duration::from_secs(5)).unwrap();
+            let mut buffer = [0; 64];
+            assert_eq!(servers.hear(1, &mut buffer), Some(Heard::Bytes(said)));
+            servers.send(1, b"nobody hears this");
+            servers.close(1);
+            servers.open(1);
+        }
+        let again = Servers::connections(&[]).with_groups(&[line]);
+        assert!(matches!(again, Err(SocketError::PortInUse { .. })));
     }
 
     #[test]

@@ -97,6 +97,8 @@ pub struct Channel<P: Protocol> {
     /// Lines of the lane: so many receive calls that brought packets have asked every one of them.
     lane_lines: u64,
     lines: Lines,
+    /// A bit for each of the lines that bring only what the others had lost.
+    retransmissions: u64,
     /// What recovery has brought: the line behind the others.
     back: LineStats,
     day: SessionDay,
@@ -131,6 +133,7 @@ impl<P: Protocol> Channel<P> {
             window_nanos: setup.window_nanos,
             lane_lines: lane_lines as u64,
             lines: Lines::new(setup.lines),
+            retransmissions: 0,
             back: LineStats::default(),
             day: setup.day,
             reviewing: false,
@@ -228,10 +231,9 @@ impl<P: Protocol> Channel<P> {
         packet: Packet<'_>,
         core: &mut Core<H, R>,
     ) {
-        let back = line == self.lines.len();
-        if back && (frame.span.count == 0 || frame.kind == FrameKind::Unsequenced) {
-            // Servers answer; what comes next is for the lines to say.
-            core.drops.stray += 1;
+        let back = line == self.lines.len() || self.is_retransmission(line);
+        if back && !self.repeats(line, &frame) {
+            core.drops.stray += u64::from(line == self.lines.len());
             return;
         }
         if frame.kind == FrameKind::Unsequenced {
@@ -243,7 +245,7 @@ impl<P: Protocol> Channel<P> {
         match self.units[unit].judge::<P::Framing, _>(&frame) {
             Turn::Stays => {}
             Turn::Over if back => {
-                core.drops.stray += 1;
+                core.drops.stray += u64::from(line == self.lines.len());
                 return;
             }
             Turn::Over => self.turn_to(unit, &frame, core),
@@ -301,6 +303,34 @@ impl<P: Protocol> Channel<P> {
                 }
             }
         }
+    }
+
+    /// Notes a frame of a line of retransmissions or of recovery; whether it repeats messages of a numbering that the lines
+    /// have. Servers answer; what comes next is for the lines to say, and others ask them too.
+    fn repeats(
+        &mut self,
+        line: usize,
+        frame: &Frame<<P::Framing as Framing>::Messages<'_>>,
+    ) -> bool {
+        if let Some(own) = self.lines.get_mut(line) {
+            own.packets += 1;
+            own.messages += u64::from(frame.carries);
+        }
+        let known = !P::Framing::UNITS || self.units.iter().any(|u| u.key == frame.unit);
+        known && frame.span.count > 0 && frame.kind != FrameKind::Unsequenced
+    }
+
+    /// Lines that bring only what the others had lost: they lack nothing themselves, and are silent rightfully.
+    pub(super) fn retransmit_on(&mut self, lines: impl IntoIterator<Item = usize>) {
+        for line in lines.into_iter().filter(|&line| line < 64) {
+            self.retransmissions |= 1 << line;
+        }
+    }
+
+    /// True of a line that brings only what the others had lost.
+    #[inline]
+    pub fn is_retransmission(&self, line: usize) -> bool {
+        self.retransmissions >> (line & 63) & 1 == 1
     }
 
     /// As [`Channel::deliver`] for a frame without numbers, out of the way of those that have them.
@@ -420,8 +450,10 @@ impl<P: Protocol> Channel<P> {
     pub fn sequence(&self) -> SequenceStats {
         let all = self.units.iter().map(|u| u.sequencer.stats());
         let all = all.reduce(SequenceStats::plus).unwrap_or_default();
+        let repeated = self.lines.iter().enumerate();
+        let repeated = repeated.filter(|(line, _)| self.is_retransmission(*line));
         SequenceStats {
-            recovered: self.back.first,
+            recovered: self.back.first + repeated.map(|(_, line)| line.first).sum::<u64>(),
             ..all
         }
     }

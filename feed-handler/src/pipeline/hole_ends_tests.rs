@@ -193,6 +193,7 @@ fn recovery_and_snapshots_close_holes_by_their_names() {
             messages: true,
             limit_nanos: 10_000,
             snapshot_nanos: Some(10_000),
+            refresh: None,
             join: Join::Live,
         },
     );

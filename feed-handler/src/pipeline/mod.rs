@@ -118,6 +118,18 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         self
     }
 
+    /// Says which lines of the channel of that number bring only what the others had lost.
+    pub fn with_retransmissions(
+        mut self,
+        channel: u16,
+        lines: impl IntoIterator<Item = usize>,
+    ) -> Self {
+        if let Some(channel) = self.channels.iter_mut().find(|c| c.number() == channel) {
+            channel.retransmit_on(lines);
+        }
+        self
+    }
+
     /// Takes what recovery hands over for a channel; it arrived at the tick `rx`.
     pub fn hand(&mut self, channel: u16, what: Handed<'_>, rx: Ticks) {
         let at = match self.time {
@@ -334,5 +346,7 @@ mod hole_ends_tests;
 mod pillar_tests;
 #[cfg(test)]
 mod recovery_tests;
+#[cfg(test)]
+mod retransmission_tests;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ fn lanes() -> Vec<LanePlan> {
             interface: Some(Interface::Name("eth0".into())),
             source: source.map(|s| s.parse().unwrap()),
         },
+        retransmission: false,
     };
     let a = line("A", "239.1.1.1:5000", Some("192.0.2.7"));
     let b = line("B", "127.0.0.1:5001", None);

@@ -51,6 +51,7 @@ fn lane() -> LanePlan {
             interface: None,
             source: None,
         },
+        retransmission: false,
     };
     let lines = [("A", 1), ("B", 2)].map(line).to_vec();
     let channel = ChannelPlan::new("c", lines);

@@ -3,6 +3,7 @@
 use super::Missing;
 use crate::sequence::SeqSpan;
 use crate::transport::Session;
+use std::ops::Range;
 
 /// Numbers that are wanted, with how asking for them has gone. No number is in two of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,43 @@ impl Wants {
         true
     }
 
+    /// Messages of a span have come; how many of them were wanted.
+    pub fn bring(&mut self, session: Session, span: SeqSpan) -> u64 {
+        for want in self.of_mut(session) {
+            want.brought |= want.first() < span.end() && span.first < want.end();
+        }
+        let part = self.part(session, span);
+        let brought = self.wants.drain(part).map(|want| want.missing.span.count);
+        brought.sum()
+    }
+
+    /// Messages of a span cannot be had.
+    pub fn fail(&mut self, session: Session, span: SeqSpan) {
+        let part = self.part(session, span);
+        self.wants[part]
+            .iter_mut()
+            .for_each(|want| want.failed = true);
+    }
+
+    /// The channel that something of a span is wanted for; `None` where nothing of it is, or all has failed.
+    pub fn channel_of(&self, session: Session, span: SeqSpan) -> Option<u16> {
+        let at = self.behind(session, span.first);
+        let within = self.wants[at..]
+            .iter()
+            .take_while(|want| want.missing.session == session && want.first() < span.end());
+        let mut wanted = within.filter(|want| !want.failed);
+        wanted.next().map(|want| want.missing.channel)
+    }
+
+    /// Cuts the want that a number lies in before it, where there is room to.
+    pub fn cut_at(&mut self, session: Session, number: u64) {
+        let at = self.behind(session, number);
+        let within = |want: &Want| want.missing.session == session && want.first() < number;
+        if self.wants.get(at).is_some_and(within) {
+            self.split(at, number);
+        }
+    }
+
     /// A server has nothing of a session before a number.
     pub fn refuse_before(&mut self, session: Session, first: u64, server: usize) {
         for at in 0..self.wants.len() {
@@ -180,9 +218,25 @@ impl Wants {
         true
     }
 
+    /// Where the wants are that lie within a span; those that reach beyond it are cut first, where there is room to.
+    fn part(&mut self, session: Session, span: SeqSpan) -> Range<usize> {
+        self.cut_at(session, span.first);
+        self.cut_at(session, span.end());
+        let (from, to) = ((session, span.first), (session, span.end()));
+        let begin = |want: &Want| (want.missing.session, want.first()) < from;
+        let end = |want: &Want| (want.missing.session, want.end()) <= to;
+        let begin = self.wants.partition_point(begin);
+        begin..self.wants.partition_point(end).max(begin)
+    }
+
     /// Where what ends behind the beginning of that is, or would be.
     fn place(&self, missing: &Missing) -> usize {
-        let before = (missing.session, missing.span.first);
+        self.behind(missing.session, missing.span.first)
+    }
+
+    /// Where what ends behind a number is, or would be.
+    fn behind(&self, session: Session, number: u64) -> usize {
+        let before = (session, number);
         self.wants
             .partition_point(|want| (want.missing.session, want.end()) <= before)
     }

@@ -125,3 +125,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn spans_are_brought_and_fail_within_what_is_wanted() {
+    let mut wants = of(&[(10, 20), (25, 30)]);
+    assert_eq!(wants.channel_of(SESSION, SeqSpan::between(20, 25)), None);
+    assert_eq!(wants.channel_of(SESSION, SeqSpan::between(19, 21)), Some(1));
+    assert_eq!(
+        wants.channel_of(*b"YESTERDAY ", SeqSpan::between(1, 99)),
+        None
+    );
+    assert_eq!(wants.bring(SESSION, SeqSpan::between(15, 27)), 7);
+    assert_eq!(spans(&wants), [(10, 15), (27, 30)]);
+    assert!(wants.iter().all(|want| want.brought));
+    wants.fail(SESSION, SeqSpan::between(1, 12));
+    assert_eq!(spans(&wants), [(10, 12), (12, 15), (27, 30)]);
+    assert_eq!(wants.channel_of(SESSION, SeqSpan::between(10, 12)), None);
+    let mut failed = Vec::new();
+    wants.hand_failed(&mut |m| {
+        failed.push((m.span.first, m.span.end()));
+        true
+    });
+    assert_eq!(failed, [(10, 12)]);
+    assert_eq!(wants.bring(SESSION, SeqSpan::between(0, u64::MAX)), 6);
+    assert_eq!(wants.iter().count(), 0);
+}
+
+#[test]
+fn without_room_to_cut_a_want_stays_whole() {
+    let mut wants = Wants::new(1);
+    wants.add(want(10, 20), &mut |m| panic!("no room for {m:?}"));
+    assert_eq!(wants.bring(SESSION, SeqSpan::between(12, 13)), 0);
+    assert_eq!(spans(&wants), [(10, 12), (12, 20)]);
+    assert_eq!(wants.bring(SESSION, SeqSpan::between(10, 20)), 10);
+}

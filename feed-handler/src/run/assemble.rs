@@ -117,16 +117,32 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     match book.keep {
         BookKeep::None => {
             let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
-            let lane = linked(lane.with_changes(changes), link, ends);
+            let lane = repeating(lane.with_changes(changes), &plan, first);
+            let lane = linked(lane, link, ends);
             start_threads(plan, lane, input, hot, record)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
             let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
-            let lane = linked(lane.with_changes(changes), link, ends);
+            let lane = repeating(lane.with_changes(changes), &plan, first);
+            let lane = linked(lane, link, ends);
             start_threads(plan, lane, input, hot, record)
         }
     }
+}
+
+/// A lane whose channels, numbered from `first`, know their lines of retransmissions.
+fn repeating<P: Protocol, H: Outlet>(
+    mut lane: PlannedLane<P, H>,
+    plan: &LanePlan,
+    first: u16,
+) -> PlannedLane<P, H> {
+    for (number, channel) in (first..).zip(&plan.channels) {
+        let lines = channel.lines.iter().enumerate();
+        let lines = lines.filter(|(_, line)| line.retransmission);
+        lane = lane.with_retransmissions(number, lines.map(|(line, _)| line));
+    }
+    lane
 }
 
 /// A lane with what its channels get back from recovery, and with where it says what became of their holes.

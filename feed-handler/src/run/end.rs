@@ -35,9 +35,10 @@ pub struct LineEnd {
 }
 
 impl LineEnd {
-    fn of(lines: &Lines, line: usize) -> LineEnd {
+    /// A line of retransmissions has no others that bring the same, and is silent while nothing is lost.
+    fn of(lines: &Lines, line: usize, retransmits: bool) -> LineEnd {
         let stats = &lines[line];
-        let has_others = lines.len() > 1;
+        let has_others = lines.len() > 1 && !retransmits;
         LineEnd {
             packets: stats.packets,
             messages: stats.messages,
@@ -47,7 +48,10 @@ impl LineEnd {
             first: stats.first,
             lost_alone: has_others.then(|| stats.lost_alone()),
             lead: has_others.then(|| stats.lead().into()),
-            silence: lines.silence(line),
+            silence: match retransmits {
+                true => Silence::default(),
+                false => lines.silence(line),
+            },
         }
     }
 }
@@ -120,7 +124,7 @@ impl LaneEnd {
             units: units(lane.outlet().prints(c.number()), c),
             books: lane.outlet().books(c.number()),
             lines: (0..c.lines().len())
-                .map(|line| LineEnd::of(c.lines(), line))
+                .map(|line| LineEnd::of(c.lines(), line, c.is_retransmission(line)))
                 .collect(),
         };
         let mut oddities = BTreeMap::new();

@@ -2,16 +2,17 @@
 //! over what they give.
 
 use super::start::StartError;
-use crate::config::{ChannelPlan, LanePlan, ServiceKind, ServicePlan};
+use crate::config::{ChannelPlan, FeedId, LanePlan, ServiceKind, ServicePlan};
 use crate::net::{LineAddress, Servers};
 use crate::pipeline::{Join, Loop, Rescue};
 use crate::recovery::{
-    Courier, Glimpse, GlimpseSettings, LoopSettings, Mdp3Loops, MoldRequests, Recovery,
-    ReplaySettings, RequestLimits, SoupReplay, SoupServers, SoupTimes, SoupUser, Wish, courier,
+    Courier, Glimpse, GlimpseSettings, LoopSettings, Mdp3Loops, MoldRequests, PillarRequests,
+    PillarSettings, Recovery, ReplaySettings, RequestLimits, SoupReplay, SoupServers, SoupTimes,
+    SoupUser, Wish, courier,
 };
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use feed_common::ring::Consumer;
-use feed_common::time::Clock;
+use feed_common::time::{Clock, UnixNanos};
 use std::io;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
@@ -82,7 +83,7 @@ impl Desk {
             let services = [(&channel.recovery, false), (&channel.snapshot, true)];
             for (service, snapshots) in services {
                 if let Some(service) = service {
-                    let (recovery, servers) = client(service, plan.slot_bytes)?;
+                    let (recovery, servers) = client(service, plan.slot_bytes, clock)?;
                     self.clients.push(Client {
                         channel: number,
                         name: channel.name.clone(),
@@ -224,6 +225,7 @@ fn rescue(channel: &ChannelPlan, wishes: Sender<Wish>) -> Rescue {
 fn client(
     service: &ServicePlan,
     slot_bytes: usize,
+    clock: &Clock,
 ) -> Result<(Box<dyn Recovery>, Servers), StartError> {
     let failed = |source: io::Error| StartError::Server {
         server: service.servers[0],
@@ -269,6 +271,12 @@ fn client(
             let loops = Mdp3Loops::new(groups.len(), settings);
             (Box::new(loops), Servers::groups(&groups)?)
         }
+        ServiceKind::Pillar => {
+            let requests = PillarRequests::new(pillar_settings(service, clock));
+            let groups: Vec<_> = service.lines.iter().map(|l| l.address.clone()).collect();
+            let servers = Servers::connections(&service.servers).with_groups(&groups)?;
+            (Box::new(requests), servers)
+        }
     })
 }
 
@@ -289,9 +297,26 @@ fn soup_servers(service: &ServicePlan) -> SoupServers {
     }
 }
 
+fn pillar_settings(service: &ServicePlan, clock: &Clock) -> PillarSettings {
+    let FeedId { product, channel } = service.feed;
+    let source_id = padded_by(b'\0', &service.account.user);
+    let now = clock.scale().nanos(clock.now().0);
+    PillarSettings {
+        messages: service.request_messages.into(),
+        attempts: service.attempts,
+        answer: service.answer.as_nanos() as u64,
+        epoch: UnixNanos::now().0.saturating_sub(now),
+        ..PillarSettings::new(service.servers.len(), source_id, product, channel)
+    }
+}
+
 /// Text as it stands in a login; the plan's is no longer than that.
 fn padded<const N: usize>(text: &str) -> [u8; N] {
-    let mut field = [b' '; N];
+    padded_by(b' ', text)
+}
+
+fn padded_by<const N: usize>(by: u8, text: &str) -> [u8; N] {
+    let mut field = [by; N];
     for (to, from) in field.iter_mut().zip(text.bytes()) {
         *to = from;
     }

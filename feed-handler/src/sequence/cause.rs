@@ -126,7 +126,7 @@ pub struct HoleEnd {
     pub by: Option<By>,
     /// What was given up with it, or a snapshot stands for: the first number, and how many in all.
     pub lost: SeqSpan,
-    /// How many lines the channel has.
+    /// How many lines the channel has, those of retransmissions aside.
     pub lines: usize,
     /// What each line was to it then, or to the part of it that was given up; of the first lines.
     pub sides: [Side; SIDES],
@@ -146,7 +146,7 @@ impl HoleEnd {
     /// before its socket, from one moment to another of the lane's clock.
     pub fn verdict(&self, queue: impl Fn(usize, u64, u64) -> bool) -> Verdict {
         let mut lines = [None; SIDES];
-        let sides = &self.sides[..self.lines.min(SIDES)];
+        let sides = &self.sides;
         for (number, (line, side)) in lines.iter_mut().zip(sides).enumerate() {
             *line = match *side {
                 Side::Behind | Side::Later | Side::Brought => None,

@@ -215,7 +215,11 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
             source: None,
         };
         let name = name.to_owned();
-        LinePlan { name, address }
+        LinePlan {
+            name,
+            address,
+            retransmission: false,
+        }
     });
     let channel = ChannelPlan {
         // Tests share their cores: a lane that is kept from running between its two lines must not take that for loss.

@@ -119,7 +119,7 @@ impl Downstream {
 
     fn upcoming(&self) -> Option<(u64, Next)> {
         let packet = self.history.sent_at(self.place);
-        if self.history.numbering() != Numbering::MoldUdp64 {
+        if self.history.numbering() == Numbering::Counted {
             return packet.map(|at| (at, Next::Packet));
         }
         let after = |nanos: u64| self.quiet_since.map_or(0, |at| at.saturating_add(nanos));
@@ -127,6 +127,10 @@ impl Downstream {
         match packet {
             Some(at) if at <= idle => Some((at, Next::Packet)),
             Some(_) => Some((idle, Next::Heartbeat)),
+            // Nothing says that a session of Pillar is over.
+            None if self.history.numbering() == Numbering::Pillar => {
+                (idle <= self.end()).then_some((idle, Next::Heartbeat))
+            }
             None => {
                 let first = after(Self::END_NS.min(self.timing.heartbeat));
                 let at = if self.played.ends == 0 { first } else { idle };
@@ -147,10 +151,13 @@ impl Downstream {
             }
             Next::Heartbeat | Next::End => {
                 let ended = matches!(next, Next::End);
-                self.played.ends += u64::from(ended);
-                self.played.heartbeats += u64::from(!ended);
-                if let Some(header) = self.history.heartbeat(at, ended) {
-                    self.lines.send(at, 0..0, header.as_bytes());
+                let header = self.history.heartbeat(at, ended);
+                let of_pillar = self.history.pillar_heartbeat(at);
+                let header = header.as_ref().map(IntoBytes::as_bytes);
+                if let Some(header) = header.or(of_pillar.as_ref().map(IntoBytes::as_bytes)) {
+                    self.played.ends += u64::from(ended);
+                    self.played.heartbeats += u64::from(!ended);
+                    self.lines.send(at, 0..0, header);
                 }
             }
         }

@@ -4,6 +4,7 @@ use super::downstream::{Downstream, Played};
 use super::history::{History, HistoryError, Numbering};
 use super::mdp3_loop::{Looped, SnapshotLoop};
 use super::moldudp64::MoldServer;
+use super::pillar::PillarServer;
 use super::plan::{LinePlan, LoopPlan, Plan, ServerPlan, Service, Source};
 use super::server::ServerCounts;
 use super::soup_server::SoupServer;
@@ -11,7 +12,9 @@ use super::tcp::TcpServer;
 use super::udp::{SocketCounts, UdpServer};
 use crate::fault::{Account, Delivery};
 use crate::schedule::{Speed, Wait};
-use crate::send::{self, Interface, Outgoing, SendError, SendReport, Sender, replay};
+use crate::send::{
+    self, Interface, Outgoing, SendError, SendReport, Sender, SenderOptions, replay,
+};
 use crate::synth::rng::splitmix64;
 use crate::synth::{GenerateError, Recording};
 use feed_common::capture::{CaptureFile, OpenError};
@@ -88,9 +91,22 @@ pub enum ExchangeError {
         /// What is wrong.
         reason: send::OpenError,
     },
-    /// All servers are for sessions in MoldUDP64.
-    #[error("server {0}: the session is not in MoldUDP64")]
-    OtherFraming(String),
+    /// Servers are for sessions in MoldUDP64, or in Pillar.
+    #[error("server {name}: the session is not in {framing}")]
+    OtherFraming {
+        /// Its name.
+        name: String,
+        /// What it is a server for.
+        framing: &'static str,
+    },
+    /// Where a server's answers go.
+    #[error("server {name}: {reason}")]
+    Group {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        reason: send::OpenError,
+    },
     /// Snapshots are of the books of MDP 3.0.
     #[error("loop {0}: the session is not in MDP 3.0")]
     NoLoops(String),
@@ -346,8 +362,12 @@ fn open_server(
     if !one || !(ip.is_loopback() || plan.interface.is_some()) {
         return Err(ExchangeError::Address { name, address });
     }
-    if history.numbering() != Numbering::MoldUdp64 {
-        return Err(ExchangeError::OtherFraming(name));
+    let (needs, framing) = match plan.service {
+        Service::Pillar { .. } => (Numbering::Pillar, "Pillar"),
+        _ => (Numbering::MoldUdp64, "MoldUDP64"),
+    };
+    if history.numbering() != needs {
+        return Err(ExchangeError::OtherFraming { name, framing });
     }
     let (history, faults) = (Arc::clone(history), &plan.faults);
     let interface = plan.interface.as_deref();
@@ -362,6 +382,20 @@ fn open_server(
         }
         Service::Glimpse => {
             connections(SoupServer::snapshots(history, faults, seed)).map(Listening::Connections)
+        }
+        Service::Pillar { limits, group } => {
+            // A group is reached through an interface, also where the server needs none.
+            let open = || {
+                let interface = Interface::named(interface.unwrap_or("lo"))?;
+                Sender::open(group, &interface, SenderOptions::default())
+            };
+            let sender = open().map_err(|reason| ExchangeError::Group {
+                name: name.clone(),
+                reason,
+            })?;
+            let server = PillarServer::new(history, limits, faults, seed);
+            let bound = TcpServer::bind(address, interface, Box::new(server));
+            bound.map(|server| Listening::Connections(server.with_group(sender)))
         }
     };
     bound.map_err(|reason| ExchangeError::Socket {

@@ -4,6 +4,7 @@ use super::downstream::Timing;
 use super::history::Shape;
 use super::mdp3_loop::LoopTiming;
 use super::moldudp64::Limits;
+use super::pillar::PillarLimits;
 use crate::fault::{LineFaults, ServerFaults};
 use crate::send::SenderOptions;
 use crate::synth::Spec;
@@ -91,6 +92,13 @@ pub enum Service {
     SoupBinTcp,
     /// Gives snapshots of the books over SoupBinTCP: [`SoupServer::snapshots`](super::SoupServer::snapshots).
     Glimpse,
+    /// Sends messages of NYSE Pillar again, to a group: [`PillarServer`](super::PillarServer).
+    Pillar {
+        /// What it gives, and what for.
+        limits: PillarLimits,
+        /// Where answers go, through the server's interface.
+        group: SocketAddrV4,
+    },
 }
 
 impl Service {
@@ -100,6 +108,7 @@ impl Service {
             Service::MoldUdp64(_) => "moldudp64",
             Service::SoupBinTcp => "soupbintcp",
             Service::Glimpse => "glimpse",
+            Service::Pillar { .. } => "pillar",
         }
     }
 }

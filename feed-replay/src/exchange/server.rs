@@ -17,6 +17,12 @@ pub trait StreamServer: Send {
     /// A client has connected at `now`, in nanoseconds after the start; `now` never goes back.
     fn connect(&mut self, now: u64) -> Box<dyn StreamConnection>;
 
+    /// Hands out what is to be sent at `now` to the group of its answers, where it has one; when to call again.
+    fn datagrams(&mut self, now: u64, send: &mut dyn FnMut(&[u8])) -> u64 {
+        let _ = (now, send);
+        u64::MAX
+    }
+
     /// What it did so far, by connections or by requests, whichever its protocol has.
     fn counts(&self) -> ServerCounts;
 }

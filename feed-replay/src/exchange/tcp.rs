@@ -4,6 +4,7 @@ use super::server::{Again, ServerCounts, StreamConnection, StreamServer};
 use super::soup_server::SoupServer;
 use super::soupbintcp::{SoupConnection, SoupNext};
 use super::udp::{SocketCounts, nanos};
+use crate::send::Sender;
 use crate::sys;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, Read, Write};
@@ -40,6 +41,8 @@ pub(super) struct TcpServer {
     listener: TcpListener,
     address: SocketAddrV4,
     server: Box<dyn StreamServer>,
+    /// Where the server sends what is for everybody.
+    group: Option<Sender>,
     clients: Vec<Client>,
     counts: SocketCounts,
 }
@@ -91,9 +94,18 @@ impl TcpServer {
             listener,
             address,
             server,
+            group: None,
             clients: Vec::new(),
             counts: SocketCounts::default(),
         })
+    }
+
+    /// Sends what the server has for everybody there.
+    pub fn with_group(self, group: Sender) -> TcpServer {
+        TcpServer {
+            group: Some(group),
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -115,9 +127,8 @@ impl TcpServer {
             self.clients
                 .retain_mut(|client| client.turn(&mut buffer, nanos(start), counts).is_ok());
             let next = self.clients.iter().map(|client| client.next).min();
-            let wait = next.map_or(Self::WAIT, |at| {
-                Duration::from_nanos(at.saturating_sub(nanos(start)))
-            });
+            let next = next.unwrap_or(u64::MAX).min(self.send_due(nanos(start)));
+            let wait = Duration::from_nanos(next.saturating_sub(nanos(start)));
             let clients = self.clients.iter().map(Client::waits_for);
             let all: Vec<_> = clients.chain([(self.listener.as_fd(), false)]).collect();
             // An interrupted wait is a short one, and any other failure must not become a busy loop.
@@ -129,6 +140,19 @@ impl TcpServer {
             }
         }
         self.clients.clear();
+    }
+
+    /// Sends to the group what is due; when something will be.
+    fn send_due(&mut self, now: u64) -> u64 {
+        let Some(group) = &self.group else {
+            return u64::MAX;
+        };
+        let counts = &mut self.counts;
+        self.server
+            .datagrams(now, &mut |packet| match group.send(&[packet]) {
+                Ok(_) => counts.sent += 1,
+                Err(_) => counts.errors += 1,
+            })
     }
 
     fn accept(&mut self, now: u64) {

@@ -221,7 +221,7 @@ impl PacketBuilder {
 }
 
 /// A header of `size` bytes of packet, which fit 16 bits: no packet is larger than [`MAX_PACKET`].
-fn header(flag: Flag, time: u64, size: usize) -> Header {
+pub(super) fn header(flag: Flag, time: u64, size: usize) -> Header {
     Header {
         pkt_size: (size as u16).into(),
         delivery_flag: flag.0,

@@ -85,7 +85,12 @@ impl Resolver<'_> {
             lines.push(LinePlan {
                 name,
                 address: self.address(line),
+                retransmission: line.retransmission.unwrap_or_default(),
             });
+        }
+        if !lines.is_empty() && lines.iter().all(|line| line.retransmission) {
+            let expected = "expected a line without `retransmission`";
+            self.wrong(&file.name, format!("nothing is sent first: {expected}"));
         }
         lines.extend(self.listed(file));
         ChannelPlan {
@@ -163,11 +168,12 @@ impl Resolver<'_> {
                 interface: Some(Clone::clone(&interface)),
                 source: None,
             },
+            retransmission: false,
         };
         found.into_iter().map(line).collect()
     }
 
-    fn address(&mut self, line: &file::Line) -> LineAddress {
+    pub(super) fn address(&mut self, line: &file::Line) -> LineAddress {
         let group = self.group(&line.group);
         let multicast = group.ip().is_multicast();
         if multicast && line.interface.is_none() {
@@ -250,9 +256,14 @@ impl Resolver<'_> {
     }
 
     /// A unicast port can be bound once, whatever the lane.
-    pub(super) fn unicast_ports(&mut self, channels: &[file::Channel]) {
+    pub(super) fn unicast_ports<'f>(&mut self, channels: &'f [file::Channel]) {
         let mut taken: HashMap<SocketAddrV4, Range<usize>> = HashMap::new();
-        for text in channels.iter().flat_map(|c| &c.lines).map(|l| &l.group) {
+        let answers = |c: &'f file::Channel| c.recovery.iter().flat_map(|s| &s.lines);
+        for text in channels
+            .iter()
+            .flat_map(|c| c.lines.iter().chain(answers(c)))
+            .map(|l| &l.group)
+        {
             let Ok(address) = text.get_ref().parse::<SocketAddrV4>() else {
                 continue;
             };

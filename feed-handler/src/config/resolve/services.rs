@@ -1,12 +1,13 @@
 //! Who is asked for what the lines lost.
 
-use super::{Resolver, number};
+use super::{Resolver, Taken, number};
 use crate::config::defaults::*;
 use crate::config::file;
-use crate::config::plan::{Account, ServiceKind, ServicePlan};
+use crate::config::plan::{Account, FeedId, LinePlan, ServiceKind, ServicePlan};
 use crate::net::InterfaceError;
 use crate::pipeline::Join;
 use feed_common::config::TimeSpan;
+use feed_common::wire::pillar::MAX_REQUESTED;
 use std::collections::HashSet;
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -33,7 +34,7 @@ impl Resolver<'_> {
             service.kind.get_ref(),
             ServiceKind::Glimpse | ServiceKind::Mdp3
         ) {
-            let expected = "expected \"moldudp64\" or \"soupbintcp\"";
+            let expected = "expected \"moldudp64\", \"soupbintcp\" or \"pillar\"";
             self.wrong(
                 &service.kind,
                 format!("a snapshot has no messages: {expected}"),
@@ -70,7 +71,7 @@ impl Resolver<'_> {
                 "the system finds its way: expected no `interface`".into(),
             );
         }
-        let logs_in = kind != ServiceKind::MoldUdp64;
+        let logs_in = matches!(kind, ServiceKind::SoupBinTcp | ServiceKind::Glimpse);
         for text in [&service.user, &service.password].into_iter().flatten() {
             if !logs_in {
                 self.wrong(
@@ -83,6 +84,29 @@ impl Resolver<'_> {
             self.wrong(
                 messages,
                 "a connection replays until it is told to stop: expected no `request_messages`",
+            );
+        }
+        let (name, feed, lines) = match kind {
+            ServiceKind::Pillar => (
+                &service.source_id,
+                self.feed(service),
+                self.answers(service),
+            ),
+            _ => {
+                self.no_feed(service);
+                (&service.user, FeedId::default(), Vec::new())
+            }
+        };
+        let (name_key, name_most, most) = match kind {
+            ServiceKind::Pillar => ("source_id", 10, MAX_REQUESTED as usize),
+            _ => ("user", 6, 0xfffe),
+        };
+        if kind == ServiceKind::Pillar
+            && let Some(requests) = &service.requests_in_flight
+        {
+            self.wrong(
+                requests,
+                "eight requests are under way there: expected no `requests_in_flight`",
             );
         }
         if logs_in && let Some(requests) = &service.requests_in_flight {
@@ -101,14 +125,82 @@ impl Resolver<'_> {
             orders: Vec::new(),
             interface: None,
             account: Account {
-                user: self.text("user", &service.user, 6),
+                user: self.text(name_key, name, name_most),
                 password: self.text("password", &service.password, 10),
             },
             attempts: self.within("attempts", attempts, 1..=RECOVERY_ATTEMPTS_MAX) as u32,
             answer: self.time("answer", &service.answer, kind.answer_nanos()),
-            request_messages: self.within("request_messages", messages, 1..=0xfffe) as u16,
+            request_messages: self.within("request_messages", messages, 1..=most) as u16,
             requests_in_flight: requests as u16,
             limit: self.time("limit", &service.limit, kind.limit_nanos()),
+            feed,
+            lines,
+        }
+    }
+
+    /// Which of the exchange's channels is asked about.
+    fn feed(&mut self, service: &file::Service) -> FeedId {
+        let mut id = |key: &str, value: &Option<Spanned<u64>>| {
+            if value.is_none() {
+                self.wrong(&service.kind, format!("expected `{key}` beside it"));
+            }
+            self.within(key, number(value, 0), 0..=usize::from(u8::MAX)) as u8
+        };
+        FeedId {
+            product: id("product_id", &service.product_id),
+            channel: id("channel_id", &service.channel_id),
+        }
+    }
+
+    /// Where the answers come that are for everybody.
+    fn answers(&mut self, service: &file::Service) -> Vec<LinePlan> {
+        if service.lines.is_empty() {
+            let expected = "expected at least one [[channel.recovery.line]]";
+            self.wrong(
+                &service.kind,
+                format!("answers come by a group: {expected}"),
+            );
+        }
+        if let Some(beyond) = service.lines.get(LINES_PER_CHANNEL_MAX) {
+            self.wrong(
+                &beyond.name,
+                format!("more than {LINES_PER_CHANNEL_MAX} lines of one service"),
+            );
+        }
+        let mut taken = Taken::new();
+        let mut lines = Vec::new();
+        for line in &service.lines {
+            if line.retransmission.is_some() {
+                let what = "answers are retransmissions: expected no `retransmission`";
+                self.wrong(&line.name, what);
+            }
+            let name = self.name("line", &line.name, &mut taken);
+            lines.push(LinePlan {
+                name,
+                address: self.address(line),
+                retransmission: false,
+            });
+        }
+        lines
+    }
+
+    /// What only retransmissions have.
+    fn no_feed(&mut self, service: &file::Service) {
+        let expected = "is for `kind = \"pillar\"`: expected none";
+        if let Some(id) = &service.source_id {
+            self.wrong(id, format!("`source_id` {expected}"));
+        }
+        let ids = [
+            ("product_id", &service.product_id),
+            ("channel_id", &service.channel_id),
+        ];
+        for (key, id) in ids {
+            if let Some(id) = id {
+                self.wrong(id, format!("`{key}` {expected}"));
+            }
+        }
+        if let Some(line) = service.lines.first() {
+            self.wrong(&line.name, format!("a line of answers {expected}"));
         }
     }
 
@@ -135,6 +227,13 @@ impl Resolver<'_> {
                 "request_messages",
                 service.request_messages.as_ref().map(Spanned::span),
             ),
+            (
+                "requests_in_flight",
+                service.requests_in_flight.as_ref().map(Spanned::span),
+            ),
+            ("source_id", service.source_id.as_ref().map(Spanned::span)),
+            ("product_id", service.product_id.as_ref().map(Spanned::span)),
+            ("channel_id", service.channel_id.as_ref().map(Spanned::span)),
             ("limit", service.limit.as_ref().map(Spanned::span)),
         ];
         for (key, place) in unused {
@@ -390,6 +489,105 @@ interface = "eth0"
         }
         let other = parse(&format!("{CHANNEL}{LOOPS}"), Path::new("f")).unwrap_err();
         assert!(other.to_string().contains("expected `protocol = \"mdp3\"`"));
+    }
+
+    const PILLAR: &str = r#"[channel.recovery]
+kind = "pillar"
+servers = ["10.0.0.1:7"]
+source_id = "ACME01"
+product_id = 11
+channel_id = 3
+lines = [{ name = "A", group = "239.1.1.1:7", interface = "eth0" }]
+"#;
+
+    #[test]
+    fn retransmissions_have_ids_and_groups_and_survive_being_written() {
+        let read = |text: &str| {
+            let text = format!("{}{text}", CHANNEL.replace("itch50", "pillar"));
+            parse(&text, Path::new("f")).map_err(|e| e.to_string())
+        };
+        let plan = read(PILLAR).unwrap();
+        let service = plan.lanes[0].channels[0].recovery.as_ref().unwrap();
+        assert_eq!((service.feed.product, service.feed.channel), (11, 3));
+        assert_eq!(service.account.user, "ACME01");
+        assert_eq!((service.lines.len(), service.request_messages), (1, 1_000));
+        assert_eq!(service.answer.as_millis(), 500);
+        let written = plan.to_toml().unwrap();
+        assert!(written.contains("source_id") && !written.contains("user"));
+        assert_eq!(parse(&written, Path::new("f")).unwrap(), plan);
+        for (from, to, says) in [
+            (
+                "product_id = 11",
+                "",
+                "10:8: expected `product_id` beside it",
+            ),
+            (
+                "channel_id = 3",
+                "channel_id = 256",
+                "14:14: `channel_id` is 256",
+            ),
+            (
+                "ACME01",
+                "ELEVEN-LONG",
+                "12:13: `source_id`: expected at most 10",
+            ),
+            (
+                "lines = [{ name = \"A\", group = \"239.1.1.1:7\", interface = \"eth0\" }]",
+                "",
+                "10:8: answers come by a group: expected at least one",
+            ),
+            (
+                ", interface = \"eth0\"",
+                "",
+                "15:32: no interface to join 239.1.1.1:7 on",
+            ),
+            (
+                "channel_id = 3",
+                "channel_id = 3\nrequest_messages = 1001",
+                "15:20: `request_messages` is 1001: expected 1 to 1000",
+            ),
+            (
+                "channel_id = 3",
+                "channel_id = 3\nuser = \"me\"",
+                "15:8: nobody logs in there",
+            ),
+            (
+                "\"eth0\" }",
+                "\"eth0\", retransmission = true }",
+                "15:19: answers are retransmissions",
+            ),
+            (
+                "\"pillar\"",
+                "\"moldudp64\"",
+                "10:8: pillar has no such service: expected `protocol = \"itch50\"`",
+            ),
+        ] {
+            let wrong = read(&PILLAR.replace(from, to)).expect_err(to);
+            assert!(wrong.contains(&format!("f:{says}")), "{to}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_retransmissions_is_for_nothing_else() {
+        let mold = PILLAR.replace("\"pillar\"", "\"moldudp64\"");
+        let wrong = read(&mold).unwrap_err();
+        for says in [
+            "12:13: `source_id` is for `kind = \"pillar\"`: expected none",
+            "13:14: `product_id` is for",
+            "14:14: `channel_id` is for",
+            "15:19: a line of answers is for",
+        ] {
+            assert!(wrong.contains(says), "{wrong}");
+        }
+        let wrong = read(PILLAR).unwrap_err();
+        let says = "10:8: itch50 has no such service: expected `protocol = \"pillar\"`";
+        assert!(wrong.contains(says), "{wrong}");
+        let snapshot = PILLAR.replace("recovery", "snapshot");
+        assert!(
+            read(&snapshot)
+                .unwrap_err()
+                .contains("expected \"glimpse\"")
+        );
     }
 
     #[test]

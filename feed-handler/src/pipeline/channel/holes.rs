@@ -186,7 +186,7 @@ impl<P: Protocol> Channel<P> {
 
     /// Who brings what comes in on a line, or stands behind the last.
     pub(super) fn by(&self, line: usize) -> By {
-        match line < self.lines.len() {
+        match line < self.lines.len() && !self.is_retransmission(line) {
             true => By::Line(line),
             false => By::Retransmission,
         }
@@ -233,7 +233,7 @@ impl<P: Protocol> Channel<P> {
             closed: at.max(hole.at),
             by: by.filter(|&by| by == By::Snapshot || hole.lost.is_none()),
             lost: hole.lost.unwrap_or_default(),
-            lines: self.lines.len(),
+            lines: self.lines.len() - self.retransmissions.count_ones() as usize,
             sides: self.lines.sides(unit, open),
         }
     }

@@ -76,6 +76,10 @@ pub(super) struct Server {
     pub messages: Option<Spanned<u64>>,
     pub requests_per_second: Option<Spanned<u64>>,
     pub keep: Option<Spanned<u64>>,
+    pub group: Option<Spanned<String>>,
+    pub requests: Option<Spanned<u64>>,
+    pub product_id: Option<Spanned<u64>>,
+    pub channel_id: Option<Spanned<u64>>,
     pub faults: Option<Spanned<String>>,
 }
 
@@ -86,4 +90,5 @@ pub(super) enum Kind {
     MoldUdp64,
     SoupBinTcp,
     Glimpse,
+    Pillar,
 }

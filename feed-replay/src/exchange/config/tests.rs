@@ -1,5 +1,5 @@
 use super::*;
-use crate::exchange::{Limits, Service, Source};
+use crate::exchange::{Limits, PillarLimits, Service, Source};
 
 fn read(text: &str) -> Result<Plan, ConfigError> {
     parse(text, Path::new("x.toml"))
@@ -58,6 +58,14 @@ fn the_example_is_read_and_says_every_key() {
     ));
     let loops: Vec<_> = plan.loops.iter().map(|each| each.timing.orders).collect();
     assert_eq!(loops, [false, true]);
+    let pillar = Service::Pillar {
+        limits: PillarLimits::default(),
+        group: "239.192.50.3:26477".parse().unwrap(),
+    };
+    assert_eq!(
+        plan.servers.last().map(|server| server.service),
+        Some(pillar)
+    );
     let keys = [
         "seed",
         "protocol",
@@ -85,6 +93,9 @@ fn the_example_is_read_and_says_every_key() {
         "orders",
         "period",
         "spacing",
+        "requests",
+        "product_id",
+        "channel_id",
     ];
     for key in keys {
         let said = text.lines().any(|line| {
@@ -250,6 +261,29 @@ fn what_does_not_go_together_is_refused() {
         "{found:?}"
     );
     assert!(found[0].1.contains("itch50 has no loop of snapshots"));
+    let pillar = server.replace("moldudp64", "pillar");
+    let group = "group = \"127.0.0.1:7\"\n";
+    let of = |protocol: &str, server: &str| {
+        problems(&format!(
+            "[session]\nprotocol = \"{protocol}\"\n{line}{server}"
+        ))
+    };
+    let found = of("itch50", &format!("{pillar}{group}"));
+    one(found, (8, 8), "itch50 sessions are not in Pillar");
+    let found = of("pillar", &format!("{server}{group}"));
+    assert_eq!(found.len(), 2, "{found:?}");
+    one(
+        of("pillar", &pillar),
+        (8, 8),
+        "answers go to a group: expected `group`",
+    );
+    let multicast = "group = \"239.1.1.1:7\"\n";
+    let found = of("pillar", &format!("{pillar}{multicast}"));
+    one(found, (10, 9), "a group is reached through an interface");
+    let found = of("pillar", &format!("{pillar}{group}messages = 1001\n"));
+    one(found, (11, 12), "`messages` is 1001: expected 1 to 1000");
+    let found = of("pillar", &format!("{pillar}{group}packets = 1\n"));
+    one(found, (11, 11), "no place for `packets`");
     let glimpse = server.replace("moldudp64", "glimpse") + "packets = 3\n";
     let found = problems(&format!(
         "[session]\nprotocol = \"itch50\"\n{line}{glimpse}"

@@ -8,6 +8,7 @@ use crate::synth::Recording;
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::wire::ProtocolName;
 use feed_common::wire::moldudp64::{self, Header, ParseError};
+use feed_common::wire::pillar;
 use std::net::SocketAddr;
 use std::ops::Range;
 use zerocopy::IntoBytes;
@@ -84,6 +85,7 @@ impl Numbering {
     pub fn of(protocol: ProtocolName) -> Numbering {
         match protocol {
             ProtocolName::Itch50 => Numbering::MoldUdp64,
+            ProtocolName::Pillar => Numbering::Pillar,
             _ => Numbering::Counted,
         }
     }
@@ -196,13 +198,32 @@ impl<'s> Builder<'s> {
                 self.take(first..end, payload);
                 Ok(())
             }
-            Numbering::Counted => Err(HistoryError::Restart),
+            Numbering::Pillar if self.shape.faults.restarts.is_empty() => {
+                self.numbered(payload);
+                Ok(())
+            }
+            Numbering::Counted | Numbering::Pillar => Err(HistoryError::Restart),
             Numbering::MoldUdp64 => {
                 let packet = self.seen;
                 let header = header.map_err(|reason| HistoryError::Malformed { packet, reason })?;
                 self.sequenced(*header, payload)
             }
         }
+    }
+
+    /// A packet of Pillar. Heartbeats are left out.
+    fn numbered(&mut self, payload: &[u8]) {
+        let reached = self.reached();
+        let numbers = match pillar::parse(payload) {
+            Ok((header, _)) if header.number_msgs == 0 => return,
+            Ok((header, _)) => {
+                let first = u64::from(header.seq_num.get());
+                first..first + u64::from(header.number_msgs)
+            }
+            Err(_) => reached..reached,
+        };
+        let goes_on = numbers.start >= reached;
+        self.take(if goes_on { numbers } else { reached..reached }, payload);
     }
 
     /// A packet of MoldUDP64. What says only what comes next is left out, and so is what comes late from before the

@@ -3,6 +3,7 @@
 mod build;
 
 use feed_common::wire::moldudp64::{Blocks, END_OF_SESSION, Header};
+use feed_common::wire::pillar;
 use std::ops::Range;
 
 pub use build::{HistoryError, Shape};
@@ -10,8 +11,8 @@ pub use build::{HistoryError, Shape};
 /// A session, ready to be played and to be asked for.
 ///
 /// Messages have *numbers* that rise through the whole of it. In MoldUDP64 they are the sequence numbers of its first
-/// session and go on where a later session begins anew at 1; [`History::wire`] translates. In other framings messages
-/// (of a made session) or packets (of a capture) are counted from 1.
+/// session and go on where a later session begins anew at 1; [`History::wire`] translates. In Pillar they are the sequence
+/// numbers. In other framings messages (of a made session) or packets (of a capture) are counted from 1.
 #[derive(Clone, Debug)]
 pub struct History {
     numbering: Numbering,
@@ -29,6 +30,9 @@ pub struct History {
 pub enum Numbering {
     /// By their headers. Heartbeats and the end of the session are made while it is played.
     MoldUdp64,
+    /// By the headers of NYSE Pillar, as one run of numbers. Heartbeats are made while it is played; a packet that does
+    /// not go on with the run is played, and is not asked for.
+    Pillar,
     /// By counting; packets are played as they are.
     Counted,
 }
@@ -122,7 +126,11 @@ impl History {
 
     /// The lowest number there is.
     pub fn begin(&self) -> u64 {
-        self.epochs.first().map_or(1, |epoch| epoch.begin)
+        match (self.epochs.first(), self.index.first()) {
+            (Some(epoch), _) => epoch.begin,
+            (None, Some(&first)) => self.packets[first].numbers.start,
+            (None, None) => 1,
+        }
     }
 
     /// Session and sequence number of a message on the wire; `None` outside MoldUDP64 and before the first message.
@@ -169,7 +177,7 @@ impl History {
                     return None;
                 }
                 expected = packet.numbers.end;
-                Some(Blocks::new(self.body(packet.payload)).skip(skip as usize))
+                Some(self.body(packet.payload).skip(skip as usize))
             })
             .flatten()
     }
@@ -186,10 +194,53 @@ impl History {
         })
     }
 
-    fn body<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
+    /// The heartbeat of Pillar at `now`; `None` in other framings.
+    pub fn pillar_heartbeat(&self, now: u64) -> Option<pillar::Header> {
+        let time = self.pillar_time(now)?;
+        let next = u32::try_from(self.reached(now)).ok()?;
+        Some(pillar::PacketBuilder::new(next, pillar::MAX_PACKET).heartbeat(time))
+    }
+
+    /// The session's own time at `now`, in nanoseconds since the epoch, as its packets of Pillar say it.
+    pub fn pillar_time(&self, now: u64) -> Option<u64> {
+        if self.numbering != Numbering::Pillar {
+            return None;
+        }
+        // The last one that was sent, or the first that will be.
+        let sent = self.packets.partition_point(|packet| packet.at <= now);
+        let near = self.packet(sent.saturating_sub(1))?;
+        let (header, _) = pillar::parse(near.payload).ok()?;
+        let seconds = u64::from(header.send_time.get()) * 1_000_000_000;
+        let time = seconds + u64::from(header.send_time_ns.get());
+        Some(time.saturating_add(now).saturating_sub(near.at))
+    }
+
+    fn body<'a>(&self, payload: &'a [u8]) -> Body<'a> {
         match self.numbering {
-            Numbering::MoldUdp64 => payload.get(size_of::<Header>()..).unwrap_or_default(),
-            Numbering::Counted => &[],
+            Numbering::MoldUdp64 => Body::Blocks(Blocks::new(
+                payload.get(size_of::<Header>()..).unwrap_or_default(),
+            )),
+            Numbering::Pillar => {
+                Body::Messages(pillar::parse(payload).map_or_else(|_| Default::default(), |p| p.1))
+            }
+            Numbering::Counted => Body::Messages(pillar::Messages::default()),
+        }
+    }
+}
+
+/// The messages of a packet.
+enum Body<'a> {
+    Blocks(Blocks<'a>),
+    Messages(pillar::Messages<'a>),
+}
+
+impl<'a> Iterator for Body<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match self {
+            Body::Blocks(blocks) => blocks.next(),
+            Body::Messages(messages) => messages.next(),
         }
     }
 }

@@ -290,3 +290,54 @@ fn the_bytes_of_a_capture_tell_its_numbering() {
         assert_eq!(history.numbering(), numbering);
     }
 }
+
+#[test]
+fn a_session_of_pillar_is_known_by_its_own_numbers_and_says_its_own_time() {
+    use feed_common::wire::pillar;
+    const SECOND: u64 = 1_000_000_000;
+    let packet = |first: u32, count: u32| {
+        let mut packet = pillar::PacketBuilder::new(first, 1_400);
+        let message = |n: u32| [&[5, 0, 200, 0][..], &[n as u8]].concat();
+        (first..first + count).for_each(|n| assert!(packet.push(&message(n))));
+        packet
+    };
+    let flag = pillar::Flag::ORIGINAL;
+    let packets: Vec<Vec<u8>> = vec![
+        packet(10, 2).payload(flag, 50 * SECOND).to_vec(),
+        packet(12, 0).payload(flag, 51 * SECOND).to_vec(), // says only what comes next
+        packet(12, 3).payload(flag, 52 * SECOND).to_vec(),
+        packet(10, 1).payload(flag, 53 * SECOND).to_vec(), // again
+        b"no packet".to_vec(),
+        packet(20, 1).payload(flag, 54 * SECOND).to_vec(), // behind a hole
+    ];
+    let numbering = Some(Numbering::Pillar);
+    let history =
+        History::captured(&capture(&packets), None, numbering, &Shape::default()).unwrap();
+    assert_eq!(history.len(), 5);
+    let numbers = |from: u64| history.messages(from).map(|m| m[4]).collect::<Vec<_>>();
+    assert_eq!(numbers(10), [10, 11, 12, 13, 14]);
+    assert_eq!((numbers(14), numbers(15)), (vec![14], vec![]));
+    assert_eq!((numbers(1), numbers(20)), (vec![], vec![20]));
+    assert_eq!((history.reached(0), history.reached(u64::MAX)), (12, 21));
+    assert_eq!(
+        (history.begin(), history.pillar_time(2 * MS)),
+        (10, Some(52 * SECOND))
+    );
+    let later = Shape {
+        lead: MS,
+        ..Shape::default()
+    };
+    let waits = History::captured(&capture(&packets), None, numbering, &later).unwrap();
+    assert_eq!(waits.pillar_heartbeat(0).unwrap().seq_num.get(), 10);
+    assert_eq!(waits.pillar_time(0), Some(50 * SECOND - MS));
+    let heartbeat = history.pillar_heartbeat(5 * MS + 7).unwrap();
+    assert_eq!(
+        (heartbeat.seq_num.get(), heartbeat.send_time.get()),
+        (21, 54)
+    );
+    assert_eq!(heartbeat.send_time_ns.get(), 7);
+    assert!(history.heartbeat(5 * MS, false).is_none() && history.wire(10).is_none());
+    let restarts = shape("restart@1ms");
+    let e = History::captured(&capture(&packets), None, numbering, &restarts).unwrap_err();
+    assert_eq!(e, HistoryError::Restart);
+}

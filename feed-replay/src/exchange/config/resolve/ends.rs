@@ -1,9 +1,9 @@
 //! Lines and servers: where an exchange is heard and asked.
 
 use super::{MINUTE, MS, Resolver, file};
-use crate::exchange::{Limits, LinePlan, LoopPlan, LoopTiming, ServerPlan, Service};
+use crate::exchange::{Limits, LinePlan, LoopPlan, LoopTiming, PillarLimits, ServerPlan, Service};
 use crate::send::SenderOptions;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use toml::Spanned;
 
 /// One socket, and one thread or one share of the packets, for each.
@@ -126,23 +126,100 @@ impl Resolver {
     }
 
     fn service(&mut self, server: &file::Server) -> Service {
-        let service = match server.kind.get_ref() {
-            file::Kind::MoldUdp64 => return Service::MoldUdp64(self.limits(server)),
-            file::Kind::SoupBinTcp => Service::SoupBinTcp,
-            file::Kind::Glimpse => Service::Glimpse,
+        let kind = *server.kind.get_ref();
+        let place = |number: &Option<Spanned<u64>>| number.as_ref().map(Spanned::span);
+        let (mold, pillar) = match kind {
+            file::Kind::MoldUdp64 => (true, false),
+            file::Kind::Pillar => (false, true),
+            file::Kind::SoupBinTcp | file::Kind::Glimpse => (false, false),
         };
         let limits = [
-            ("payload", &server.payload),
-            ("packets", &server.packets),
-            ("messages", &server.messages),
-            ("requests_per_second", &server.requests_per_second),
-            ("keep", &server.keep),
+            ("payload", &server.payload, mold || pillar),
+            ("packets", &server.packets, mold),
+            ("messages", &server.messages, mold || pillar),
+            ("requests_per_second", &server.requests_per_second, mold),
+            ("keep", &server.keep, mold || pillar),
         ];
-        for (key, limit) in limits {
-            let place = limit.as_ref().map(Spanned::span);
-            self.out_of_place(key, place, "it limits the answers of moldudp64");
+        for (key, limit, fits) in limits {
+            if !fits {
+                self.out_of_place(key, place(limit), "it limits the answers of moldudp64");
+            }
         }
-        service
+        let ids = [
+            ("requests", place(&server.requests)),
+            ("product_id", place(&server.product_id)),
+            ("channel_id", place(&server.channel_id)),
+            ("group", server.group.as_ref().map(Spanned::span)),
+        ];
+        for (key, place) in ids {
+            if !pillar {
+                self.out_of_place(key, place, "it is for `kind = \"pillar\"`");
+            }
+        }
+        match kind {
+            file::Kind::MoldUdp64 => Service::MoldUdp64(self.limits(server)),
+            file::Kind::SoupBinTcp => Service::SoupBinTcp,
+            file::Kind::Glimpse => Service::Glimpse,
+            file::Kind::Pillar => Service::Pillar {
+                limits: self.pillar_limits(server),
+                group: self.answers(server),
+            },
+        }
+    }
+
+    /// Where the answers of a server go that are for everybody.
+    fn answers(&mut self, server: &file::Server) -> SocketAddrV4 {
+        let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+        let Some(text) = &server.group else {
+            self.wrong(&server.kind, "answers go to a group: expected `group`");
+            return nowhere;
+        };
+        let Some(group) = self.address(text) else {
+            return nowhere;
+        };
+        if !(group.ip().is_multicast() || group.ip().is_loopback()) || group.port() == 0 {
+            let what = "neither a multicast group with a port nor in 127.0.0.0/8";
+            self.wrong(text, format!("{group} is {what}"));
+        } else if group.ip().is_multicast() && server.interface.is_none() {
+            self.wrong(
+                text,
+                "a group is reached through an interface: expected `interface`",
+            );
+        }
+        group
+    }
+
+    fn pillar_limits(&mut self, server: &file::Server) -> PillarLimits {
+        let usual = PillarLimits::default();
+        let most = u64::from(usual.messages);
+        let bytes = usual.payload as u64;
+        let mut within = |key, number: &Option<Spanned<u64>>, usual: u64, range| {
+            self.within(key, number, usual, range)
+        };
+        let id = 0..=u64::from(u8::MAX);
+        PillarLimits {
+            messages: within("messages", &server.messages, most, 1..=most) as u32,
+            requests: within(
+                "requests",
+                &server.requests,
+                usual.requests.into(),
+                0..=u32::MAX.into(),
+            ) as u32,
+            keep: within("keep", &server.keep, usual.keep, 0..=u64::MAX),
+            payload: within("payload", &server.payload, bytes, 64..=bytes) as usize,
+            product_id: within(
+                "product_id",
+                &server.product_id,
+                usual.product_id.into(),
+                id.clone(),
+            ) as u8,
+            channel_id: within(
+                "channel_id",
+                &server.channel_id,
+                usual.channel_id.into(),
+                id,
+            ) as u8,
+        }
     }
 
     fn limits(&mut self, server: &file::Server) -> Limits {

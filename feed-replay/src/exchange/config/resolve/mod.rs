@@ -167,7 +167,7 @@ impl Resolver {
         Some(spec)
     }
 
-    /// What only MoldUDP64 or MDP 3.0 can do, where it is known already that the session is in something else.
+    /// What only some framings can do, where it is known already which one the session is in.
     fn framing(&mut self, session: &file::Session, source: &Source, shape: &Shape, file: &File) {
         let Source::Made(spec) = source else { return };
         let name = spec.protocol.name();
@@ -179,11 +179,10 @@ impl Resolver {
                 );
             }
         }
-        if Numbering::of(name) == Numbering::MoldUdp64 {
-            return;
-        }
+        let numbering = Numbering::of(name);
         if let Some(faults) = &session.faults
             && !shape.faults.restarts.is_empty()
+            && numbering != Numbering::MoldUdp64
         {
             self.wrong(
                 faults,
@@ -191,10 +190,16 @@ impl Resolver {
             );
         }
         for server in &file.servers {
-            self.wrong(
-                &server.kind,
-                format!("{name} sessions are not in MoldUDP64"),
-            );
+            let (needs, framing) = match server.kind.get_ref() {
+                file::Kind::Pillar => (Numbering::Pillar, "Pillar"),
+                _ => (Numbering::MoldUdp64, "MoldUDP64"),
+            };
+            if numbering != needs {
+                self.wrong(
+                    &server.kind,
+                    format!("{name} sessions are not in {framing}"),
+                );
+            }
         }
     }
 
