@@ -130,6 +130,7 @@ impl RecoverySink for Lane {
             Handed::SnapshotMessage(_) => assert!(self.begun),
             Handed::SnapshotEnds { .. } => assert!(std::mem::take(&mut self.begun)),
             Handed::SnapshotFailed => self.begun = false,
+            other => panic!("of a loop: {other:?}"),
         }
     }
 }
