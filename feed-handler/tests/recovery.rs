@@ -5,8 +5,8 @@
 //! passes.
 
 mod harness;
+#[allow(dead_code)]
 #[path = "harness/scratch.rs"]
-#[allow(dead_code)] // it also makes pipes
 mod scratch;
 mod sessions;
 
@@ -18,11 +18,14 @@ use feed_replay::exchange::{
     self, Exchange, History, Limits, LoopTiming, Numbering, Service, Shape, Source, Timing,
 };
 use feed_replay::fault::ServerFaults;
+use feed_replay::schedule::Speed;
 use feed_replay::send::SenderOptions;
 use feed_replay::synth::{Protocol, Recording, Spec};
 use scratch::Scratch;
 use sessions::{Faults, Feed, GROUPS, LAYOUTS, from_file, pcap, plan};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -50,6 +53,14 @@ const TESTS: &[harness::Test] = &[
         cme_books_are_mended_and_joined_by_the_snapshot_loop,
     ),
     (
+        "a_killed_handler_comes_back_by_snapshot",
+        a_killed_handler_comes_back_by_snapshot,
+    ),
+    (
+        "a_killed_handler_comes_back_from_the_start",
+        a_killed_handler_comes_back_from_the_start,
+    ),
+    (
         "what_no_server_has_is_declared",
         what_no_server_has_is_declared,
     ),
@@ -65,11 +76,17 @@ fn main() {
 struct World {
     history: Arc<History>,
     shape: Shape,
+    /// Nanoseconds for which the exchange stays after the session.
+    grace: u64,
     feed: Feed,
 }
 
 impl World {
     fn new(seed: u64) -> World {
+        World::at(seed, Speed::ORIGINAL, 400_000_000)
+    }
+
+    fn at(seed: u64, speed: Speed, grace: u64) -> World {
         let spec = Spec {
             rate: 50_000,
             ..Spec::new(Protocol::Itch50, MESSAGES, seed)
@@ -77,12 +94,14 @@ impl World {
         let (session, _) = Recording::of(&spec).unwrap();
         let shape = Shape {
             lead: 50_000_000,
+            speed,
             ..Shape::default()
         };
         let history = History::of(&session, Numbering::MoldUdp64, &shape).unwrap();
         World {
             history: Arc::new(history),
             shape,
+            grace,
             feed: Feed::new(Protocol::Itch50, MESSAGES, seed, Faults::default()),
         }
     }
@@ -107,7 +126,7 @@ impl World {
             shape: self.shape.clone(),
             timing: Timing {
                 heartbeat: 5_000_000,
-                grace: 400_000_000,
+                grace: self.grace,
             },
             lines: lines.into_iter().enumerate().map(line).collect(),
             loops: Vec::new(),
@@ -348,6 +367,103 @@ fn cme_books_are_mended_and_joined_by_the_snapshot_loop() {
                 outcome.recovery[0].1.iter().copied().collect();
             assert!(counts["joins"] >= 3 && counts["snapshots"] > 0, "{what}");
         }
+    }
+}
+
+fn a_killed_handler_comes_back_by_snapshot() {
+    let joins = |channel: &mut ChannelPlan, server| {
+        channel.join = Join::Snapshot;
+        channel.snapshot = service(ServiceKind::Glimpse, server);
+    };
+    let (summary, world) = killed_and_started_again(Service::Glimpse, joins);
+    assert!(
+        summary["messages"].as_u64() < Some(MESSAGES),
+        "it was not late: {summary}"
+    );
+    let filed = world.filed().book_digest().map(|d| d.to_string());
+    assert_eq!(summary["book_digest"].as_str(), filed.as_deref());
+}
+
+fn a_killed_handler_comes_back_from_the_start() {
+    let joins = |channel: &mut ChannelPlan, server| {
+        channel.join = Join::Start;
+        channel.recovery = service(ServiceKind::MoldUdp64, server);
+    };
+    let mold = Service::MoldUdp64(Limits::default());
+    let (summary, world) = killed_and_started_again(mold, joins);
+    assert!(
+        summary["sequence"]["recovered"].as_u64() > Some(0),
+        "it was not late: {summary}"
+    );
+    assert_eq!(summary["messages"], MESSAGES);
+    let filed = world.filed();
+    let books = filed.book_digest().map(|d| d.to_string());
+    assert_eq!(summary["book_digest"].as_str(), books.as_deref());
+    let records = filed.record_digest().to_string();
+    assert_eq!(summary["record_digest"].as_str(), Some(records.as_str()));
+}
+
+/// The handler as a program, killed in the middle of a session and started again: the second one's summary.
+fn killed_and_started_again(
+    service: Service,
+    joins: impl Fn(&mut ChannelPlan, SocketAddrV4),
+) -> (serde_json::Value, World) {
+    // Slow enough that a loaded machine starts a program before the session is over.
+    let world = World::at(8, Speed::Millionths(500_000), 1_500_000_000);
+    let middle = (0..60_000).map(|ms| ms * 1_000_000);
+    let middle = middle.take_while(|&at| world.history.reached(at) < MESSAGES / 2);
+    let middle = Duration::from_nanos(middle.last().unwrap());
+    let scratch = Scratch::new();
+    let (exchange, server) = world.exchange([""; 2], service, "");
+    let mut plan = plan(Protocol::Itch50, LAYOUTS[0]);
+    joins(channel(&mut plan), server);
+    let config = scratch.0.join("feed.toml");
+    std::fs::write(&config, plan.to_toml().unwrap()).unwrap();
+    let (killed, again) = (scratch.0.join("killed"), scratch.0.join("again"));
+    let (stop, length) = (
+        AtomicBool::new(false),
+        Duration::from_nanos(exchange.length()),
+    );
+    thread::scope(|scope| {
+        let mut first = Program::start(&config, 60_000, &killed);
+        let begun = Instant::now();
+        scope.spawn(|| exchange.run(&stop).unwrap());
+        thread::sleep(middle.saturating_sub(begun.elapsed()));
+        assert!(first.0.try_wait().unwrap().is_none(), "it had ended");
+        drop(first);
+        let left = length.saturating_sub(begun.elapsed());
+        let mut second = Program::start(&config, left.as_millis(), &again);
+        assert!(second.0.wait().unwrap().success());
+    });
+    assert!(!killed.join("summary.json").exists());
+    let summary = std::fs::read(again.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
+    let sequence = &summary["sequence"];
+    assert_eq!(
+        (&sequence["gaps"], &sequence["lost"]),
+        (&0.into(), &0.into()),
+        "{summary}"
+    );
+    (summary, world)
+}
+
+/// A running handler. It is killed where it is not waited for.
+struct Program(Child);
+
+impl Program {
+    fn start(config: &Path, millis: u128, out: &Path) -> Program {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_feed-handler"));
+        program.args(["run", "--duration", &format!("{millis}ms"), "-c"]);
+        program.arg(config).arg("--out").arg(out);
+        program.stdout(Stdio::null()).stderr(Stdio::null());
+        Program(program.spawn().unwrap())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -88,6 +88,7 @@ impl Control {
             attempts: asking.attempts,
             answer_nanos: asking.answer,
             messages: asking.ask,
+            in_flight: asking.flight,
             open: 4_096,
         };
         let control = Control {
@@ -179,7 +180,10 @@ impl Network {
         let servers = asking.servers.iter().enumerate().map(|(i, faults)| {
             let server = |(e, (at, session, history)): (usize, &(u64, Session, Arc<History>))| {
                 let seed = splitmix64(seed ^ splitmix64((i * 64 + e + 1) as u64));
-                let limits = Limits::default();
+                let limits = Limits {
+                    payload: asking.payload,
+                    ..Limits::default()
+                };
                 let server = MoldServer::new(history.clone(), limits, faults, seed);
                 (*at, *session, server)
             };

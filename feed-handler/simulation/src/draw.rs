@@ -117,6 +117,8 @@ fn asking(rng: &mut Rng) -> Asking {
         attempts: rng.between(1, 6) as u32,
         answer,
         ask: [1, 10, 1_000, 65_534][rng.below(4) as usize],
+        flight: [1, 2, 4, 16][rng.below(4) as usize],
+        payload: [100, 400, 1_400][rng.below(3) as usize],
         limit: match sound {
             true => 10 * answer,
             false => [100 * US, 10 * MS, 100 * MS][rng.below(3) as usize],

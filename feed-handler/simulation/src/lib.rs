@@ -10,7 +10,8 @@
 //!
 //! let scenario: Scenario = "itch50 seed=7 messages=2000 rate=50000 restarts=0 join=0ns; \
 //!     handler window=1ms stash=64 batch=8 stall=0ns; line payload=1472 loss=20%; line payload=512 loss=20%; \
-//!     recovery poll=200us attempts=3 answer=8ms ask=1000 limit=80ms wishes=4096 room=4096 start=0; server"
+//!     recovery poll=200us attempts=3 answer=8ms ask=1000 flight=4 payload=1400 limit=80ms \
+//!     wishes=4096 room=4096 start=0; server"
 //!     .parse()?;
 //! let facts = simulate(&scenario).expect("what the handler does is right");
 //! assert!(facts.lost_packets > 0 && facts.recovered > 0 && facts.whole);

@@ -61,7 +61,7 @@ impl Play {
             let last = number == scenario.restarts;
             let mut epoch = Epoch::of::<P>(scenario, number, start)?;
             match last {
-                true => epoch.repeat_the_end(),
+                true => epoch.repeat_the_end::<P>(),
                 false => epoch.cut::<P>(&mut rng),
             }
             start = epoch.end() + rng.below(2_000_000);
@@ -154,13 +154,18 @@ impl Epoch {
         }
     }
 
-    fn repeat_the_end(&mut self) {
+    /// Says again what the session ended with. Where that is an announcement of what would come next, it is said alone:
+    /// nothing else shows what was lost right before it then.
+    fn repeat_the_end<P: Protocol>(&mut self) {
         for line in &mut self.lines {
-            let Some(end) = line.last().map(|packet| packet.at) else {
+            let Some(last) = line.last() else {
                 continue;
             };
+            let end = last.at;
+            let announces = last.messages == 0 && !P::Framing::UNITS;
             // Several, where each tells of another unit.
-            let tail: Vec<Sent> = line[line.len().saturating_sub(4)..].to_vec();
+            let several = if announces { 1 } else { 4 };
+            let tail: Vec<Sent> = line[line.len().saturating_sub(several)..].to_vec();
             for nth in 1..=REPEATS {
                 let again = tail.iter().map(|packet| Sent {
                     at: end + nth * REPEATED_EVERY_NS,

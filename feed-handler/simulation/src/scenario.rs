@@ -15,7 +15,7 @@ use std::str::FromStr;
 /// ```text
 /// itch50 seed=7 messages=800 rate=50000 restarts=1 join=2ms; handler window=1ms stash=16 batch=8 stall=5ms;
 /// line payload=1472 loss=1% burst=3; line payload=600 skew=2ms; recovery poll=200us attempts=3 answer=2ms ask=50
-/// limit=20ms wishes=256 room=64; server late=1ms refuse=10%
+/// flight=4 payload=1400 limit=20ms wishes=256 room=64; server late=1ms refuse=10%
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -72,6 +72,10 @@ pub struct Asking {
     pub answer: u64,
     /// Messages of a request at most.
     pub ask: u16,
+    /// Requests for one run of missing messages that are under way at a time.
+    pub flight: usize,
+    /// Largest UDP payload of an answer.
+    pub payload: usize,
     /// How long a hole waits for recovery without getting on.
     pub limit: u64,
     /// Wishes that can wait for the control thread.
@@ -135,9 +139,10 @@ impl fmt::Display for Scenario {
         };
         let [poll, answer, limit] = [asking.poll, asking.answer, asking.limit].map(TimeSpan);
         let (attempts, ask) = (asking.attempts, asking.ask);
+        let (flight, payload) = (asking.flight, asking.payload);
         write!(
             f,
-            "; recovery poll={poll} attempts={attempts} answer={answer} ask={ask}"
+            "; recovery poll={poll} attempts={attempts} answer={answer} ask={ask} flight={flight} payload={payload}"
         )?;
         let (wishes, room, start) = (asking.wishes, asking.room, u8::from(asking.start));
         write!(
@@ -196,6 +201,8 @@ impl FromStr for Scenario {
                         attempts: words.number("attempts")?,
                         answer: words.time("answer")?,
                         ask: words.number("ask")?,
+                        flight: words.number("flight")?,
+                        payload: words.number("payload")?,
                         limit: words.time("limit")?,
                         wishes: words.number("wishes")?,
                         room: words.number("room")?,

@@ -148,6 +148,7 @@ fn simpler(asking: &Asking) -> Vec<Asking> {
         with(&|a| (a.wishes, a.room) = (4_096, 4_096)),
         with(&|a| a.attempts = 1),
         with(&|a| a.ask = 1_000),
+        with(&|a| (a.flight, a.payload) = (1, 1_400)),
     ];
     for place in 0..asking.servers.len() {
         all.extend([

@@ -232,6 +232,7 @@ fn asked(from: u64, to: u64) -> (Handler, MoldRequests, World) {
         attempts: 2,
         answer_nanos: 10_000,
         messages: 1_000,
+        in_flight: 4,
         open: 16,
     };
     let (mut client, mut world) = (MoldRequests::new(1, limits), World::default());

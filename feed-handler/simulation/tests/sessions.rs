@@ -89,7 +89,8 @@ fn no_interleaving_of_lines_and_recovery_changes_what_comes_out() {
         let text = format!(
             "itch50 seed=5 messages=900 rate=200000 restarts=0 join=0ns; handler window=100us stash=1024 batch={batch} \
              stall={stall}; line payload=1472 loss=20%; line payload=512 loss=20% burst=3 skew={skew}; recovery \
-             poll={poll} attempts=3 answer=8ms ask=100 limit=100ms wishes=4096 room=4096 start=1; server; server"
+             poll={poll} attempts=3 answer=8ms ask=100 flight=4 payload=1400 limit=100ms \
+             wishes=4096 room=4096 start=1; server; server"
         );
         let facts = simulate(&scenario(&text)).unwrap_or_else(|e| panic!("{text}: {e}"));
         assert!(facts.whole && facts.recovered > 0, "{text}: {facts:?}");
@@ -110,8 +111,8 @@ fn useless_servers_lose_nothing_else() {
     ] {
         let text = format!(
             "itch50 seed=9 messages=300 rate=50000 restarts=0 join=0ns; handler window=100us stash=256 batch=4 \
-             stall=0ns; line payload=512 loss=20%; recovery poll=200us attempts=3 answer=2ms ask=100 limit=10ms \
-             wishes=4096 room=64 start=0; server {faults}"
+             stall=0ns; line payload=512 loss=20%; recovery poll=200us attempts=3 answer=2ms ask=100 \
+             flight=4 payload=1400 limit=10ms wishes=4096 room=64 start=0; server {faults}"
         );
         let facts = simulate(&scenario(&text)).unwrap_or_else(|e| panic!("{text}: {e}"));
         assert!(

@@ -12,6 +12,10 @@ pub const RECOVERY_ANSWER_NANOS: u64 = 20_000_000;
 pub const LOGIN_NANOS: u64 = 3_000_000_000;
 /// Messages of one request.
 pub const REQUEST_MESSAGES: u16 = 1_000;
+/// Requests for one run of missing messages that are under way at a time.
+pub const REQUESTS_IN_FLIGHT: u16 = 4;
+/// So many more would only fill queues.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 256;
 /// How long recovery by datagrams may take without getting on: all attempts and a little more.
 pub const RECOVERY_LIMIT_NANOS: u64 = 200_000_000;
 /// The same over a connection.

@@ -160,6 +160,8 @@ pub(super) struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_messages: Option<Spanned<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_in_flight: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<Spanned<TimeSpan>>,
 }
 

@@ -232,6 +232,8 @@ pub struct ServicePlan {
     pub answer: Duration,
     /// Messages of one request at most.
     pub request_messages: u16,
+    /// Requests for one run of missing messages that are under way at a time.
+    pub requests_in_flight: u16,
     /// How long it may take without getting on.
     pub limit: Duration,
 }
@@ -248,6 +250,7 @@ impl ServicePlan {
             attempts: defaults::RECOVERY_ATTEMPTS,
             answer: Duration::from_nanos(kind.answer_nanos()),
             request_messages: defaults::REQUEST_MESSAGES,
+            requests_in_flight: defaults::REQUESTS_IN_FLIGHT,
             limit: Duration::from_nanos(kind.limit_nanos()),
         }
     }

@@ -130,6 +130,8 @@ fn service(service: &ServicePlan) -> file::Service {
         answer: asked.then(|| at(TimeSpan::from(service.answer))),
         request_messages: (service.kind == ServiceKind::MoldUdp64)
             .then(|| at(service.request_messages.into())),
+        requests_in_flight: (service.kind == ServiceKind::MoldUdp64)
+            .then(|| at(service.requests_in_flight.into())),
         limit: asked.then(|| at(TimeSpan::from(service.limit))),
     }
 }

@@ -1,17 +1,20 @@
 //! Re-requests of MoldUDP64: a request names a session, a first number and a count, and what comes back are ordinary
 //! packets of the channel.
 //!
-//! One request at a time is open for a run of missing messages. A server answers with as many messages as it likes, in
-//! one packet or several: what it left out is asked for again when no other packet has come for as long as the last one
-//! took. Attempts go to the servers in turn, and an answer that brings what is missing begins their count anew. A packet
-//! with messages that no request asked for is nobody's answer.
+//! A run of missing messages is asked for in pieces, a few of them at a time and each message by one request only. A
+//! server answers with as many messages as it likes, in one packet or several: what it left out is asked for again when
+//! no other packet has come for as long as the last one took. How many an answer has is learned from that, so that the
+//! next pieces are no longer, and their answers whole: nothing need be waited for then. Until it is known there is one
+//! request at a time. Attempts at a piece go to the servers in turn, beginning with the one that brought something last,
+//! and an answer that brings what is missing begins their count anew. A packet with messages that no request asked for is
+//! nobody's answer.
+
+mod run;
 
 use super::{Handed, Heard, Missing, Net, Recovery, RecoverySink, Wish};
-use crate::sequence::SeqSpan;
 use crate::transport::{FrameKind, Framing, MoldFraming};
-use feed_common::wire::moldudp64::Request;
+use run::{Asking, Run};
 use std::collections::VecDeque;
-use zerocopy::IntoBytes;
 
 /// How a re-request server is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub struct RequestLimits {
     pub answer_nanos: u64,
     /// Messages of one request at most.
     pub messages: u16,
+    /// Requests for one run of missing messages that are under way at a time.
+    pub in_flight: usize,
     /// Runs of missing messages that can be open.
     pub open: usize,
 }
@@ -32,135 +37,66 @@ impl Default for RequestLimits {
             attempts: 4,
             answer_nanos: 20_000_000,
             messages: 1_000,
+            in_flight: 4,
             open: 1_024,
         }
     }
 }
 
-/// The shortest wait for another packet of an answer.
-const REST_NANOS: u64 = 200_000;
-
 /// The client of a channel's re-request servers.
 #[derive(Debug)]
 pub struct MoldRequests {
-    servers: usize,
-    limits: RequestLimits,
-    open: VecDeque<Open>,
+    runs: VecDeque<Run>,
+    asking: Asking,
     framing: MoldFraming,
-    counts: Counts,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    requests: u64,
-    answers: u64,
-    unanswered: u64,
-    failed: u64,
-    unasked: u64,
-    garbage: u64,
-}
-
-/// A run of messages that is wanted.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    /// What is still missing of it.
-    missing: Missing,
-    /// Requests since something came.
-    attempts: u32,
-    /// The request that an answer is waited for.
-    asked: Option<Asked>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    at: u64,
-    /// The number after the last that it asks for.
-    end: u64,
-    /// Until when a packet is waited for.
-    until: u64,
-    /// Something has come.
-    answered: bool,
 }
 
 impl MoldRequests {
     /// Asks the servers numbered from 0 to `servers`, which are datagram sockets.
     pub fn new(servers: usize, limits: RequestLimits) -> MoldRequests {
         MoldRequests {
-            servers: servers.max(1),
-            limits,
-            open: VecDeque::with_capacity(limits.open),
+            runs: VecDeque::with_capacity(limits.open),
+            asking: Asking::new(servers, limits),
             framing: MoldFraming,
-            counts: Counts::default(),
         }
     }
 
     fn want(&mut self, missing: Missing, out: &mut dyn RecoverySink) {
-        if self.open.len() == self.limits.open {
-            self.counts.failed += 1;
+        if self.runs.len() == self.asking.limits.open {
+            self.asking.counts.failed += 1;
             return out.hand(missing.channel, Handed::Failed(missing));
         }
-        self.open.push_back(Open {
-            missing,
-            attempts: 0,
-            asked: None,
-        });
+        self.runs.push_back(Run::new(missing));
     }
 
     /// Nothing before `next` is wanted any more.
     fn settle(&mut self, next: u64) {
-        for open in &mut self.open {
-            open.missing.span = behind(open.missing.span, next);
-        }
-        self.open.retain(|open| open.missing.span.count > 0);
+        self.runs.iter_mut().for_each(|run| run.settle(next));
+        self.runs.retain(Run::is_wanted);
     }
 
-    fn answer(&mut self, bytes: &[u8], now: u64, out: &mut dyn RecoverySink) {
+    fn answer(&mut self, server: usize, bytes: &[u8], now: u64, out: &mut dyn RecoverySink) {
         let Ok((frame, [])) = self.framing.open(bytes) else {
-            self.counts.garbage += 1;
+            self.asking.counts.garbage += 1;
             return;
         };
-        let brought = frame.span;
-        let wanted = |open: &Open| {
-            let asked = open.asked.map_or(0, |asked| asked.end);
-            open.missing.session == frame.session
-                && open.missing.span.first < brought.end()
-                && brought.end() <= asked
-        };
-        let asked_for = self.open.iter().any(wanted);
-        if frame.kind != FrameKind::Data || brought.count == 0 || !asked_for {
-            self.counts.unasked += 1;
-            return;
-        }
-        self.counts.answers += 1;
         let mut channel = None;
-        for open in self.open.iter_mut().filter(|open| wanted(open)) {
-            channel = Some(open.missing.channel);
-            // Packets of one answer come in order; what one of them left out is asked for again.
-            if brought.first <= open.missing.span.first {
-                open.missing.span = behind(open.missing.span, brought.end());
-                open.attempts = 0;
-            }
-            if let Some(asked) = &mut open.asked {
-                let took = now.saturating_sub(asked.at).max(REST_NANOS);
-                asked.until = now + took.min(self.limits.answer_nanos);
-                asked.answered = true;
-                if open.missing.span.first >= asked.end {
-                    open.asked = None;
+        if frame.kind == FrameKind::Data && frame.span.count > 0 {
+            for run in &mut self.runs {
+                if run.missing.session == frame.session
+                    && run.bring(frame.span, server, now, &mut self.asking)
+                {
+                    channel = Some(run.missing.channel);
                 }
             }
         }
-        self.open.retain(|open| open.missing.span.count > 0);
-        if let Some(channel) = channel {
-            out.hand(channel, Handed::Packet(bytes));
-        }
-    }
-}
-
-/// What of a span lies from `next` on.
-fn behind(span: SeqSpan, next: u64) -> SeqSpan {
-    match next > span.first {
-        true => SeqSpan::between(next, span.end()),
-        false => span,
+        let Some(channel) = channel else {
+            self.asking.counts.unasked += 1;
+            return;
+        };
+        self.asking.counts.answers += 1;
+        self.runs.retain(Run::is_wanted);
+        out.hand(channel, Handed::Packet(bytes));
     }
 }
 
@@ -175,70 +111,32 @@ impl Recovery for MoldRequests {
 
     fn heard(
         &mut self,
-        _: usize,
+        server: usize,
         heard: Heard<'_>,
         now: u64,
         _: &mut dyn Net,
         out: &mut dyn RecoverySink,
     ) {
         if let Heard::Bytes(bytes) = heard {
-            self.answer(bytes, now, out);
+            self.answer(server, bytes, now, out);
         }
     }
 
     fn poll(&mut self, now: u64, net: &mut dyn Net, out: &mut dyn RecoverySink) -> Option<u64> {
-        let RequestLimits {
-            attempts,
-            answer_nanos,
-            messages,
-            ..
-        } = self.limits;
-        let (servers, counts) = (self.servers, &mut self.counts);
-        let mut next = None;
-        self.open.retain_mut(|open| {
-            if let Some(asked) = open.asked {
-                if now < asked.until {
-                    next = Some(next.map_or(asked.until, |n: u64| n.min(asked.until)));
-                    return true;
-                }
-                counts.unanswered += u64::from(!asked.answered);
-            }
-            if open.attempts == attempts {
-                counts.failed += 1;
-                out.hand(open.missing.channel, Handed::Failed(open.missing));
-                return false;
-            }
-            let Missing { session, span, .. } = open.missing;
-            let count = span.count.min(messages.into()) as u16;
-            let request = Request {
-                session,
-                sequence: span.first.into(),
-                requested_count: count.into(),
-            };
-            net.send(open.attempts as usize % servers, request.as_bytes());
-            counts.requests += 1;
-            open.attempts += 1;
-            let until = now + answer_nanos;
-            open.asked = Some(Asked {
-                at: now,
-                end: span.first.saturating_add(count.into()),
-                until,
-                answered: false,
-            });
-            next = Some(next.map_or(until, |n: u64| n.min(until)));
-            true
-        });
-        next
+        let MoldRequests { runs, asking, .. } = self;
+        runs.retain_mut(|run| run.poll(now, asking, net, out));
+        runs.iter().filter_map(Run::due).min()
     }
 
     fn counters(&self) -> Vec<(&'static str, u64)> {
+        let counts = &self.asking.counts;
         vec![
-            ("requests", self.counts.requests),
-            ("answers", self.counts.answers),
-            ("requests_unanswered", self.counts.unanswered),
-            ("requests_failed", self.counts.failed),
-            ("answers_unasked", self.counts.unasked),
-            ("answers_garbage", self.counts.garbage),
+            ("requests", counts.requests),
+            ("answers", counts.answers),
+            ("requests_unanswered", counts.unanswered),
+            ("requests_failed", counts.failed),
+            ("answers_unasked", counts.unasked),
+            ("answers_garbage", counts.garbage),
         ]
     }
 }

@@ -1,7 +1,8 @@
 //! The client against a server in virtual time that loses, delays and cuts what it likes.
 
 use super::*;
-use feed_common::wire::moldudp64::PacketBuilder;
+use crate::sequence::SeqSpan;
+use feed_common::wire::moldudp64::{PacketBuilder, Request};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use zerocopy::FromBytes;
@@ -14,6 +15,8 @@ const MS: u64 = 1_000_000;
 struct World {
     sent: Vec<(usize, Request)>,
     brought: BTreeSet<u64>,
+    /// Messages handed over, however often.
+    handed: u64,
     failed: Vec<SeqSpan>,
 }
 
@@ -42,6 +45,7 @@ impl RecoverySink for World {
         match what {
             Handed::Packet(bytes) => {
                 let (frame, _) = MoldFraming.open(bytes).unwrap();
+                self.handed += frame.span.count;
                 self.brought.extend(frame.span.first..frame.span.end());
             }
             Handed::Failed(missing) => self.failed.push(missing.span),
@@ -94,9 +98,13 @@ impl Client {
     }
 
     fn hear(&mut self, now: u64, bytes: &[u8]) {
+        self.hear_from(0, now, bytes);
+    }
+
+    fn hear_from(&mut self, server: usize, now: u64, bytes: &[u8]) {
         let mut net = World::default();
         self.client
-            .heard(0, Heard::Bytes(bytes), now, &mut net, &mut self.world);
+            .heard(server, Heard::Bytes(bytes), now, &mut net, &mut self.world);
         assert!(net.sent.is_empty());
     }
 
@@ -110,6 +118,7 @@ const LIMITS: RequestLimits = RequestLimits {
     attempts: 3,
     answer_nanos: 10 * MS,
     messages: 50,
+    in_flight: 3,
     open: 4,
 };
 
@@ -140,6 +149,84 @@ fn a_full_answer_to_part_is_followed_at_once() {
     assert_eq!(c.poll(0), [(0, 1, 50)]);
     c.hear(MS, &packet(SESSION, 1, 50));
     assert_eq!(c.poll(MS), [(0, 51, 10)]);
+}
+
+#[test]
+fn pieces_are_as_long_as_answers_and_a_few_are_under_way() {
+    let mut c = Client::new(LIMITS);
+    c.wish(1, 200);
+    assert_eq!(c.poll(0), [(0, 1, 50)]);
+    c.hear(MS, &packet(SESSION, 1, 20));
+    // Ten messages were left out: only now is it known that they were.
+    assert_eq!(c.poll(2 * MS), [(0, 21, 20), (0, 41, 20), (0, 61, 20)]);
+    // In any order, and each is followed at once.
+    c.hear(3 * MS, &packet(SESSION, 41, 20));
+    assert_eq!(c.poll(3 * MS), [(0, 81, 20)]);
+    c.hear(4 * MS, &packet(SESSION, 61, 12));
+    assert_eq!(c.poll(4 * MS), []);
+    c.hear(4 * MS, &packet(SESSION, 21, 20));
+    assert_eq!(c.poll(4 * MS), [(0, 101, 20)]);
+    // A single short answer does not make all that follow as short.
+    assert_eq!(c.poll(6 * MS), [(0, 73, 8)]);
+    c.hear(6 * MS, &packet(SESSION, 73, 8));
+    assert_eq!(c.poll(6 * MS), [(0, 121, 15)]);
+    assert_eq!(c.world.brought, (1..81).collect());
+    assert_eq!((c.world.handed, c.count("answers_unasked")), (80, 0));
+}
+
+#[test]
+fn long_requests_are_tried_again_after_many_whole_answers() {
+    let mut c = Client::new(LIMITS);
+    c.wish(1, 1_000);
+    let mut asked = c.poll(0);
+    c.hear(0, &packet(SESSION, 1, 8));
+    asked = c.poll(MS).into_iter().chain(asked.drain(..0)).collect();
+    let mut longest = 0;
+    for now in 2..200 {
+        for (_, first, count) in std::mem::take(&mut asked) {
+            longest = longest.max(count);
+            c.hear(now * MS, &packet(SESSION, first, count.into()));
+        }
+        asked = c.poll(now * MS);
+    }
+    assert_eq!(c.world.brought.len(), 1_000);
+    assert!((15..=50).contains(&longest), "{longest}");
+}
+
+#[test]
+fn a_piece_that_nobody_has_fails_alone_where_others_come() {
+    let mut c = Client::new(LIMITS);
+    c.wish(1, 80);
+    c.poll(0);
+    c.hear(0, &packet(SESSION, 1, 20));
+    // Nobody has 21 to 40.
+    for now in [MS, 11 * MS, 21 * MS] {
+        for (_, first, count) in c.poll(now) {
+            if first != 21 {
+                c.hear(now + MS, &packet(SESSION, first, count.into()));
+            }
+        }
+    }
+    assert!(c.world.failed.is_empty());
+    assert_eq!(c.poll(31 * MS), []);
+    let alone = SeqSpan {
+        first: 21,
+        count: 20,
+    };
+    assert_eq!(c.world.failed, [alone]);
+    assert!(c.client.runs.is_empty());
+}
+
+#[test]
+fn the_server_that_brought_something_is_asked_first() {
+    let mut c = Client::new(LIMITS);
+    c.wish(7, 1);
+    assert_eq!(c.poll(0), [(0, 7, 1)]);
+    assert_eq!(c.poll(10 * MS), [(1, 7, 1)]);
+    c.hear_from(1, 11 * MS, &packet(SESSION, 7, 1));
+    c.wish(9, 1);
+    assert_eq!(c.poll(12 * MS), [(1, 9, 1)]);
+    assert_eq!(c.poll(22 * MS), [(0, 9, 1)]);
 }
 
 #[test]
@@ -246,7 +333,7 @@ proptest! {
         let mut answers = answers.into_iter().cycle();
         let mut coming: BTreeMap<(u64, u64), Vec<u8>> = BTreeMap::new();
         let (mut now, mut number) = (0, 0);
-        while !c.client.open.is_empty() {
+        while !c.client.runs.is_empty() {
             prop_assert!(now < 40_000 * MS, "without an end");
             while let Some(entry) = coming.first_entry() && entry.key().0 <= now {
                 c.hear(now, &entry.remove());
@@ -273,5 +360,41 @@ proptest! {
         }
         prop_assert!(wanted.is_subset(&c.world.brought));
         prop_assert_eq!(c.count("requests_failed"), c.world.failed.len() as u64);
+    }
+
+    /// A server that answers each request with up to so many messages in one packet, and loses nothing, is asked for each
+    /// message until it has come and no more: all is brought once, in little more requests than its answers need.
+    #[test]
+    fn a_sound_server_is_not_asked_more_than_it_must_be(
+        count in 1u64..3_000,
+        most in 1u64..80,
+        lates in prop::collection::vec(1u64..5, 1..20),
+        in_flight in 1usize..6,
+    ) {
+        let mut c = Client::new(RequestLimits { in_flight, ..LIMITS });
+        c.wish(10, count);
+        let mut lates = lates.into_iter().cycle();
+        let mut coming: BTreeMap<(u64, u64), (u64, u64)> = BTreeMap::new();
+        let mut now = 0;
+        while !c.client.runs.is_empty() {
+            prop_assert!(now < 100_000 * MS, "without an end");
+            while let Some(entry) = coming.first_entry() && entry.key().0 <= now {
+                let (first, n) = entry.remove();
+                c.hear(now, &packet(SESSION, first, n));
+            }
+            for (_, first, n) in c.poll(now) {
+                let late = lates.next().unwrap_or(1) * MS;
+                coming.insert((now + late, first), (first, most.min(n.into())));
+            }
+            // One request at a time until it is known how many messages an answer has.
+            prop_assert!(coming.len() <= in_flight.max(1));
+            now += MS;
+        }
+        prop_assert_eq!(&c.world.brought, &(10..10 + count).collect());
+        prop_assert_eq!(c.world.handed, count);
+        prop_assert!(c.world.failed.is_empty());
+        let least = count.div_ceil(most.min(LIMITS.messages.into()));
+        let requests = c.count("requests");
+        prop_assert!(requests <= least + least / 2 + 8, "{} for {}", requests, least);
     }
 }

@@ -235,6 +235,7 @@ fn client(
                 attempts: service.attempts,
                 answer_nanos: service.answer.as_nanos() as u64,
                 messages: service.request_messages,
+                in_flight: service.requests_in_flight.into(),
                 ..RequestLimits::default()
             };
             let servers = Servers::datagrams(&service.servers).map_err(failed)?;

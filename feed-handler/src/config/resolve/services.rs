@@ -85,8 +85,16 @@ impl Resolver<'_> {
                 "a connection replays until it is told to stop: expected no `request_messages`",
             );
         }
+        if logs_in && let Some(requests) = &service.requests_in_flight {
+            self.wrong(
+                requests,
+                "a connection replays one stretch at a time: expected no `requests_in_flight`",
+            );
+        }
         let attempts = number(&service.attempts, RECOVERY_ATTEMPTS as usize);
         let messages = number(&service.request_messages, REQUEST_MESSAGES.into());
+        let requests = number(&service.requests_in_flight, REQUESTS_IN_FLIGHT.into());
+        let requests = self.within("requests_in_flight", requests, 1..=REQUESTS_IN_FLIGHT_MAX);
         ServicePlan {
             kind,
             servers: self.servers(&service.servers),
@@ -99,6 +107,7 @@ impl Resolver<'_> {
             attempts: self.within("attempts", attempts, 1..=RECOVERY_ATTEMPTS_MAX) as u32,
             answer: self.time("answer", &service.answer, kind.answer_nanos()),
             request_messages: self.within("request_messages", messages, 1..=0xfffe) as u16,
+            requests_in_flight: requests as u16,
             limit: self.time("limit", &service.limit, kind.limit_nanos()),
         }
     }
@@ -125,6 +134,10 @@ impl Resolver<'_> {
             (
                 "request_messages",
                 service.request_messages.as_ref().map(Spanned::span),
+            ),
+            (
+                "requests_in_flight",
+                service.requests_in_flight.as_ref().map(Spanned::span),
             ),
             ("limit", service.limit.as_ref().map(Spanned::span)),
         ];
@@ -291,6 +304,10 @@ lines = [{ name = "A", group = "127.0.0.1:5000" }]
             (
                 "request_messages = 65535",
                 "12:20: `request_messages` is 65535",
+            ),
+            (
+                "requests_in_flight = 0",
+                "12:22: `requests_in_flight` is 0: expected 1 to 256",
             ),
             ("user = \"me\"", "12:8: nobody logs in there"),
         ];
