@@ -133,6 +133,7 @@ impl RecoverySink for Lane {
                 Got::Ends(next)
             }
             Handed::SnapshotFailed => Got::NoSnapshot,
+            other => panic!("of a loop: {other:?}"),
         });
     }
 }

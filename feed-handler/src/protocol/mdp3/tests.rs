@@ -12,6 +12,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 mod beside;
 mod names;
+mod refresh;
 
 const END: u8 = event::END;
 
