@@ -72,6 +72,7 @@ fn lane() -> (PillarLane, Receiver<Wish>) {
         messages: true,
         limit_nanos: 10_000 * MILLISECOND,
         snapshot_nanos: None,
+        refresh: None,
         join: Join::Start,
     };
     let channel = (setup, PillarFraming, PillarDecoder::with_room(1 << 10));
