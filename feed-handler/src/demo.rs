@@ -4,8 +4,8 @@
 
 use crate::book::BookLimits;
 use crate::config::{
-    BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan,
-    ProtocolName, ServiceKind, ServicePlan, SessionPlan, WhenFull, defaults,
+    Believed, BookPlan, ChannelPlan, ConsumerPlan, LanePlan, LaneThreads, LatencyPlan, LinePlan,
+    Plan, ProtocolName, ServiceKind, ServicePlan, SessionPlan, WhenFull, defaults,
 };
 use crate::net::{Interface, LineAddress, SocketError};
 use crate::record::RecordError;
@@ -211,6 +211,7 @@ impl Demo {
                 name: "printer".to_owned(),
                 queue: defaults::CONSUMER_QUEUE,
                 when_full: WhenFull::Drop,
+                trust: Believed::Any,
                 lanes: vec![0],
             }],
             latency: LatencyPlan {

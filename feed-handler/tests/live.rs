@@ -11,7 +11,7 @@ mod sessions;
 use feed_common::event::{Kind, Record, Trust};
 use feed_common::ring::Reader;
 use feed_common::sys::pin_current_thread;
-use feed_handler::config::{ConsumerPlan, LaneThreads, Plan, WhenFull};
+use feed_handler::config::{Believed, ConsumerPlan, LaneThreads, Plan, WhenFull};
 use feed_handler::publish::{Delivery, Digest};
 use feed_handler::run::{Consumer, Handler, Input, Outcome};
 use feed_replay::schedule::Speed;
@@ -384,6 +384,7 @@ fn hear(consumer: Consumer) -> Taken {
         match delivery {
             Delivery::Record(record) => taken.take(&record),
             Delivery::Lost(n) => taken.lost += n,
+            Delivery::Withheld(n) => panic!("{n} records withheld of who asked for all"),
         }
         if consumer.name == SLOW && taken.records.is_multiple_of(16) {
             thread::sleep(Duration::from_millis(1));
@@ -399,6 +400,7 @@ fn plan_with_consumers(protocol: Protocol, threads: LaneThreads) -> Plan {
         name: name.to_owned(),
         queue,
         when_full: WhenFull::Drop,
+        trust: Believed::Any,
         lanes: vec![0],
     };
     Plan {

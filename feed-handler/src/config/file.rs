@@ -1,7 +1,7 @@
 //! The file as written: keys and types, nothing resolved. Every value that can be wrong for a reason beyond its type
 //! carries its place, so that the error can point at it.
 
-use super::plan::{BookKeep, ServiceKind, Timestamps, WhenFull};
+use super::plan::{Believed, BookKeep, ServiceKind, Timestamps, WhenFull};
 use crate::pipeline::Join;
 use feed_common::config::{ByteSize, TimeSpan};
 use feed_common::wire::ProtocolName;
@@ -281,6 +281,8 @@ pub(super) struct Consumer {
     pub queue: Option<Spanned<u64>>,
     #[serde(default)]
     pub when_full: WhenFull,
+    #[serde(default)]
+    pub trust: Believed,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lanes: Option<Spanned<Vec<Spanned<String>>>>,
 }

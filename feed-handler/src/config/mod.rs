@@ -13,9 +13,9 @@ mod write;
 pub use feed_common::config::{ByteSize, ConfigError, Problem, TimeSpan, UnitError};
 pub use feed_common::wire::ProtocolName;
 pub use plan::{
-    Account, BookKeep, BookPlan, ChannelPlan, ConsumerPlan, FeedId, LanePlan, LaneThreads,
-    LatencyPlan, LinePlan, Plan, RecordPlan, ServiceKind, ServicePlan, SessionPlan, Timestamps,
-    WhenFull,
+    Account, Believed, BookKeep, BookPlan, ChannelPlan, ConsumerPlan, FeedId, LanePlan,
+    LaneThreads, LatencyPlan, LinePlan, Plan, RecordPlan, ServiceKind, ServicePlan, SessionPlan,
+    Timestamps, WhenFull,
 };
 
 use std::path::Path;

@@ -394,6 +394,8 @@ pub struct ConsumerPlan {
     pub queue: usize,
     /// What happens to a record that finds the queue full.
     pub when_full: WhenFull,
+    /// Which records it is given.
+    pub trust: Believed,
     /// The lanes it hears, as indices into [`Plan::lanes`], ascending.
     pub lanes: Vec<usize>,
 }
@@ -405,6 +407,17 @@ pub enum WhenFull {
     /// The newest record is dropped and counted.
     #[default]
     Drop,
+}
+
+/// Which records a consumer is given, by what they say of their instrument.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Believed {
+    /// All of them; each says how far it can be believed.
+    #[default]
+    Any,
+    /// Those of instruments of which everything is known, and gaps and clearings. How many were left out is said.
+    Valid,
 }
 
 /// A recording of what is received.

@@ -82,6 +82,7 @@ fn file(plan: &Plan) -> File {
                     kind: file::ConsumerKind::Blocking,
                     queue: count(c.queue),
                     when_full: c.when_full,
+                    trust: c.trust,
                     lanes: Some(at(names.collect())),
                 }
             })

@@ -4,9 +4,13 @@
 //! [`crossbeam_channel::Receiver`]; one channel each, because several receivers of one channel would share the records,
 //! not repeat them. A consumer whose queue is full loses the newest records: they are counted, and before the next
 //! record it is handed a [`Delivery::Lost`] that says how many. It never slows another consumer or the lane.
+//!
+//! A consumer that asks for valid data only is spared the records of instruments that nobody should act on, and told before
+//! the next one how many there were. Gaps and clearings it has all the same: they say why, and what it holds no more.
 
+use crate::config::Believed;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use feed_common::event::Record;
+use feed_common::event::{Kind, Record, Trust};
 use feed_common::ring::Reader;
 use feed_common::sys::sleep_precisely;
 use std::time::Duration;
@@ -24,6 +28,9 @@ pub enum Delivery {
     Record(Record),
     /// This many records are missing here: the consumer's queue was full, or the ring overran the bridge.
     Lost(u64),
+    /// This many records are left out here, as the consumer asked for valid data only: of instruments that a gap could
+    /// have touched, say, and that are not whole again.
+    Withheld(u64),
 }
 
 /// What became of one consumer's records.
@@ -35,6 +42,8 @@ pub struct ConsumerStats {
     pub delivered: u64,
     /// Records it lost, whatever the reason.
     pub lost: u64,
+    /// Records it did not ask for, as they were not to be trusted.
+    pub withheld: u64,
 }
 
 /// The sending side of one consumer.
@@ -42,8 +51,11 @@ pub struct ConsumerStats {
 struct Outlet {
     sender: Sender<Delivery>,
     stats: ConsumerStats,
+    believed: Believed,
     /// Lost since the consumer was last told.
     untold: u64,
+    /// Withheld since then.
+    withheld: u64,
     gone: bool,
     /// The rings it hears, by index.
     rings: Vec<usize>,
@@ -55,14 +67,27 @@ impl Outlet {
     }
 
     fn offer(&mut self, record: &Record) {
-        if self.untold > 0 && self.send(Delivery::Lost(self.untold)) {
-            self.untold = 0;
+        if self.believed == Believed::Valid && !is_for_all(record) {
+            self.stats.withheld += 1;
+            self.withheld += 1;
+            return;
         }
-        if self.untold == 0 && self.send(Delivery::Record(*record)) {
+        if self.tell() && self.send(Delivery::Record(*record)) {
             self.stats.delivered += 1;
         } else {
             self.lose(1);
         }
+    }
+
+    /// Says what is still untold; true when nothing is any more.
+    fn tell(&mut self) -> bool {
+        if self.untold > 0 && self.send(Delivery::Lost(self.untold)) {
+            self.untold = 0;
+        }
+        if self.untold == 0 && self.withheld > 0 && self.send(Delivery::Withheld(self.withheld)) {
+            self.withheld = 0;
+        }
+        self.untold == 0 && self.withheld == 0
     }
 
     fn lose(&mut self, n: u64) {
@@ -83,13 +108,23 @@ impl Outlet {
 
     /// Says what is still untold before the channel closes, waiting for room a bounded time.
     fn close(self) -> ConsumerStats {
-        if self.untold > 0 && !self.gone {
+        let untold = [
+            (self.untold, Delivery::Lost(self.untold)),
+            (self.withheld, Delivery::Withheld(self.withheld)),
+        ];
+        for (_, delivery) in untold.into_iter().filter(|(n, _)| *n > 0 && !self.gone) {
             let _ = self
                 .sender
-                .send_timeout(Delivery::Lost(self.untold), Duration::from_millis(100));
+                .send_timeout(delivery, Duration::from_millis(100));
         }
         self.stats
     }
+}
+
+/// Whether a record can be acted on, or says what cannot be.
+fn is_for_all(record: &Record) -> bool {
+    let tells = [Kind::GAP.0, Kind::CLEAR.0].contains(&record.data.kind);
+    record.trust == Trust::VALID.0 || tells
 }
 
 /// Feeds blocking consumers from the lanes' rings. Build it, hand out the receivers, then [`Bridge::run`] it on a thread.
@@ -110,7 +145,13 @@ impl Bridge {
     }
 
     /// Adds a consumer with a queue of `queue` records that hears the given rings (indices into the readers).
-    pub fn consumer(&mut self, name: &str, queue: usize, rings: &[usize]) -> Receiver<Delivery> {
+    pub fn consumer(
+        &mut self,
+        name: &str,
+        queue: usize,
+        rings: &[usize],
+        believed: Believed,
+    ) -> Receiver<Delivery> {
         let (sender, receiver) = bounded(queue);
         self.outlets.push(Outlet {
             sender,
@@ -118,7 +159,9 @@ impl Bridge {
                 name: name.to_owned(),
                 ..ConsumerStats::default()
             },
+            believed,
             untold: 0,
+            withheld: 0,
             gone: false,
             rings: rings.to_vec(),
         });
@@ -168,12 +211,13 @@ mod tests {
         r
     }
 
-    /// What a consumer received: sequence numbers, and losses as negative numbers.
+    /// What a consumer received: sequence numbers, losses as negative numbers, and what was withheld as those below -1,000.
     fn received(rx: &Receiver<Delivery>) -> Vec<i64> {
         rx.iter()
             .map(|d| match d {
                 Delivery::Record(r) => r.sequence.get() as i64,
                 Delivery::Lost(n) => -(n as i64),
+                Delivery::Withheld(n) => -1_000 - n as i64,
             })
             .collect()
     }
@@ -183,8 +227,8 @@ mod tests {
         let mut one = broadcast::<Record>(64).unwrap();
         let mut two = broadcast::<Record>(64).unwrap();
         let mut bridge = Bridge::new(vec![one.subscribe(), two.subscribe()]);
-        let both = bridge.consumer("both", 16, &[0, 1]);
-        let second = bridge.consumer("second", 16, &[1]);
+        let both = bridge.consumer("both", 16, &[0, 1], Believed::Any);
+        let second = bridge.consumer("second", 16, &[1], Believed::Any);
         (1..4).for_each(|n| one.push(&numbered(n)));
         (11..13).for_each(|n| two.push(&numbered(n)));
         drop((one, two));
@@ -204,8 +248,8 @@ mod tests {
     fn a_full_queue_drops_the_newest_counts_them_and_tells_before_the_next() {
         let mut ring = broadcast::<Record>(64).unwrap();
         let mut bridge = Bridge::new(vec![ring.subscribe()]);
-        let slow = bridge.consumer("slow", 2, &[0]);
-        let bystander = bridge.consumer("bystander", 64, &[0]);
+        let slow = bridge.consumer("slow", 2, &[0], Believed::Any);
+        let bystander = bridge.consumer("bystander", 64, &[0], Believed::Any);
         (1..6).for_each(|n| ring.push(&numbered(n)));
         ring.flush();
         let handle = std::thread::spawn(move || bridge.run());
@@ -226,10 +270,37 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_for_valid_data_is_told_what_is_withheld() {
+        let mut ring = broadcast::<Record>(64).unwrap();
+        let mut bridge = Bridge::new(vec![ring.subscribe()]);
+        let valid = bridge.consumer("valid", 64, &[0], Believed::Valid);
+        let all = bridge.consumer("all", 64, &[0], Believed::Any);
+        let doubted = |n, kind: Kind| {
+            let mut r = numbered(n);
+            r.data.kind = kind.0;
+            r.trust = Trust::RECOVERING.0;
+            r
+        };
+        ring.push(&numbered(1));
+        ring.push(&doubted(2, Kind::GAP));
+        ring.push(&doubted(3, Kind::ADD));
+        ring.push(&doubted(4, Kind::TRADE));
+        ring.push(&doubted(5, Kind::CLEAR));
+        ring.push(&numbered(6));
+        ring.push(&doubted(7, Kind::BID));
+        drop(ring);
+        let stats = bridge.run();
+        assert_eq!(received(&valid), [1, 2, -1_002, 5, 6, -1_001]);
+        assert_eq!(received(&all), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!((stats[0].delivered, stats[0].withheld), (4, 3));
+        assert_eq!((stats[1].delivered, stats[1].withheld), (7, 0));
+    }
+
+    #[test]
     fn an_overrun_of_the_bridge_reaches_every_consumer_as_a_loss() {
         let mut ring = broadcast::<Record>(64).unwrap();
         let mut bridge = Bridge::new(vec![ring.subscribe()]);
-        let rx = bridge.consumer("c", 1000, &[0]);
+        let rx = bridge.consumer("c", 1000, &[0], Believed::Any);
         (0..200).for_each(|n| ring.push(&numbered(n)));
         drop(ring);
         let stats = bridge.run();

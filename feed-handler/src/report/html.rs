@@ -397,6 +397,12 @@ fn losses(report: &RunReport, page: &mut String) {
             &format!("lost by consumer “{name}”, which took {taken}"),
             c.lost,
         );
+        if c.withheld > 0 {
+            row(
+                &format!("kept from “{name}”, which asked for valid data only"),
+                c.withheld,
+            );
+        }
     }
     page.push_str("</table>\n");
     not_seen(&report.drops, page);

@@ -193,6 +193,8 @@ pub struct Consumer {
     pub taken: u64,
     /// Records that were overwritten before it came.
     pub lost: u64,
+    /// Records it did not ask for, as they were not to be trusted.
+    pub withheld: u64,
 }
 
 /// A recording of what was received.
@@ -534,6 +536,7 @@ pub(super) mod tests {
             name: "printer <b>&\"'".into(),
             taken: report.published.saturating_sub(7),
             lost: 7,
+            withheld: 0,
         }];
         report.record_digest = Some("00f1e2d3c4b5a697".into());
         report.book_digest = Some("0123456789abcdef".into());

@@ -34,7 +34,7 @@ impl Consumer {
                     recorder.mark(Stage::Taken, Ticks(record.rx.get()));
                     taken += 1;
                 }
-                Ok(Delivery::Lost(_)) => {}
+                Ok(Delivery::Lost(_) | Delivery::Withheld(_)) => {}
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return taken,
             }

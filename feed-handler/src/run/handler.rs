@@ -9,7 +9,7 @@ use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
 use super::start::{Input, StartError, join};
-use crate::config::{Plan, ProtocolName};
+use crate::config::{ConsumerPlan, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest, Mark, MarkReader, Marks, Watch};
@@ -302,7 +302,16 @@ impl Handler {
         }
         let mut bridge = Bridge::new(self.subscribers.iter().map(Subscriber::from_now).collect());
         for consumer in &plan.consumers {
-            let receiver = bridge.consumer(&consumer.name, consumer.queue, &consumer.lanes);
+            let receiver = {
+                let ConsumerPlan {
+                    name,
+                    queue,
+                    lanes,
+                    trust,
+                    ..
+                } = consumer;
+                bridge.consumer(name, *queue, lanes, *trust)
+            };
             self.consumers.push(Consumer::new(&consumer.name, receiver));
         }
         let thread = Builder::new()

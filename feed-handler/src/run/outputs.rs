@@ -213,6 +213,7 @@ impl Recorded {
                 name: c.name.clone(),
                 taken: c.delivered,
                 lost: c.lost,
+                withheld: c.withheld,
             })
             .collect();
         self.report.record = outcome.record.as_ref().map(recording);

@@ -153,6 +153,7 @@ impl Resolver<'_> {
                     1..=CONSUMER_QUEUE_MAX,
                 ),
                 when_full: c.when_full,
+                trust: c.trust,
                 lanes: self.consumer_lanes(c, lanes),
             });
         }
