@@ -3,7 +3,7 @@
 use feed_common::time::Zone;
 use feed_handler::book::BookLimits;
 use feed_handler::config::{
-    self, BookKeep, ByteSize, LaneThreads, Plan, ProtocolName, TimeSpan, Timestamps,
+    self, Believed, BookKeep, ByteSize, LaneThreads, Plan, ProtocolName, TimeSpan, Timestamps,
 };
 use feed_handler::net::Interface;
 use proptest::prelude::*;
@@ -140,6 +140,19 @@ fn books_are_kept_unless_the_configuration_says_otherwise() {
     assert_eq!(plan.book.keep, BookKeep::None);
     assert_eq!((plan.book.limits, plan.book.publish_bbo), (limits, false));
     assert_eq!(parse(&plan.to_toml().unwrap()), Ok(plan));
+}
+
+#[test]
+fn a_consumer_is_given_everything_unless_it_asks_for_valid_data() {
+    let consumer = "[[consumer]]\nname = \"k\"\nkind = \"blocking\"\n";
+    for (key, trust) in [
+        ("", Believed::Any),
+        ("trust = \"valid\"\n", Believed::Valid),
+    ] {
+        let plan = parse(&format!("{SHORT}{consumer}{key}")).unwrap();
+        assert_eq!(plan.consumers[0].trust, trust);
+        assert_eq!(parse(&plan.to_toml().unwrap()), Ok(plan));
+    }
 }
 
 #[test]

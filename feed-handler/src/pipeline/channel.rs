@@ -330,7 +330,7 @@ impl<P: Protocol> Channel<P> {
     /// True of a line that brings only what the others had lost.
     #[inline]
     pub fn is_retransmission(&self, line: usize) -> bool {
-        self.retransmissions >> (line & 63) & 1 == 1
+        line < 64 && self.retransmissions >> line & 1 == 1
     }
 
     /// As [`Channel::deliver`] for a frame without numbers, out of the way of those that have them.

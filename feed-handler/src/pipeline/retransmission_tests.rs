@@ -92,3 +92,10 @@ fn it_says_nothing_of_what_comes_next_and_of_others_units() {
     assert_eq!(channel.lines()[2].packets, 4);
     assert_eq!((l.messages(), l.drops().stray), (3, 0));
 }
+
+#[test]
+fn lines_that_are_too_many_to_be_told_apart_are_ordinary() {
+    let l = lane().with_retransmissions(4, [0, 64]);
+    let of = [0, 1, 2, 63, 64, 66].map(|line| l.channels[0].is_retransmission(line));
+    assert_eq!(of, [true, false, true, false, false, false]);
+}
