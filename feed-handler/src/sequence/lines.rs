@@ -160,7 +160,7 @@ impl Lines {
     /// As [`Lines::bring`] for a packet before or after which something is missing, on its line or on all.
     #[cold]
     fn astray(&mut self, line: usize, unit: usize, span: SeqSpan, at: u64, stamp: UnixNanos) {
-        let together = &self.together[unit];
+        let together = &mut self.together[unit];
         let is_new = span.first >= together.next() || !together.has(span.first);
         // What others had passed over, and nobody has brought before.
         for (other, stats) in self.lines.iter_mut().enumerate() {
@@ -179,7 +179,6 @@ impl Lines {
         let healed = course.seen.lacks_of(late, together);
         own.lost_alone = own.lost_alone.saturating_sub(healed);
         course.seen.bring(span);
-        let together = &mut self.together[unit];
         together.bring(span);
         course.lost_before = together.lost();
         self.compare(line, unit, span, is_new, at, stamp);

@@ -7,9 +7,15 @@ const WINDOW: u64 = 1 << 16;
 const WORDS: usize = (WINDOW / 64) as usize;
 
 /// A sliding bitmap over the newest 65,536 sequence numbers of one line.
+///
+/// The numbers that came in order since anything came astray are a run that its two ends say; they are marked in the bitmap
+/// when something astray comes next. A healthy line touches the bitmap never.
 #[derive(Debug)]
 pub struct SeenWindow {
+    /// Of the numbers before `run`.
     bits: Box<[u64; WORDS]>,
+    /// All numbers from here on to `next` have come.
+    run: u64,
     /// First number the line ever brought; `None` before that.
     start: Option<u64>,
     /// One more than the newest number seen or announced.
@@ -25,6 +31,7 @@ impl SeenWindow {
                 .into_boxed_slice()
                 .try_into()
                 .expect("allocated with this length"),
+            run: 0,
             start: None,
             next: 0,
             lost: 0,
@@ -34,9 +41,8 @@ impl SeenWindow {
     /// The line brought `span` (or, when empty, announced its first number as the next).
     #[inline]
     pub fn bring(&mut self, span: SeqSpan) {
-        // In order, which nearly all are: its places are overwritten whole.
+        // In order, which nearly all are.
         if span.first == self.next && self.start.is_some() {
-            self.set(span.first, span.end());
             self.next = span.end();
             return;
         }
@@ -46,9 +52,10 @@ impl SeenWindow {
     #[inline(never)]
     fn bring_astray(&mut self, span: SeqSpan) {
         self.start.get_or_insert_with(|| {
-            self.next = span.first;
+            (self.run, self.next) = (span.first, span.first);
             span.first
         });
+        self.mark_run();
         let skipped = self.skips(span);
         self.lost = self.lost.saturating_add(skipped.count);
         // Late or repeated: what was not there before was counted lost and is no longer.
@@ -61,8 +68,14 @@ impl SeenWindow {
             let new = self.next.max(span.first);
             self.clear(self.next, new);
             self.set(new, end);
-            self.next = end;
+            (self.run, self.next) = (end, end);
         }
+    }
+
+    /// The bitmap knows of all numbers up to the newest.
+    fn mark_run(&mut self) {
+        self.set(self.run, self.next);
+        self.run = self.next;
     }
 
     /// One more than the newest number seen or announced; 0 before anything was.
@@ -99,9 +112,12 @@ impl SeenWindow {
     /// True when every number of `span` has come, as far as the window knows.
     #[inline]
     pub fn holds(&self, span: SeqSpan) -> bool {
-        span.end() <= self.next
-            && self.behind(span) == span
-            && self.count(span.first, span.end()) == span.count
+        span.end() <= self.next && (span.first >= self.run || self.all_marked(span))
+    }
+
+    #[inline(never)]
+    fn all_marked(&self, span: SeqSpan) -> bool {
+        self.behind(span) == span && self.count(span.first, span.end()) == span.count
     }
 
     /// True when a number has come, as far as the window knows.
@@ -136,7 +152,9 @@ impl SeenWindow {
     }
 
     /// How many numbers of `span` have come to the other, and not to this one, as far as both windows know.
-    pub fn lacks_of(&self, span: SeqSpan, other: &SeenWindow) -> u64 {
+    pub fn lacks_of(&mut self, span: SeqSpan, other: &mut SeenWindow) -> u64 {
+        self.mark_run();
+        other.mark_run();
         let known = other.behind(self.behind(span));
         let mut n = 0;
         for_words(known.first, known.end(), |word, mask| {
@@ -155,7 +173,7 @@ impl SeenWindow {
         let lost = self.lost;
         self.bits.fill(0);
         self.start = None;
-        self.next = 0;
+        (self.run, self.next) = (0, 0);
         self.lost = lost;
     }
 
@@ -169,8 +187,9 @@ impl SeenWindow {
     }
 
     fn count(&self, first: u64, end: u64) -> u64 {
-        let mut n = 0;
-        for_words(first, end, |word, mask| {
+        let marked = end.min(self.run);
+        let mut n = end - first.max(marked).min(end);
+        for_words(first, marked, |word, mask| {
             n += (self.bits[word] & mask).count_ones() as u64
         });
         n
