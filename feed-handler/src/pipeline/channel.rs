@@ -7,7 +7,7 @@ mod rescue;
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use super::{Drops, HoleEnds};
-use crate::protocol::{Decode, Protocol};
+use crate::protocol::{Ahead, Decode, Protocol};
 use crate::publish::Outlet;
 use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
@@ -557,12 +557,19 @@ fn look_ahead<P: Protocol, H: Outlet>(
     messages: &<P::Framing as Framing>::Messages<'_>,
     outlet: &H,
 ) {
-    let group = || {
-        messages
-            .clone()
-            .take(GROUP)
-            .filter_map(|m| decoder.ahead(m))
-    };
-    group().for_each(|ahead| outlet.fetch(channel, ahead));
-    group().for_each(|ahead| outlet.fetch_behind(channel, ahead));
+    // Kept between the two, as finding them costs some protocols more than that.
+    let mut found = [Ahead::default(); GROUP];
+    let mut n = 0;
+    let named = messages
+        .clone()
+        .take(GROUP)
+        .filter_map(|m| decoder.ahead(m));
+    for (place, ahead) in found.iter_mut().zip(named) {
+        outlet.fetch(channel, ahead);
+        *place = ahead;
+        n += 1;
+    }
+    for &ahead in &found[..n] {
+        outlet.fetch_behind(channel, ahead);
+    }
 }

@@ -71,7 +71,7 @@ impl DecodeError {
 const REVIEWED_AT_ONCE: usize = 256;
 
 /// What an event to come will look up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ahead {
     /// Its instrument.
     pub instrument: u32,
