@@ -381,3 +381,23 @@ fn of_a_session_joined_late_nothing_is_missing_unsaid_once_it_has_begun() {
     assert_eq!(ids, [20, 21, 30, 31, 40, 41, 50]);
     assert_eq!(gaps, [(22, 8), (32, 8), (42, 8)]);
 }
+
+#[test]
+fn a_snapshot_of_which_a_message_was_left_out_is_not_taken_for_whole() {
+    let mut r = snapshots(1);
+    r.line(10, 1, 1);
+    r.line(20, 3, 1);
+    r.lane.idle(20 + WINDOW);
+    r.hand(1_100, Handed::SnapshotBegins);
+    r.lane.idle(2_000 + LIMIT); // given up
+    r.lane.idle(2_001 + LIMIT);
+    let left_out = message(9);
+    r.hand(2_002 + LIMIT, Handed::SnapshotMessage(&left_out));
+    r.line(2_003 + LIMIT, 6, 1);
+    r.lane.idle(4_000 + LIMIT);
+    r.hand(4_001 + LIMIT, ends(7));
+    r.line(4_002 + LIMIT, 7, 1);
+    let records = r.lane.into_outlet().into_sink();
+    let valid = |r: &&Record| r.sequence.get() > 1 && r.trust == Trust::VALID.0;
+    assert_eq!(records.iter().find(valid), None);
+}

@@ -279,6 +279,7 @@ impl<P: Protocol> Channel<P> {
     ) {
         let wanting = self.units.iter().position(|u| u.wants_snapshot);
         let Some(unit) = wanting.filter(|_| self.taking_snapshot) else {
+            self.taking_snapshot = false; // it is not whole without this
             return;
         };
         self.units[unit].holes.progress(at);
