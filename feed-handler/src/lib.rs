@@ -16,6 +16,7 @@ pub mod recovery;
 pub mod report;
 pub mod run;
 pub mod sequence;
+pub mod status;
 pub mod subscribe;
 pub mod trail;
 pub mod transport;

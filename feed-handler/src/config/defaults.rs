@@ -4,7 +4,7 @@
 pub const REORDER_WINDOW_NANOS: u64 = 10_000_000;
 /// Longest silence of a channel's lines. Most feeds send a heartbeat each second.
 pub const STALE_AFTER_NANOS: u64 = 3_000_000_000;
-/// That of CME's, whose heartbeats are seldom.
+/// That of CME's, whose lines are silent for 30 s in a real capture.
 pub const CME_STALE_AFTER_NANOS: u64 = 65_000_000_000;
 /// Longest silence that can be asked for.
 pub const STALE_AFTER_NANOS_MAX: u64 = 86_400_000_000_000;

@@ -35,6 +35,8 @@ pub struct Plan {
     pub symbols: Vec<Glob>,
     /// The socket on which a live run can be told what is wanted; `None` for no such socket.
     pub control: Option<PathBuf>,
+    /// Where metrics can be read while it runs, on the loopback interface; `None` for nowhere.
+    pub metrics: Option<SocketAddrV4>,
     /// Consumers that block, in the order of the file.
     pub consumers: Vec<ConsumerPlan>,
     /// How latency is measured.

@@ -47,6 +47,9 @@ fn file(plan: &Plan) -> File {
         control: file::Control {
             socket: plan.control.clone().map(at),
         },
+        metrics: file::Metrics {
+            listen: plan.metrics.map(at),
+        },
         latency: file::Latency {
             sample_messages: Some(at(plan.latency.sample_messages.into())),
             digits: Some(at(plan.latency.digits.into())),

@@ -13,6 +13,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use feed_common::event::{Kind, Record, Trust};
 use feed_common::ring::Reader;
 use feed_common::sys::sleep_precisely;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long the bridge sleeps when no ring had a record.
@@ -46,11 +48,39 @@ pub struct ConsumerStats {
     pub withheld: u64,
 }
 
+/// What has become of one consumer's records so far, shown by the bridge and read by anyone.
+#[derive(Debug, Default)]
+pub struct ConsumerGauge {
+    name: String,
+    delivered: AtomicU64,
+    lost: AtomicU64,
+    withheld: AtomicU64,
+}
+
+impl ConsumerGauge {
+    /// What was last shown.
+    pub fn read(&self) -> ConsumerStats {
+        ConsumerStats {
+            name: self.name.clone(),
+            delivered: self.delivered.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            withheld: self.withheld.load(Relaxed),
+        }
+    }
+
+    fn show(&self, stats: &ConsumerStats) {
+        self.delivered.store(stats.delivered, Relaxed);
+        self.lost.store(stats.lost, Relaxed);
+        self.withheld.store(stats.withheld, Relaxed);
+    }
+}
+
 /// The sending side of one consumer.
 #[derive(Debug)]
 struct Outlet {
     sender: Sender<Delivery>,
     stats: ConsumerStats,
+    gauge: Arc<ConsumerGauge>,
     believed: Believed,
     /// Lost since the consumer was last told.
     untold: u64,
@@ -159,6 +189,10 @@ impl Bridge {
                 name: name.to_owned(),
                 ..ConsumerStats::default()
             },
+            gauge: Arc::new(ConsumerGauge {
+                name: name.to_owned(),
+                ..ConsumerGauge::default()
+            }),
             believed,
             untold: 0,
             withheld: 0,
@@ -166,6 +200,11 @@ impl Bridge {
             rings: rings.to_vec(),
         });
         receiver
+    }
+
+    /// What becomes of each consumer's records while it runs.
+    pub fn gauges(&self) -> Vec<Arc<ConsumerGauge>> {
+        self.outlets.iter().map(|o| o.gauge.clone()).collect()
     }
 
     /// Moves records until every ring is closed and drained, then disconnects the consumers.
@@ -182,11 +221,15 @@ impl Bridge {
                         idle = false;
                         for outlet in listeners {
                             batch[..n].iter().for_each(|r| outlet.offer(r));
+                            outlet.gauge.show(&outlet.stats);
                         }
                     }
                     Err(overrun) => {
                         idle = false;
-                        listeners.for_each(|o| o.lose(overrun.lost));
+                        for outlet in listeners {
+                            outlet.lose(overrun.lost);
+                            outlet.gauge.show(&outlet.stats);
+                        }
                     }
                 }
             }

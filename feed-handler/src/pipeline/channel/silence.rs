@@ -5,7 +5,7 @@
 //! digest counts, as they depend on when packets came and not on what they held.
 
 use super::{Channel, Core};
-use crate::protocol::Protocol;
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::transport::FrameKind;
 use feed_common::event::{Flags, MsgCtx, Trust};
@@ -100,6 +100,19 @@ impl<P: Protocol> Channel<P> {
             ..self.apart(0)
         };
         core.outlet.on_trust(&cx);
+    }
+
+    /// How far its instruments can be believed, the worst of them where each has a trust of its own.
+    pub fn trust(&self) -> Trust {
+        let recovering = self.units.iter().any(|u| u.trust == Trust::RECOVERING);
+        match (
+            self.silence.told,
+            recovering || self.decoder.is_recovering(),
+        ) {
+            (true, _) => Trust::STALE,
+            (false, true) => Trust::RECOVERING,
+            (false, false) => Trust::VALID,
+        }
     }
 
     /// How often its lines were silent for longer than they may be.
