@@ -44,10 +44,15 @@ const TESTS: &[harness::Test] = &[
         "a_stop_drains_what_the_sockets_hold",
         a_stop_drains_what_the_sockets_hold,
     ),
+    (
+        "lines_that_fall_silent_are_said_to_be_stale",
+        lines_that_fall_silent_are_said_to_be_stale,
+    ),
 ];
 
-/// After the last packet was sent; whatever waits for longer is delivered when the lane ends.
-const GRACE: Duration = Duration::from_millis(50);
+/// What has been sent is there by then, also where the lane has to wait for its core. What still waits for a hole to be
+/// filled is delivered when the lane ends.
+const GRACE: Duration = Duration::from_secs(5);
 
 fn main() {
     harness::run("live", TESTS);
@@ -185,6 +190,49 @@ fn a_stop_drains_what_the_sockets_hold() {
         assert!(lane.source.error.is_none());
     }
     assert!(waited > 0, "nothing was left to drain");
+}
+
+fn lines_that_fall_silent_are_said_to_be_stale() {
+    let feed = Feed::new(Protocol::Itch50, 2_000, 31, Faults::default());
+    let sent: Vec<_> = feed.outgoing().take(160).collect();
+    for threads in LAYOUTS {
+        let mut plan = plan_with_consumers(Protocol::Itch50, threads);
+        plan.consumers.truncate(1);
+        plan.consumers[0].trust = Believed::Valid;
+        plan.lanes[0].channels[0].stale_after = Some(Duration::from_millis(150));
+        let mut handler = Handler::start(&plan, &Input::Live).unwrap();
+        let consumer = handler.take_consumers().remove(0);
+        let go = AtomicBool::new(false);
+        let senders = senders();
+        let told = thread::scope(|scope| {
+            let told = scope.spawn(move || {
+                let records = consumer
+                    .receiver
+                    .iter()
+                    .filter_map(|delivery| match delivery {
+                        Delivery::Record(r) if r.data.kind == Kind::TRUST.0 => Some(Trust(r.trust)),
+                        _ => None,
+                    });
+                records.collect::<Vec<_>>()
+            });
+            for part in sent.chunks(80) {
+                replay(part.iter().copied(), &senders, Speed::Max, &go).unwrap();
+                thread::sleep(Duration::from_millis(450));
+            }
+            let outcome = handler.finish();
+            let times = outcome.lanes[0].oddities["channel_silent"];
+            let told = told.join().unwrap();
+            assert_eq!(
+                told.iter().filter(|&&t| t == Trust::STALE).count() as u64,
+                times
+            );
+            told
+        });
+        // A machine that stalls may make more of them.
+        assert!(told.len() >= 3, "{threads}: {told:?}");
+        let want = [Trust::STALE, Trust::VALID].into_iter().cycle();
+        assert!(told.iter().copied().eq(want.take(told.len())), "{told:?}");
+    }
 }
 
 fn a_filter_gives_live_what_it_gives_from_the_file() {
@@ -354,7 +402,10 @@ fn live(plan: &Plan, feed: &Feed) -> Seen {
         let go = AtomicBool::new(false);
         let report = replay(feed.outgoing(), &senders, Speed::ORIGINAL, &go).unwrap();
         assert_eq!(report.packets, feed.carried().count() as u64);
-        thread::sleep(GRACE);
+        let late = Instant::now() + GRACE;
+        while handler.reading().packets < report.packets && Instant::now() < late {
+            thread::sleep(Duration::from_millis(5));
+        }
         let outcome = handler.finish();
         Seen {
             outcome,

@@ -117,6 +117,8 @@ pub(super) struct Channel {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reorder_window: Option<Spanned<TimeSpan>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_after: Option<Spanned<TimeSpan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stash_packets: Option<Spanned<u64>>,
     #[serde(default)]
     pub join: Join,

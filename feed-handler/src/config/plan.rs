@@ -182,6 +182,8 @@ pub struct ChannelPlan {
     pub name: String,
     /// Longest wait for a packet that another line may still bring.
     pub reorder_window: Duration,
+    /// How long its lines may be silent before its instruments are said to be stale; `None`: for ever.
+    pub stale_after: Option<Duration>,
     /// Packets held back behind a gap at most.
     pub stash_packets: usize,
     /// A capture with the definitions of its instruments, where another stream says them; relative to the working
@@ -203,6 +205,7 @@ impl ChannelPlan {
         ChannelPlan {
             name: name.to_owned(),
             reorder_window: Duration::from_nanos(defaults::REORDER_WINDOW_NANOS),
+            stale_after: Some(Duration::from_nanos(defaults::STALE_AFTER_NANOS)),
             stash_packets: defaults::STASH_PACKETS,
             definitions: None,
             join: Join::default(),

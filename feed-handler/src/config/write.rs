@@ -61,6 +61,7 @@ fn file(plan: &Plan) -> File {
                 protocol: at(ProtocolText(lane.protocol)),
                 lane: at(lane.name.clone()),
                 reorder_window: Some(at(TimeSpan::from(c.reorder_window))),
+                stale_after: Some(at(TimeSpan::from(c.stale_after.unwrap_or_default()))),
                 stash_packets: count(c.stash_packets),
                 join: c.join,
                 definitions: c.definitions.clone().map(at),

@@ -6,7 +6,7 @@
 //! record it is handed a [`Delivery::Lost`] that says how many. It never slows another consumer or the lane.
 //!
 //! A consumer that asks for valid data only is spared the records of instruments that nobody should act on, and told before
-//! the next one how many there were. Gaps and clearings it has all the same: they say why, and what it holds no more.
+//! the next one how many there were. Gaps, clearings and silences it has all the same: they say why, and what it holds no more.
 
 use crate::config::Believed;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -123,7 +123,7 @@ impl Outlet {
 
 /// Whether a record can be acted on, or says what cannot be.
 fn is_for_all(record: &Record) -> bool {
-    let tells = [Kind::GAP.0, Kind::CLEAR.0].contains(&record.data.kind);
+    let tells = [Kind::GAP.0, Kind::CLEAR.0, Kind::TRUST.0].contains(&record.data.kind);
     record.trust == Trust::VALID.0 || tells
 }
 
@@ -288,12 +288,13 @@ mod tests {
         ring.push(&doubted(5, Kind::CLEAR));
         ring.push(&numbered(6));
         ring.push(&doubted(7, Kind::BID));
+        ring.push(&doubted(8, Kind::TRUST));
         drop(ring);
         let stats = bridge.run();
-        assert_eq!(received(&valid), [1, 2, -1_002, 5, 6, -1_001]);
-        assert_eq!(received(&all), [1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!((stats[0].delivered, stats[0].withheld), (4, 3));
-        assert_eq!((stats[1].delivered, stats[1].withheld), (7, 0));
+        assert_eq!(received(&valid), [1, 2, -1_002, 5, 6, -1_001, 8]);
+        assert_eq!(received(&all), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!((stats[0].delivered, stats[0].withheld), (5, 3));
+        assert_eq!((stats[1].delivered, stats[1].withheld), (8, 0));
     }
 
     #[test]
