@@ -6,6 +6,7 @@
 pub mod book;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod inspect;
 pub mod net;
 pub mod pipeline;
