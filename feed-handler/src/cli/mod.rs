@@ -6,6 +6,7 @@ mod check;
 mod ctl;
 mod decode;
 mod demo;
+mod doctor;
 mod gaps;
 mod input;
 mod lines;
@@ -58,6 +59,8 @@ enum Command {
     Trades(trades::Arguments),
     /// Where a run and a capture, or two runs, part
     Verify(verify::Arguments),
+    /// Is this machine tuned: what costs latency here, and the command that mends it
+    Doctor(doctor::Arguments),
     /// The protocols that are read, their versions, messages and books
     Protocols(protocols::Arguments),
 }
@@ -84,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Protocols(arguments) => protocols::run(&arguments),
     })
 }

@@ -35,6 +35,8 @@ pub struct Plan {
     pub symbols: Vec<Glob>,
     /// The socket on which a live run can be told what is wanted; `None` for no such socket.
     pub control: Option<PathBuf>,
+    /// Where metrics can be read while it runs, on the loopback interface; `None` for nowhere.
+    pub metrics: Option<SocketAddrV4>,
     /// Consumers that block, in the order of the file.
     pub consumers: Vec<ConsumerPlan>,
     /// How latency is measured.
@@ -46,6 +48,25 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Lanes with everything else at its default.
+    pub fn new(lanes: Vec<LanePlan>) -> Plan {
+        Plan {
+            session: SessionPlan::default(),
+            lock_memory: false,
+            lanes,
+            book: BookPlan::default(),
+            publish_slots: defaults::PUBLISH_SLOTS,
+            digest_every: defaults::DIGEST_EVERY,
+            symbols: Vec::new(),
+            control: None,
+            metrics: None,
+            consumers: Vec::new(),
+            latency: LatencyPlan::default(),
+            output_dir: None,
+            record: None,
+        }
+    }
+
     /// All channels with their lane's index, lane by lane. A channel's number in records is its place here.
     pub fn channels(&self) -> impl Iterator<Item = (usize, &ChannelPlan)> {
         self.lanes
@@ -182,6 +203,8 @@ pub struct ChannelPlan {
     pub name: String,
     /// Longest wait for a packet that another line may still bring.
     pub reorder_window: Duration,
+    /// How long its lines may be silent before its instruments are said to be stale; `None`: for ever.
+    pub stale_after: Option<Duration>,
     /// Packets held back behind a gap at most.
     pub stash_packets: usize,
     /// A capture with the definitions of its instruments, where another stream says them; relative to the working
@@ -203,6 +226,7 @@ impl ChannelPlan {
         ChannelPlan {
             name: name.to_owned(),
             reorder_window: Duration::from_nanos(defaults::REORDER_WINDOW_NANOS),
+            stale_after: Some(Duration::from_nanos(defaults::STALE_AFTER_NANOS)),
             stash_packets: defaults::STASH_PACKETS,
             definitions: None,
             join: Join::default(),

@@ -14,10 +14,11 @@ use crate::report::{
     WriteError,
 };
 use crate::sequence::{Cause, Dropped};
+use crate::status::StageStatus;
 use crate::trail::DIGESTS;
 use feed_common::latency::cost::Cost;
 use feed_common::latency::log::LogWriter;
-use feed_common::latency::summary::StageTotals;
+use feed_common::latency::summary::{Quantiles, StageTotals};
 use feed_common::latency::{Resolution, StageSet};
 use feed_common::time::{Clock, UnixNanos};
 use std::fs::{self, File};
@@ -175,6 +176,18 @@ impl Recorded {
     /// The figures of the interval last taken up; empty before the first.
     pub fn last_interval(&self) -> &IntervalPoint {
         self.report.timeline.last().unwrap_or(&self.nothing)
+    }
+
+    /// The stages so far, with their figures in the interval last taken up.
+    pub fn stages(&self) -> Vec<StageStatus> {
+        let last = self.last_interval();
+        let recorded = self.totals.recorded();
+        let stages = recorded.map(|(stage, histogram)| StageStatus {
+            stage: stage.name().to_owned(),
+            interval: last.figures(stage).copied().unwrap_or_default(),
+            total: Quantiles::of(histogram).into(),
+        });
+        stages.collect()
     }
 
     /// Completes the report with what the run came to.

@@ -78,6 +78,7 @@ pub fn supervise(
         next += INTERVAL;
         let set = handler.interval();
         recorded.interval(set);
+        handler.board().interval(recorded.stages());
         let reading = handler.reading();
         let this = Second {
             elapsed: now,
