@@ -11,6 +11,7 @@ mod input;
 mod lines;
 mod outputs;
 mod protocols;
+mod report;
 mod run;
 mod selection;
 mod stats;
@@ -58,6 +59,8 @@ enum Command {
     Trades(trades::Arguments),
     /// Where a run and a capture, or two runs, part
     Verify(verify::Arguments),
+    /// The latency report of runs; held against a budget or other runs, status 3 where they are found wanting
+    Report(report::Arguments),
     /// The protocols that are read, their versions, messages and books
     Protocols(protocols::Arguments),
 }
@@ -84,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Protocols(arguments) => protocols::run(&arguments),
     })
 }
