@@ -57,7 +57,8 @@ pub struct Recorded {
     started: Instant,
     started_at: UnixNanos,
     last: Duration,
-    nothing: IntervalPoint,
+    /// Since progress was last told.
+    untold: StageSet,
 }
 
 impl Recorded {
@@ -88,7 +89,7 @@ impl Recorded {
             started: Instant::now(),
             started_at,
             last: Duration::ZERO,
-            nothing: IntervalPoint::default(),
+            untold: StageSet::new(resolution),
         })
     }
 
@@ -99,6 +100,10 @@ impl Recorded {
 
     /// The run has started, and nothing will call it off any more: the logs begin.
     pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
+        self.fact("input", facts::input(input));
+        if let Some(injection) = plan.latency.inject {
+            self.fact(report::INJECTED, injection.to_string());
+        }
         self.fact("instruments", Cost::measure(handler.clock()).to_string());
         let opened = self.opened.take();
         let dir = self.dir.clone().filter(|_| opened.is_some());
@@ -162,6 +167,7 @@ impl Recorded {
         let (start, length) = (self.last, now - self.last);
         self.last = now;
         self.totals.add(set);
+        self.untold.add(set);
         self.report.push_interval(start, length, set);
         if let Some(log) = &mut self.log {
             let at = |t: Duration| UnixNanos(self.started_at.0 + t.as_nanos() as u64);
@@ -172,9 +178,11 @@ impl Recorded {
         }
     }
 
-    /// The figures of the interval last taken up; empty before the first.
-    pub fn last_interval(&self) -> &IntervalPoint {
-        self.report.timeline.last().unwrap_or(&self.nothing)
+    /// The figures of the intervals since this was last called.
+    pub fn since_told(&mut self) -> IntervalPoint {
+        let point = IntervalPoint::of(self.last, Duration::ZERO, &self.untold);
+        self.untold.reset();
+        point
     }
 
     /// Completes the report with what the run came to.
@@ -234,6 +242,10 @@ impl Recorded {
             && let Err(source) = log.finish().and_then(|mut out| out.flush())
         {
             self.fail(LOG, source);
+        }
+        // The list is on the disk by now, and the report shows what a reader of the folder finds.
+        if let Ok((gaps, _)) = report::read_gaps(&dir.join(GAPS), Some(self.started_at)) {
+            self.report.gaps = gaps;
         }
         report::write_run(&dir, &self.report)?;
         match self.failed {
