@@ -168,7 +168,8 @@ impl Recorded {
         self.last = now;
         self.totals.add(set);
         self.untold.add(set);
-        self.report.push_interval(start, length, set);
+        self.report
+            .push_interval(millis(start), millis(length), set);
         if let Some(log) = &mut self.log {
             let at = |t: Duration| UnixNanos(self.started_at.0 + t.as_nanos() as u64);
             if let Err(source) = log.write_set(set, at(start), at(now), None) {
@@ -244,7 +245,7 @@ impl Recorded {
             self.fail(LOG, source);
         }
         // The list is on the disk by now, and the report shows what a reader of the folder finds.
-        if let Ok((gaps, _)) = report::read_gaps(&dir.join(GAPS), Some(self.started_at)) {
+        if let Ok((gaps, _)) = report::read_gaps(&dir.join(GAPS), Some(logged(self.started_at))) {
             self.report.gaps = gaps;
         }
         report::write_run(&dir, &self.report)?;
@@ -276,6 +277,16 @@ fn open_log(dir: &Path) -> Result<File, OutputError> {
         .truncate(false)
         .open(&path);
     file.map_err(|e| failed(&path, e))
+}
+
+/// As a log's head has it.
+fn logged(at: UnixNanos) -> UnixNanos {
+    UnixNanos(millis(Duration::from_nanos(at.0)).as_nanos() as u64)
+}
+
+/// To the millisecond, as a log's line has it: a report that is made of the folder is then the same.
+fn millis(time: Duration) -> Duration {
+    Duration::from_millis(((time.as_nanos() + 500_000) / 1_000_000) as u64)
 }
 
 /// The sum over all channels that have books.
