@@ -128,6 +128,9 @@ kinds! {
     EXTENSION = 19, "extension";
     /// An event has ended with a message of which nothing else is published.
     END = 20, "end";
+    /// The lines of the channel have fallen silent (`trust` is [`Trust::STALE`]), or are heard again: for all of its
+    /// instruments. It depends on when packets came, so no digest counts it. Received when the last packet before it was.
+    TRUST = 21, "trust";
 }
 
 /// Bits of [`MarketData::flags`].
@@ -422,6 +425,9 @@ pub trait MarketHandler {
     /// Messages are missing for good.
     #[inline]
     fn on_gap(&mut self, cx: &MsgCtx, m: Gap) {}
+    /// All instruments of the channel are to be trusted as the context says.
+    #[inline]
+    fn on_trust(&mut self, cx: &MsgCtx) {}
     /// A new session has begun: everything known of the channel's instruments is void.
     #[inline]
     fn on_restart(&mut self, cx: &MsgCtx) {}

@@ -207,6 +207,7 @@ impl Demo {
             digest_every: defaults::DIGEST_EVERY,
             symbols: Vec::new(),
             control: None,
+            metrics: None,
             consumers: vec![ConsumerPlan {
                 name: "printer".to_owned(),
                 queue: defaults::CONSUMER_QUEUE,

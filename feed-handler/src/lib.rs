@@ -6,6 +6,7 @@
 pub mod book;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod inspect;
 pub mod net;
 pub mod pipeline;
@@ -16,6 +17,7 @@ pub mod recovery;
 pub mod report;
 pub mod run;
 pub mod sequence;
+pub mod status;
 pub mod subscribe;
 pub mod trail;
 pub mod transport;

@@ -8,6 +8,7 @@ use feed_handler::config::{
 use feed_handler::net::Interface;
 use proptest::prelude::*;
 use std::path::Path;
+use std::time::Duration;
 
 const EXAMPLE: &str = include_str!("../../docs/feed.toml");
 
@@ -110,6 +111,7 @@ fn the_example_states_the_defaults() {
     let (channel, told) = (&lane.channels[0], &told.channels[0]);
     assert_eq!(channel.reorder_window, told.reorder_window);
     assert_eq!(channel.stash_packets, told.stash_packets);
+    assert_eq!(channel.stale_after, told.stale_after);
     assert_eq!(plan.publish_slots, example.publish_slots);
     assert_eq!(plan.digest_every, example.digest_every);
     assert_eq!(plan.book, example.book);
@@ -140,6 +142,27 @@ fn books_are_kept_unless_the_configuration_says_otherwise() {
     assert_eq!(plan.book.keep, BookKeep::None);
     assert_eq!((plan.book.limits, plan.book.publish_bbo), (limits, false));
     assert_eq!(parse(&plan.to_toml().unwrap()), Ok(plan));
+}
+
+#[test]
+fn a_channel_may_be_silent_for_a_while_or_for_ever() {
+    let channel = "lane = \"l\"\nlines";
+    let cases = [
+        ("", "native", Some(Duration::from_secs(3))),
+        ("", "mdp3", Some(Duration::from_secs(65))),
+        (
+            "stale_after = \"250ms\"\n",
+            "mdp3",
+            Some(Duration::from_millis(250)),
+        ),
+        ("stale_after = \"0s\"\n", "native", None),
+    ];
+    for (key, protocol, limit) in cases {
+        let text = SHORT.replace(channel, &format!("lane = \"l\"\n{key}lines"));
+        let plan = parse(&text.replace("native", protocol)).unwrap();
+        assert_eq!(plan.lanes[0].channels[0].stale_after, limit, "{key}");
+        assert_eq!(parse(&plan.to_toml().unwrap()), Ok(plan));
+    }
 }
 
 #[test]
@@ -351,6 +374,12 @@ fn semantic_mistakes_name_place_and_expectation() {
             "lane = \"l\"\nreorder_window = \"2h\"".into(),
             "9:18",
             "expected at most 1min",
+        ),
+        (
+            channel,
+            "lane = \"l\"\nstale_after = \"25h\"".into(),
+            "9:15",
+            "expected at most 24h",
         ),
         ("\"c\"", "\"a b\"".into(), "6:8", "expected 1 to 32 letters"),
         (

@@ -13,12 +13,15 @@ use feed_common::ring::Reader;
 use feed_common::sys::pin_current_thread;
 use feed_handler::config::{Believed, ConsumerPlan, LaneThreads, Plan, WhenFull};
 use feed_handler::publish::{Delivery, Digest};
-use feed_handler::run::{Consumer, Handler, Input, Outcome};
+use feed_handler::report::RunReport;
+use feed_handler::run::{Consumer, Handler, Input, Outcome, ask_status};
 use feed_replay::schedule::Speed;
 use feed_replay::send::{Interface, Outgoing, Sender, SenderOptions, replay};
 use feed_replay::synth::{Layout, Protocol};
 use sessions::{CHANNEL, Faults, Feed, GROUPS, LAYOUTS, everything, from_file, plan};
-use std::process::Command;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,10 +47,19 @@ const TESTS: &[harness::Test] = &[
         "a_stop_drains_what_the_sockets_hold",
         a_stop_drains_what_the_sockets_hold,
     ),
+    (
+        "metrics_and_status_come_to_what_the_summary_says",
+        metrics_and_status_come_to_what_the_summary_says,
+    ),
+    (
+        "lines_that_fall_silent_are_said_to_be_stale",
+        lines_that_fall_silent_are_said_to_be_stale,
+    ),
 ];
 
-/// After the last packet was sent; whatever waits for longer is delivered when the lane ends.
-const GRACE: Duration = Duration::from_millis(50);
+/// What has been sent is there by then, also where the lane has to wait for its core. What still waits for a hole to be
+/// filled is delivered when the lane ends.
+const GRACE: Duration = Duration::from_secs(5);
 
 fn main() {
     harness::run("live", TESTS);
@@ -185,6 +197,49 @@ fn a_stop_drains_what_the_sockets_hold() {
         assert!(lane.source.error.is_none());
     }
     assert!(waited > 0, "nothing was left to drain");
+}
+
+fn lines_that_fall_silent_are_said_to_be_stale() {
+    let feed = Feed::new(Protocol::Itch50, 2_000, 31, Faults::default());
+    let sent: Vec<_> = feed.outgoing().take(160).collect();
+    for threads in LAYOUTS {
+        let mut plan = plan_with_consumers(Protocol::Itch50, threads);
+        plan.consumers.truncate(1);
+        plan.consumers[0].trust = Believed::Valid;
+        plan.lanes[0].channels[0].stale_after = Some(Duration::from_millis(150));
+        let mut handler = Handler::start(&plan, &Input::Live).unwrap();
+        let consumer = handler.take_consumers().remove(0);
+        let go = AtomicBool::new(false);
+        let senders = senders();
+        let told = thread::scope(|scope| {
+            let told = scope.spawn(move || {
+                let records = consumer
+                    .receiver
+                    .iter()
+                    .filter_map(|delivery| match delivery {
+                        Delivery::Record(r) if r.data.kind == Kind::TRUST.0 => Some(Trust(r.trust)),
+                        _ => None,
+                    });
+                records.collect::<Vec<_>>()
+            });
+            for part in sent.chunks(80) {
+                replay(part.iter().copied(), &senders, Speed::Max, &go).unwrap();
+                thread::sleep(Duration::from_millis(450));
+            }
+            let outcome = handler.finish();
+            let times = outcome.lanes[0].oddities["channel_silent"];
+            let told = told.join().unwrap();
+            assert_eq!(
+                told.iter().filter(|&&t| t == Trust::STALE).count() as u64,
+                times
+            );
+            told
+        });
+        // A machine that stalls may make more of them.
+        assert!(told.len() >= 3, "{threads}: {told:?}");
+        let want = [Trust::STALE, Trust::VALID].into_iter().cycle();
+        assert!(told.iter().copied().eq(want.take(told.len())), "{told:?}");
+    }
 }
 
 fn a_filter_gives_live_what_it_gives_from_the_file() {
@@ -339,6 +394,144 @@ impl Taken {
     }
 }
 
+/// What the process says over HTTP and over its socket, when everything has come in, is what it leaves behind.
+fn metrics_and_status_come_to_what_the_summary_says() {
+    let dir = std::env::temp_dir().join(format!("feed-live-metrics-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (config, socket) = (dir.join("feed.toml"), dir.join("feed.sock"));
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9464); // of this namespace
+    let faults = Faults {
+        per_line: 200,
+        ..Faults::default()
+    };
+    let feed = Feed::new(Protocol::Itch50, 20_000, 71, faults);
+    let mut plan = plan_with_consumers(Protocol::Itch50, LAYOUTS[0]);
+    plan.consumers.truncate(1);
+    (plan.metrics, plan.control) = (Some(address), Some(socket.clone()));
+    std::fs::write(&config, plan.to_toml().unwrap()).unwrap();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_feed-handler"))
+        .args(["run", "--duration", "60s", "-c"])
+        .arg(&config)
+        .arg("--out")
+        .arg(dir.join("out"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let running = || ask_status(&socket).ok().filter(|s| s.pid > 0);
+    assert!(until(|| running().is_some()), "it does not start");
+    assert_eq!(running().unwrap().pid, process.id());
+    let go = AtomicBool::new(false);
+    let sent = replay(feed.outgoing(), &senders(), Speed::ORIGINAL, &go).unwrap();
+    assert!(until(|| running().unwrap().packets() == sent.packets));
+    // Channels and lines are as of the last interval.
+    let intervals = running().unwrap().intervals;
+    assert!(until(|| running().unwrap().intervals > intervals + 1));
+    let (metrics, status) = (scraped(address), running().unwrap());
+    let kill = ["-TERM".to_owned(), process.id().to_string()];
+    assert!(Command::new("kill").args(kill).status().unwrap().success());
+    assert!(process.wait().unwrap().success());
+    let summary = std::fs::read_to_string(dir.join("out/summary.json")).unwrap();
+    let summary: RunReport = serde_json::from_str(&summary).unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+
+    let sum = |name: &str, labels: &[&str]| {
+        let name = format!("feed_handler_{name}");
+        let found = metrics.iter().filter(|(sample, _)| {
+            sample.split('{').next() == Some(name.as_str())
+                && labels.iter().all(|label| sample.contains(label))
+        });
+        let found: Vec<f64> = found.map(|(_, value)| *value).collect();
+        assert!(!found.is_empty(), "no {name}");
+        found.iter().sum::<f64>() as u64
+    };
+    assert_eq!(sum("packets_total", &[]), summary.packets);
+    assert_eq!(sum("messages_total", &[]), summary.messages);
+    assert_eq!(summary.messages, feed.messages);
+    assert_eq!(sum("records_published_total", &[]), summary.published);
+    let sequence = summary.sequence;
+    assert!(sequence.duplicates > 0);
+    for (name, want) in [
+        ("channel_gaps_total", sequence.gaps),
+        ("channel_lost_messages_total", sequence.lost),
+        ("channel_duplicate_packets_total", sequence.duplicates),
+        ("channel_recovered_messages_total", sequence.recovered),
+        ("channel_restarts_total", sequence.restarts),
+        ("channel_open_holes", 0),
+        ("channel_trust", 0),
+    ] {
+        assert_eq!(
+            sum(name, &[&format!("channel=\"{CHANNEL}\"")]),
+            want,
+            "{name}"
+        );
+    }
+    for line in &summary.lines {
+        let label = format!("line=\"{}\"", line.line);
+        for (name, want) in [
+            ("line_packets_total", line.packets),
+            ("line_messages_total", line.messages),
+            ("line_first_messages_total", line.first),
+            ("line_lost_messages", line.lost),
+            ("line_lost_alone_messages", line.lost_alone.unwrap()),
+            ("line_duplicate_packets_total", line.duplicates),
+        ] {
+            assert_eq!(sum(name, &[&label]), want, "{name} {label}");
+        }
+    }
+    for (cause, &want) in summary
+        .drops
+        .iter()
+        .filter(|(cause, _)| *cause != "foreign")
+    {
+        assert_eq!(sum("dropped_total", &[&format!("cause=\"{cause}\"")]), want);
+    }
+    assert_eq!(
+        sum("consumer_delivered_records_total", &[]),
+        summary.consumers[0].taken
+    );
+    for stage in &status.stages {
+        let label = format!("stage=\"{}\"", stage.stage);
+        let count = sum("stage_latency_seconds_count", &[&label]);
+        assert_eq!(count, stage.total.count);
+        assert_eq!(
+            Some(count),
+            summary.latency.get(&stage.stage).map(|f| f.count)
+        );
+    }
+    assert!(status.stages.len() > 3);
+    // The socket says the same.
+    assert_eq!(status.messages(), summary.messages);
+    assert_eq!(status.channels[0].lines[0].first, summary.lines[0].first);
+}
+
+/// Tries for ten seconds.
+fn until(done: impl Fn() -> bool) -> bool {
+    (0..500).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        done()
+    })
+}
+
+/// The samples that are told there.
+fn scraped(address: SocketAddrV4) -> Vec<(String, f64)> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(text.ends_with("# EOF\n"));
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        (name.to_owned(), value.parse().unwrap())
+    };
+    samples.map(sample).collect()
+}
+
 /// Handles a feed live while a polling consumer and the plan's blocking ones take its records.
 fn live(plan: &Plan, feed: &Feed) -> Seen {
     let mut handler = Handler::start(plan, &Input::Live).unwrap();
@@ -354,7 +547,10 @@ fn live(plan: &Plan, feed: &Feed) -> Seen {
         let go = AtomicBool::new(false);
         let report = replay(feed.outgoing(), &senders, Speed::ORIGINAL, &go).unwrap();
         assert_eq!(report.packets, feed.carried().count() as u64);
-        thread::sleep(GRACE);
+        let late = Instant::now() + GRACE;
+        while handler.reading().packets < report.packets && Instant::now() < late {
+            thread::sleep(Duration::from_millis(5));
+        }
         let outcome = handler.finish();
         Seen {
             outcome,

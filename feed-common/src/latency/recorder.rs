@@ -78,15 +78,17 @@ impl StageRecorder {
         self.record(stage, self.scale.nanos(to.since(from)));
     }
 
-    /// To be called once per poll: two relaxed loads, unless the collector asks, which is once an interval.
+    /// To be called once per poll: two relaxed loads, unless the collector asks, which is once an interval. True then.
     #[inline]
-    pub fn housekeep(&mut self) {
+    pub fn housekeep(&mut self) -> bool {
         if let Some(fit) = &mut self.fit {
             fit.refresh();
         }
-        if !self.exchange.offered.seems_empty() {
+        let ends = !self.exchange.offered.seems_empty();
+        if ends {
             self.hand_over();
         }
+        ends
     }
 
     /// The factor the recorder converts ticks with.

@@ -6,6 +6,7 @@ mod check;
 mod ctl;
 mod decode;
 mod demo;
+mod doctor;
 mod gaps;
 mod input;
 mod lines;
@@ -61,6 +62,8 @@ enum Command {
     Verify(verify::Arguments),
     /// The latency report of runs; held against a budget or other runs, status 3 where they are found wanting
     Report(report::Arguments),
+    /// Is this machine tuned: what costs latency here, and the command that mends it
+    Doctor(doctor::Arguments),
     /// The protocols that are read, their versions, messages and books
     Protocols(protocols::Arguments),
 }
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Trades(arguments) => trades::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Protocols(arguments) => protocols::run(&arguments),
     })
 }

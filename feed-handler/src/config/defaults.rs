@@ -2,6 +2,12 @@
 
 /// Longest wait for a packet that another line may still bring.
 pub const REORDER_WINDOW_NANOS: u64 = 10_000_000;
+/// Longest silence of a channel's lines. Most feeds send a heartbeat each second.
+pub const STALE_AFTER_NANOS: u64 = 3_000_000_000;
+/// That of CME's, whose lines are silent for 30 s in a real capture.
+pub const CME_STALE_AFTER_NANOS: u64 = 65_000_000_000;
+/// Longest silence that can be asked for.
+pub const STALE_AFTER_NANOS_MAX: u64 = 86_400_000_000_000;
 /// Packets a channel can hold back behind a gap.
 pub const STASH_PACKETS: usize = 1024;
 /// Requests that bring nothing after which a service is given up.

@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::value::Datetime;
@@ -30,6 +31,8 @@ pub(super) struct File {
     #[serde(default)]
     pub control: Control,
     #[serde(default)]
+    pub metrics: Metrics,
+    #[serde(default)]
     pub latency: Latency,
     #[serde(default)]
     pub output: Output,
@@ -48,6 +51,13 @@ pub(super) struct Session {
     pub date: Option<Spanned<DateText>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<Spanned<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<Spanned<SocketAddrV4>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
@@ -116,6 +126,8 @@ pub(super) struct Channel {
     pub lane: Spanned<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reorder_window: Option<Spanned<TimeSpan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_after: Option<Spanned<TimeSpan>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stash_packets: Option<Spanned<u64>>,
     #[serde(default)]

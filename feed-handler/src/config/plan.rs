@@ -36,6 +36,8 @@ pub struct Plan {
     pub symbols: Vec<Glob>,
     /// The socket on which a live run can be told what is wanted; `None` for no such socket.
     pub control: Option<PathBuf>,
+    /// Where metrics can be read while it runs, on the loopback interface; `None` for nowhere.
+    pub metrics: Option<SocketAddrV4>,
     /// Consumers that block, in the order of the file.
     pub consumers: Vec<ConsumerPlan>,
     /// How latency is measured.
@@ -183,6 +185,8 @@ pub struct ChannelPlan {
     pub name: String,
     /// Longest wait for a packet that another line may still bring.
     pub reorder_window: Duration,
+    /// How long its lines may be silent before its instruments are said to be stale; `None`: for ever.
+    pub stale_after: Option<Duration>,
     /// Packets held back behind a gap at most.
     pub stash_packets: usize,
     /// A capture with the definitions of its instruments, where another stream says them; relative to the working
@@ -204,6 +208,7 @@ impl ChannelPlan {
         ChannelPlan {
             name: name.to_owned(),
             reorder_window: Duration::from_nanos(defaults::REORDER_WINDOW_NANOS),
+            stale_after: Some(Duration::from_nanos(defaults::STALE_AFTER_NANOS)),
             stash_packets: defaults::STASH_PACKETS,
             definitions: None,
             join: Join::default(),

@@ -47,6 +47,9 @@ fn file(plan: &Plan) -> File {
         control: file::Control {
             socket: plan.control.clone().map(at),
         },
+        metrics: file::Metrics {
+            listen: plan.metrics.map(at),
+        },
         latency: file::Latency {
             sample_messages: Some(at(plan.latency.sample_messages.into())),
             digits: Some(at(plan.latency.digits.into())),
@@ -61,6 +64,7 @@ fn file(plan: &Plan) -> File {
                 protocol: at(ProtocolText(lane.protocol)),
                 lane: at(lane.name.clone()),
                 reorder_window: Some(at(TimeSpan::from(c.reorder_window))),
+                stale_after: Some(at(TimeSpan::from(c.stale_after.unwrap_or_default()))),
                 stash_packets: count(c.stash_packets),
                 join: c.join,
                 definitions: c.definitions.clone().map(at),

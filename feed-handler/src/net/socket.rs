@@ -123,6 +123,13 @@ fn set_buffer(socket: &Socket, bytes: usize) -> io::Result<usize> {
     Ok(socket.recv_buffer_size()? / 2)
 }
 
+/// Receive buffer that a line's socket is granted when it asks for `bytes`, in the same unit: read back from a socket that
+/// is closed again.
+pub fn granted_buffer(bytes: usize) -> io::Result<usize> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    set_buffer(&socket, bytes)
+}
+
 fn join(socket: &Socket, line: &LineAddress) -> Result<(), SocketError> {
     let group = line.group;
     let asked = line

@@ -3,6 +3,7 @@
 mod holes;
 mod refresh;
 mod rescue;
+mod silence;
 
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
@@ -17,6 +18,7 @@ use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, RxMeta};
 use feed_common::time::{Ticks, UnixNanos, Zone};
 use refresh::Refresh;
+use silence::Silence;
 
 /// How a channel is set up.
 #[derive(Clone, Debug)]
@@ -107,6 +109,7 @@ pub struct Channel<P: Protocol> {
     rescue: Option<Rescue>,
     refresh: Option<Box<Refresh>>,
     taking_snapshot: bool,
+    silence: Silence,
     /// When something last came or was due, in the lane's nanoseconds.
     now: u64,
     cx: MsgCtx,
@@ -140,6 +143,7 @@ impl<P: Protocol> Channel<P> {
             rescue: None,
             refresh: None,
             taking_snapshot: false,
+            silence: Silence::default(),
             now: 0,
             cx: MsgCtx {
                 channel: setup.number,
@@ -236,6 +240,10 @@ impl<P: Protocol> Channel<P> {
             core.drops.stray += u64::from(line == self.lines.len());
             return;
         }
+        if !back {
+            self.cx.rx = packet.meta.rx;
+            self.hear(at, frame.kind, core);
+        }
         if frame.kind == FrameKind::Unsequenced {
             self.lines[line].packets += 1;
             self.lines[line].messages += u64::from(frame.carries);
@@ -325,6 +333,11 @@ impl<P: Protocol> Channel<P> {
         for line in lines.into_iter().filter(|&line| line < 64) {
             self.retransmissions |= 1 << line;
         }
+    }
+
+    /// Says so when its lines have been silent for longer than that.
+    pub(super) fn stale_after(&mut self, nanos: u64) {
+        self.silence = Silence::limited(nanos);
     }
 
     /// True of a line that brings only what the others had lost.
@@ -477,9 +490,11 @@ impl<P: Protocol> Channel<P> {
         &self.lines
     }
 
-    /// Oddities the decoder counted.
+    /// Oddities, by name.
     pub fn oddities(&self) -> Vec<(&'static str, u64)> {
-        self.decoder.oddities()
+        let mut oddities = self.decoder.oddities();
+        oddities.push(("channel_silent", self.silences()));
+        oddities
     }
 }
 

@@ -132,6 +132,15 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         self
     }
 
+    /// Says so when the lines of the channel of that number have been silent for longer than `nanos`. It is seen when
+    /// nothing comes on any line of the lane, or with what comes next.
+    pub fn with_stale_after(mut self, channel: u16, nanos: u64) -> Self {
+        if let Some(channel) = self.channels.iter_mut().find(|c| c.number() == channel) {
+            channel.stale_after(nanos);
+        }
+        self
+    }
+
     /// Takes what recovery hands over for a channel; it arrived at the tick `rx`.
     pub fn hand(&mut self, channel: u16, what: Handed<'_>, rx: Ticks) {
         let at = match self.time {
@@ -365,5 +374,7 @@ mod pillar_tests;
 mod recovery_tests;
 #[cfg(test)]
 mod retransmission_tests;
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;

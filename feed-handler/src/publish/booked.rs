@@ -441,6 +441,10 @@ impl<K: Publish> MarketHandler for Booked<K> {
         self.pass(cx, m.into());
     }
 
+    fn on_trust(&mut self, cx: &MsgCtx) {
+        self.records.on_trust(cx);
+    }
+
     /// What an event had not ended with will not come.
     fn on_restart(&mut self, cx: &MsgCtx) {
         let at = self.index(cx.channel);

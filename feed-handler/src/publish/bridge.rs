@@ -6,13 +6,15 @@
 //! record it is handed a [`Delivery::Lost`] that says how many. It never slows another consumer or the lane.
 //!
 //! A consumer that asks for valid data only is spared the records of instruments that nobody should act on, and told before
-//! the next one how many there were. Gaps and clearings it has all the same: they say why, and what it holds no more.
+//! the next one how many there were. Gaps, clearings and silences it has all the same: they say why, and what it holds no more.
 
 use crate::config::Believed;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use feed_common::event::{Kind, Record, Trust};
 use feed_common::ring::Reader;
 use feed_common::sys::sleep_precisely;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long the bridge sleeps when no ring had a record.
@@ -46,11 +48,39 @@ pub struct ConsumerStats {
     pub withheld: u64,
 }
 
+/// What has become of one consumer's records so far, shown by the bridge and read by anyone.
+#[derive(Debug, Default)]
+pub struct ConsumerGauge {
+    name: String,
+    delivered: AtomicU64,
+    lost: AtomicU64,
+    withheld: AtomicU64,
+}
+
+impl ConsumerGauge {
+    /// What was last shown.
+    pub fn read(&self) -> ConsumerStats {
+        ConsumerStats {
+            name: self.name.clone(),
+            delivered: self.delivered.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            withheld: self.withheld.load(Relaxed),
+        }
+    }
+
+    fn show(&self, stats: &ConsumerStats) {
+        self.delivered.store(stats.delivered, Relaxed);
+        self.lost.store(stats.lost, Relaxed);
+        self.withheld.store(stats.withheld, Relaxed);
+    }
+}
+
 /// The sending side of one consumer.
 #[derive(Debug)]
 struct Outlet {
     sender: Sender<Delivery>,
     stats: ConsumerStats,
+    gauge: Arc<ConsumerGauge>,
     believed: Believed,
     /// Lost since the consumer was last told.
     untold: u64,
@@ -123,7 +153,7 @@ impl Outlet {
 
 /// Whether a record can be acted on, or says what cannot be.
 fn is_for_all(record: &Record) -> bool {
-    let tells = [Kind::GAP.0, Kind::CLEAR.0].contains(&record.data.kind);
+    let tells = [Kind::GAP.0, Kind::CLEAR.0, Kind::TRUST.0].contains(&record.data.kind);
     record.trust == Trust::VALID.0 || tells
 }
 
@@ -159,6 +189,10 @@ impl Bridge {
                 name: name.to_owned(),
                 ..ConsumerStats::default()
             },
+            gauge: Arc::new(ConsumerGauge {
+                name: name.to_owned(),
+                ..ConsumerGauge::default()
+            }),
             believed,
             untold: 0,
             withheld: 0,
@@ -166,6 +200,11 @@ impl Bridge {
             rings: rings.to_vec(),
         });
         receiver
+    }
+
+    /// What becomes of each consumer's records while it runs.
+    pub fn gauges(&self) -> Vec<Arc<ConsumerGauge>> {
+        self.outlets.iter().map(|o| o.gauge.clone()).collect()
     }
 
     /// Moves records until every ring is closed and drained, then disconnects the consumers.
@@ -182,11 +221,15 @@ impl Bridge {
                         idle = false;
                         for outlet in listeners {
                             batch[..n].iter().for_each(|r| outlet.offer(r));
+                            outlet.gauge.show(&outlet.stats);
                         }
                     }
                     Err(overrun) => {
                         idle = false;
-                        listeners.for_each(|o| o.lose(overrun.lost));
+                        for outlet in listeners {
+                            outlet.lose(overrun.lost);
+                            outlet.gauge.show(&outlet.stats);
+                        }
                     }
                 }
             }
@@ -288,12 +331,13 @@ mod tests {
         ring.push(&doubted(5, Kind::CLEAR));
         ring.push(&numbered(6));
         ring.push(&doubted(7, Kind::BID));
+        ring.push(&doubted(8, Kind::TRUST));
         drop(ring);
         let stats = bridge.run();
-        assert_eq!(received(&valid), [1, 2, -1_002, 5, 6, -1_001]);
-        assert_eq!(received(&all), [1, 2, 3, 4, 5, 6, 7]);
-        assert_eq!((stats[0].delivered, stats[0].withheld), (4, 3));
-        assert_eq!((stats[1].delivered, stats[1].withheld), (7, 0));
+        assert_eq!(received(&valid), [1, 2, -1_002, 5, 6, -1_001, 8]);
+        assert_eq!(received(&all), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!((stats[0].delivered, stats[0].withheld), (5, 3));
+        assert_eq!((stats[1].delivered, stats[1].withheld), (8, 0));
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod records;
 mod ring;
 
 pub use booked::{BookTotals, Booked};
-pub use bridge::{Bridge, ConsumerStats, Delivery};
+pub use bridge::{Bridge, ConsumerGauge, ConsumerStats, Delivery};
 pub use digest::Digest;
 pub use marks::{Fingerprint, Mark, MarkKind, MarkReader, Marks, Watch};
 pub use records::Records;

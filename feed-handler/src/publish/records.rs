@@ -170,35 +170,44 @@ impl<K: Publish> Records<K> {
 
     #[inline(always)]
     fn put(&mut self, cx: &MsgCtx, mark: Mark, quantity: u32, f: &Fields) {
-        let what = u64::from(quantity)
-            | u64::from(f.kind.0) << 32
-            | u64::from(f.side.0) << 40
-            | u64::from(mark.flags.with(f.flags).0) << 48;
-        let symbol = u64::from_le_bytes(cx.symbol);
-        let event = [symbol, f.price.0 as u64, what, cx.timestamp.0];
-        self.record(cx, mark.trust, event, f.order_id);
+        self.record(cx, mark.trust, event(cx, mark, quantity, f), f.order_id);
     }
 
-    /// `event` is a [`MarketData`] as the first words of [`Record::from_words`].
     #[inline(always)]
     fn record(&mut self, cx: &MsgCtx, trust: Trust, event: [u64; 4], order_id: u64) {
-        let [symbol, price, what, timestamp] = event;
-        let whence =
-            u64::from(cx.instrument) | u64::from(cx.channel) << 32 | u64::from(trust.0) << 48;
-        let record = Record::from_words([
-            symbol,
-            price,
-            what,
-            timestamp,
-            cx.sequence,
-            order_id,
-            cx.rx.0,
-            whence,
-        ]);
+        let record = record(cx, trust, event, order_id);
         self.digests.update(cx.channel, cx.unit, &record);
         self.published += 1;
         self.sink.publish(&record);
     }
+}
+
+/// A [`MarketData`] as the first words of [`Record::from_words`].
+#[inline(always)]
+fn event(cx: &MsgCtx, mark: Mark, quantity: u32, f: &Fields) -> [u64; 4] {
+    let what = u64::from(quantity)
+        | u64::from(f.kind.0) << 32
+        | u64::from(f.side.0) << 40
+        | u64::from(mark.flags.with(f.flags).0) << 48;
+    let symbol = u64::from_le_bytes(cx.symbol);
+    [symbol, f.price.0 as u64, what, cx.timestamp.0]
+}
+
+/// An event with where it is from.
+#[inline(always)]
+fn record(cx: &MsgCtx, trust: Trust, event: [u64; 4], order_id: u64) -> Record {
+    let [symbol, price, what, timestamp] = event;
+    let whence = u64::from(cx.instrument) | u64::from(cx.channel) << 32 | u64::from(trust.0) << 48;
+    Record::from_words([
+        symbol,
+        price,
+        what,
+        timestamp,
+        cx.sequence,
+        order_id,
+        cx.rx.0,
+        whence,
+    ])
 }
 
 impl<K: Publish> Outlet for Records<K> {
@@ -301,6 +310,12 @@ impl<K: Publish> MarketHandler for Records<K> {
 
     fn on_gap(&mut self, cx: &MsgCtx, m: Gap) {
         self.emit(cx, Mark::of(cx), m.into());
+    }
+
+    fn on_trust(&mut self, cx: &MsgCtx) {
+        let event = event(cx, Mark::of(cx), 0, &Fields::of(Kind::TRUST));
+        self.published += 1;
+        self.sink.publish(&record(cx, cx.trust, event, 0));
     }
 
     fn on_restart(&mut self, cx: &MsgCtx) {

@@ -390,8 +390,14 @@ impl Recovery for SoupReplay {
 
     fn poll(&mut self, now: u64, net: &mut dyn Net, out: &mut dyn RecoverySink) -> Option<u64> {
         self.client.poll(now, net);
-        self.advance(now, net, out);
-        let client = self.client.poll(now, net);
+        let client = loop {
+            self.advance(now, net, out);
+            let client = self.client.poll(now, net);
+            // A server that was not silent only as long as its last words were not taken.
+            if !self.client.has_ended() || !out.has_room(1) {
+                break client;
+            }
+        };
         self.due(now, client, out)
     }
 

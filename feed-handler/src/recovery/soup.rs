@@ -186,6 +186,11 @@ impl SoupClient {
         }
     }
 
+    /// True when there is no connection any more and that has not been taken yet.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, State::Over(_))
+    }
+
     /// Takes what a server says; false when it was not waited for, and nothing has happened.
     pub fn heard(&mut self, server: usize, heard: Heard<'_>, now: u64, net: &mut dyn Net) -> bool {
         if server != self.server || !self.is_connected() {

@@ -122,22 +122,22 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     match book.keep {
         BookKeep::None => {
             let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
-            let lane = repeating(lane.with_changes(changes), &plan, first);
+            let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
             start_threads(plan, lane, input, hot, record)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
             let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
-            let lane = repeating(lane.with_changes(changes), &plan, first);
+            let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
             start_threads(plan, lane, input, hot, record)
         }
     }
 }
 
-/// A lane whose channels, numbered from `first`, know their lines of retransmissions.
-fn repeating<P: Protocol, H: Outlet>(
+/// A lane whose channels, numbered from `first`, know their lines of retransmissions and how long silence may last.
+fn told_of_lines<P: Protocol, H: Outlet>(
     mut lane: PlannedLane<P, H>,
     plan: &LanePlan,
     first: u16,
@@ -146,6 +146,9 @@ fn repeating<P: Protocol, H: Outlet>(
         let lines = channel.lines.iter().enumerate();
         let lines = lines.filter(|(_, line)| line.retransmission);
         lane = lane.with_retransmissions(number, lines.map(|(line, _)| line));
+        if let Some(limit) = channel.stale_after {
+            lane = lane.with_stale_after(number, limit.as_nanos() as u64);
+        }
     }
     lane
 }

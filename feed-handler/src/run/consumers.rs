@@ -2,6 +2,7 @@
 
 use crate::publish::Delivery;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use feed_common::event::Kind;
 use feed_common::latency::recorder::StageRecorder;
 use feed_common::latency::{Probe, Stage};
 use feed_common::time::Ticks;
@@ -31,7 +32,10 @@ impl Consumer {
         loop {
             match self.receiver.recv_timeout(Duration::from_millis(20)) {
                 Ok(Delivery::Record(record)) => {
-                    recorder.mark(Stage::Taken, Ticks(record.rx.get()));
+                    // That of a silence came with no packet.
+                    if record.data.kind != Kind::TRUST.0 {
+                        recorder.mark(Stage::Taken, Ticks(record.rx.get()));
+                    }
                     taken += 1;
                 }
                 Ok(Delivery::Lost(_) | Delivery::Withheld(_)) => {}

@@ -1,9 +1,11 @@
-//! The local socket on which a run is told what is wanted.
+//! The local socket on which a run is told what is wanted, and says how it stands.
 //!
-//! A request is one line (`subscribe A* MSFT`, `unsubscribe B*`, `list`), the answer one line of JSON, and the connection
+//! A request is one line (`subscribe A* MSFT`, `unsubscribe B*`, `list`, `status`), the answer one line of JSON, and the connection
 //! is over. Connections are served one after another by a cold thread, each for a bounded time, so that nobody can keep
 //! the socket for himself or make it grow.
 
+use super::board::Board;
+use crate::status::Status;
 use crate::subscribe::{Filter, Glob, Subscription};
 use serde_json::{Value, json};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -18,8 +20,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Longest request, and longest answer: every rule of a filter, written out, fits.
+/// Longest request, and longest answer to one about what is wanted: every rule of a filter, written out, fits.
 pub const LINE_BYTES_MAX: usize = 8192;
+
+/// Longest answer: the status of as many channels and lines as a configuration can have is far below.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Connections that wait while one is served; the system refuses more.
 const BACKLOG: i32 = 8;
@@ -80,6 +85,7 @@ impl Control {
     pub fn start(
         path: &Path,
         subscription: Arc<Subscription>,
+        board: Arc<Board>,
     ) -> Result<Control, Box<ControlError>> {
         let failed = |source| ControlError::Io {
             path: path.to_owned(),
@@ -95,7 +101,7 @@ impl Control {
             thread: None,
         };
         let thread = Builder::new().name("control".into());
-        let thread = thread.spawn(move || serve(&listener, &subscription, &stop));
+        let thread = thread.spawn(move || serve(&listener, &subscription, &board, &stop));
         control.thread = Some(thread.map_err(failed)?);
         Ok(control)
     }
@@ -124,7 +130,7 @@ pub fn ask(path: &Path, request: &str) -> Result<Value, Box<ControlError>> {
     })?;
     let exchanged = stream
         .write_all(format!("{request}\n").as_bytes())
-        .and_then(|()| line(&mut stream, 4 * PATIENCE));
+        .and_then(|()| line(&mut stream, 4 * PATIENCE, ANSWER_BYTES_MAX));
     let answer = exchanged.map_err(|source| ControlError::Io {
         path: owned(),
         source,
@@ -141,6 +147,20 @@ pub fn ask(path: &Path, request: &str) -> Result<Value, Box<ControlError>> {
         Value::Null => Ok(answer),
         error => Err(refused(error.as_str().unwrap_or("refused").to_owned())),
     }
+}
+
+/// How the run that listens on `path` stands.
+pub fn ask_status(path: &Path) -> Result<Status, Box<ControlError>> {
+    let answer = ask(path, "status")?;
+    let refused = |reason: &str| ControlError::Refused {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    if answer.is_null() {
+        return Err(refused("the run has not started yet").into());
+    }
+    let status = serde_json::from_value(answer);
+    Ok(status.map_err(|_| refused("what answers there is of another version"))?)
 }
 
 fn listen(path: &Path) -> Result<UnixListener, Box<ControlError>> {
@@ -179,20 +199,21 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(UnixListener::from(OwnedFd::from(socket)))
 }
 
-fn serve(listener: &UnixListener, subscription: &Subscription, stop: &AtomicBool) {
+fn serve(listener: &UnixListener, subscription: &Subscription, board: &Board, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
         match listener.accept() {
             // A client that leaves or is too slow has no answer; that is its loss alone.
-            Ok((stream, _)) => drop(answer(stream, subscription)),
+            Ok((stream, _)) => drop(answer(stream, subscription, board)),
             Err(_) => std::thread::sleep(NAP),
         }
         subscription.collect();
     }
 }
 
-fn answer(mut stream: UnixStream, subscription: &Subscription) -> io::Result<()> {
+fn answer(mut stream: UnixStream, subscription: &Subscription, board: &Board) -> io::Result<()> {
     stream.set_nonblocking(false)?;
-    let facts = match line(&mut stream, PATIENCE) {
+    let facts = match line(&mut stream, PATIENCE, LINE_BYTES_MAX) {
+        Ok(request) if request.trim() == "status" => json!(board.status()),
         Ok(request) => reply(&request, subscription),
         Err(e) => json!({ "error": format!("no request: {e}") }),
     };
@@ -221,7 +242,7 @@ fn act(request: &str, subscription: &Subscription) -> Result<Filter, String> {
         ("subscribe" | "unsubscribe", Err(e)) => Err(e.to_string()),
         ("subscribe" | "unsubscribe", Ok(_)) => Err(format!("{verb}: expected symbol patterns")),
         ("list", Ok(symbols)) if symbols.is_empty() => Ok(subscription.filter()),
-        _ => Err("expected `subscribe`, `unsubscribe` or `list`".to_owned()),
+        _ => Err("expected `subscribe`, `unsubscribe`, `list` or `status`".to_owned()),
     }
 }
 
@@ -235,7 +256,7 @@ fn facts(filter: &Filter) -> Value {
 }
 
 /// Reads up to the end of a line, for a bounded time and to a bounded length.
-fn line(stream: &mut UnixStream, patience: Duration) -> io::Result<String> {
+fn line(stream: &mut UnixStream, patience: Duration, longest: usize) -> io::Result<String> {
     let until = Instant::now() + patience;
     let (mut bytes, mut part) = (Vec::new(), [0; 512]);
     loop {
@@ -258,7 +279,7 @@ fn line(stream: &mut UnixStream, patience: Duration) -> io::Result<String> {
             let text = String::from_utf8(bytes);
             return text.map_err(|_| io::Error::new(ErrorKind::InvalidData, "not text"));
         }
-        if bytes.len() > LINE_BYTES_MAX {
+        if bytes.len() > longest {
             return Err(io::Error::new(ErrorKind::InvalidData, "line too long"));
         }
     }

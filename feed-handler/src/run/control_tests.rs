@@ -46,7 +46,7 @@ fn raw(path: &Path, bytes: &[u8], close: bool) -> String {
 #[test]
 fn requests_change_what_is_wanted() {
     let (place, subscription) = (Place::new(), subscription());
-    let control = Control::start(&place.0, subscription.clone()).unwrap();
+    let control = Control::start(&place.0, subscription.clone(), Arc::default()).unwrap();
     let mode = fs::metadata(&place.0).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let list = ask(&place.0, "list").unwrap();
@@ -68,7 +68,7 @@ fn requests_change_what_is_wanted() {
 #[test]
 fn what_is_no_request_is_refused_and_changes_nothing() {
     let (place, subscription) = (Place::new(), subscription());
-    let _control = Control::start(&place.0, subscription.clone()).unwrap();
+    let _control = Control::start(&place.0, subscription.clone(), Arc::default()).unwrap();
     for (request, said) in [
         ("frobnicate", "expected `subscribe`"),
         ("", "expected `subscribe`"),
@@ -94,20 +94,20 @@ fn what_is_no_request_is_refused_and_changes_nothing() {
 #[test]
 fn a_socket_is_taken_over_only_from_the_dead() {
     let place = Place::new();
-    let control = Control::start(&place.0, subscription()).unwrap();
-    let error = Control::start(&place.0, subscription()).unwrap_err();
+    let control = Control::start(&place.0, subscription(), Arc::default()).unwrap();
+    let error = Control::start(&place.0, subscription(), Arc::default()).unwrap_err();
     assert!(error.to_string().contains("another process listens"));
     ask(&place.0, "list").unwrap();
     drop(control);
     // A listener that went without taking its socket away.
     drop(UnixListener::bind(&place.0).unwrap());
     assert!(place.0.exists());
-    drop(Control::start(&place.0, subscription()).unwrap());
+    drop(Control::start(&place.0, subscription(), Arc::default()).unwrap());
     fs::write(&place.0, "precious").unwrap();
-    let error = Control::start(&place.0, subscription()).unwrap_err();
+    let error = Control::start(&place.0, subscription(), Arc::default()).unwrap_err();
     assert!(error.to_string().contains("is no socket"));
     assert_eq!(fs::read(&place.0).unwrap(), b"precious");
     let missing = Path::new("/no/such/folder/socket");
-    let error = Control::start(missing, subscription()).unwrap_err();
+    let error = Control::start(missing, subscription(), Arc::default()).unwrap_err();
     assert!(error.to_string().starts_with("/no/such/folder/socket: "));
 }

@@ -1,12 +1,14 @@
-//! What a lane shows of itself while it runs: a few counters that a cold thread may read at any time.
+//! What a lane shows of itself while it runs: counters that a cold thread may read at any time.
 
-use crate::pipeline::Lane;
+use crate::pipeline::{Channel, Drops, Lane};
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
+use crate::sequence::Lines;
+use feed_common::event::Trust;
 use feed_common::latency::Probe;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Written by the lane once a batch with plain stores, read by anyone; each counter is exact, together they are a glimpse.
+/// Written by the lane with plain stores, read by anyone; each counter is exact, together they are a glimpse.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 pub struct Gauge {
@@ -17,6 +19,37 @@ pub struct Gauge {
     dropped: AtomicU64,
     holes: AtomicU64,
     open: AtomicU64,
+    channels: Box<[ChannelGauge]>,
+    /// In the order of [`Drops::by_cause`].
+    drops: Box<[AtomicU64]>,
+}
+
+/// A channel of it.
+#[derive(Debug)]
+struct ChannelGauge {
+    figures: Figures<10>,
+    lines: Box<[Figures<7>]>,
+}
+
+/// Figures that are shown together.
+#[derive(Debug)]
+struct Figures<const N: usize>([AtomicU64; N]);
+
+impl<const N: usize> Default for Figures<N> {
+    fn default() -> Figures<N> {
+        Figures([const { AtomicU64::new(0) }; N])
+    }
+}
+
+impl<const N: usize> Figures<N> {
+    fn show(&self, figures: [u64; N]) {
+        let places = self.0.iter().zip(figures);
+        places.for_each(|(place, figure)| place.store(figure, Relaxed));
+    }
+
+    fn read(&self) -> [u64; N] {
+        std::array::from_fn(|i| self.0[i].load(Relaxed))
+    }
 }
 
 /// A reading of a [`Gauge`].
@@ -36,7 +69,51 @@ pub struct Reading {
     pub open: u64,
 }
 
+/// A reading of one channel, as of the last interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub(super) struct ChannelReading {
+    pub trust: Trust,
+    pub gaps: u64,
+    pub lost: u64,
+    pub duplicates: u64,
+    pub recovered: u64,
+    pub restarts: u64,
+    pub silences: u64,
+    pub holes: u64,
+    pub open: u64,
+    pub filtered: u64,
+    pub lines: Vec<LineReading>,
+}
+
+/// Of one line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LineReading {
+    pub packets: u64,
+    pub messages: u64,
+    pub first: u64,
+    pub lost: u64,
+    pub lost_alone: u64,
+    pub duplicates: u64,
+    /// When it was last heard, in the lane's nanoseconds; 0 before its first packet.
+    pub heard: u64,
+}
+
 impl Gauge {
+    /// Of a lane whose channels have so many lines each.
+    pub fn new(lines: impl IntoIterator<Item = usize>) -> Gauge {
+        let channel = |lines| ChannelGauge {
+            figures: Figures::default(),
+            lines: (0..lines).map(|_| Figures::default()).collect(),
+        };
+        let causes = Drops::default().by_cause().count();
+        Gauge {
+            channels: lines.into_iter().map(channel).collect(),
+            drops: (0..causes).map(|_| AtomicU64::new(0)).collect(),
+            ..Gauge::default()
+        }
+    }
+
     /// Shows the lane's totals.
     #[inline]
     pub fn show<P: Protocol, H: Outlet, R: Probe>(&self, lane: &Lane<P, H, R>) {
@@ -53,6 +130,17 @@ impl Gauge {
         self.open.store(open, Relaxed);
     }
 
+    /// Shows what each channel and line has come to: once an interval.
+    #[cold]
+    pub fn show_parts<P: Protocol, H: Outlet, R: Probe>(&self, lane: &Lane<P, H, R>) {
+        for (place, channel) in self.channels.iter().zip(lane.channels()) {
+            place.show(channel);
+        }
+        for (place, (_, n)) in self.drops.iter().zip(lane.drops().by_cause()) {
+            place.store(n, Relaxed);
+        }
+    }
+
     /// The totals last shown.
     pub fn read(&self) -> Reading {
         Reading {
@@ -65,6 +153,106 @@ impl Gauge {
             open: self.open.load(Relaxed),
         }
     }
+
+    /// What each channel last showed.
+    pub(super) fn channels(&self) -> impl Iterator<Item = ChannelReading> {
+        self.channels.iter().map(ChannelGauge::read)
+    }
+
+    /// What was not delivered, by cause.
+    pub(super) fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let causes: Vec<_> = Drops::default()
+            .by_cause()
+            .map(|(cause, _)| cause)
+            .collect();
+        let counts = self.drops.iter().map(|n| n.load(Relaxed));
+        causes.into_iter().zip(counts)
+    }
+}
+
+impl ChannelGauge {
+    fn show<P: Protocol>(&self, channel: &Channel<P>) {
+        let sequence = channel.sequence();
+        let (holes, open) = channel.holes();
+        self.figures.show([
+            channel.trust().0.into(),
+            sequence.gaps,
+            sequence.lost,
+            sequence.duplicates,
+            sequence.recovered,
+            sequence.restarts,
+            channel.silences(),
+            holes,
+            open,
+            channel.filtered(),
+        ]);
+        for (number, line) in self.lines.iter().enumerate() {
+            line.show(line_figures(channel.lines(), number));
+        }
+    }
+
+    fn read(&self) -> ChannelReading {
+        let [
+            trust,
+            gaps,
+            lost,
+            duplicates,
+            recovered,
+            restarts,
+            silences,
+            holes,
+            open,
+            filtered,
+        ] = self.figures.read();
+        let line = |figures: &Figures<7>| {
+            let [
+                packets,
+                messages,
+                first,
+                lost,
+                lost_alone,
+                duplicates,
+                heard,
+            ] = figures.read();
+            LineReading {
+                packets,
+                messages,
+                first,
+                lost,
+                lost_alone,
+                duplicates,
+                heard,
+            }
+        };
+        ChannelReading {
+            trust: Trust(trust as u8),
+            gaps,
+            lost,
+            duplicates,
+            recovered,
+            restarts,
+            silences,
+            holes,
+            open,
+            filtered,
+            lines: self.lines.iter().map(line).collect(),
+        }
+    }
+}
+
+fn line_figures(lines: &Lines, number: usize) -> [u64; 7] {
+    let Some(line) = lines.get(number) else {
+        return [0; 7];
+    };
+    [
+        line.packets,
+        line.messages,
+        line.first,
+        line.lost(),
+        line.lost_alone(),
+        line.duplicates,
+        line.heard().last().unwrap_or(0),
+    ]
 }
 
 impl std::ops::AddAssign for Reading {

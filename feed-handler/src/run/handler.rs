@@ -1,10 +1,12 @@
 //! A running handler: lanes, the bridge to blocking consumers, and the cold threads around them.
 
 use super::assemble::{Hot, LaneRunning, LaneStart, start_lane};
+use super::board::{Board, Shown, ShownLane};
 use super::clock::Pairing;
 use super::consumers::Consumer;
 use super::control::Control;
 use super::end::LaneEnd;
+use super::exposition::Exposition;
 use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
@@ -12,7 +14,9 @@ use super::start::{Input, StartError, join};
 use crate::config::{ConsumerPlan, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
-use crate::publish::{BookTotals, Bridge, ConsumerStats, Digest, Mark, MarkReader, Marks, Watch};
+use crate::publish::{
+    BookTotals, Bridge, ConsumerGauge, ConsumerStats, Digest, Mark, MarkReader, Marks, Watch,
+};
 use crate::record::{Queue, RecordEnd, Recorder};
 use crate::sequence::HoleEnd;
 use crate::subscribe::{Changes, Filter, Subscription};
@@ -28,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Largest latency told apart; longer ones are counted there and as above.
 const HIGHEST_NANOS: u64 = 10_000_000_000;
@@ -49,11 +53,14 @@ pub struct Handler {
     /// By lane; only of a live run.
     hole_ends: Vec<Receiver<HoleEnd>>,
     consumers: Vec<Consumer>,
+    consumer_gauges: Vec<Arc<ConsumerGauge>>,
     bridge: Option<JoinHandle<Vec<ConsumerStats>>>,
     measuring: Vec<JoinHandle<u64>>,
     subscription: Arc<Subscription>,
     /// Only of a live run: from a file, what is wanted is what the plan says.
     control: Option<Control>,
+    board: Arc<Board>,
+    metrics: Option<Exposition>,
     recorder: Option<Recorder>,
     recovery: Option<JoinHandle<Vec<RecoveryEnd>>>,
     pairing: Pairing,
@@ -133,8 +140,15 @@ impl Handler {
         let changes = plan.lanes.iter().map(|l| Changes::new(l.channels.len()));
         let wanted = Filter::of(plan.symbols.clone())?;
         let subscription = Arc::new(Subscription::new(wanted, changes.collect()));
+        let board = Arc::new(Board::default());
+        let metrics = match plan.metrics {
+            Some(address) => Some(Exposition::start(address, board.clone())?),
+            None => None,
+        };
         let control = match (&plan.control, input) {
-            (Some(path), Input::Live) => Some(Control::start(path, subscription.clone())?),
+            (Some(path), Input::Live) => {
+                Some(Control::start(path, subscription.clone(), board.clone())?)
+            }
             _ => None,
         };
         let clock = Clock::new();
@@ -153,10 +167,13 @@ impl Handler {
             marks: Vec::new(),
             hole_ends: Vec::new(),
             consumers: Vec::new(),
+            consumer_gauges: Vec::new(),
             bridge: None,
             measuring: Vec::new(),
             subscription,
             control,
+            board,
+            metrics,
             recorder: None,
             recovery: None,
             pairing,
@@ -222,7 +239,7 @@ impl Handler {
                 }
             });
             let (recorder, collector) = pair(resolution, self.clock.clone());
-            let gauge = Arc::new(Gauge::default());
+            let gauge = Arc::new(Gauge::new(lane.channels.iter().map(|c| c.lines.len())));
             let marks = Marks::new(plan.digest_every)?.with_watch(watch.clone());
             self.marks.push(marks.subscriber());
             let hole_ends = match input {
@@ -269,11 +286,30 @@ impl Handler {
             .iter()
             .take(threads)
             .collect::<Result<(), _>>()?;
+        self.show(plan, input);
         if let Some(recorder) = &self.recorder {
             let sockets = self.lanes.iter().filter_map(|l| l.sockets.clone());
             recorder.begin(sockets.collect());
         }
         Ok(())
+    }
+
+    /// Lets the run be seen from now on.
+    fn show(&self, plan: &Plan, input: &Input) {
+        let running = self.lanes.iter().zip(&self.gauges);
+        let lanes = plan.lanes.iter().zip(running);
+        let lanes = lanes.map(|(plan, (running, gauge))| ShownLane {
+            plan: plan.clone(),
+            gauge: gauge.clone(),
+            sockets: running.sockets.clone(),
+        });
+        self.board.begin(Shown {
+            clock: self.clock.clone(),
+            started: Instant::now(),
+            is_live: matches!(input, Input::Live),
+            lanes: lanes.collect(),
+            consumers: self.consumer_gauges.clone(),
+        });
     }
 
     /// Starts the recorder, if there is to be one; a queue for each lane then.
@@ -315,6 +351,7 @@ impl Handler {
             };
             self.consumers.push(Consumer::new(&consumer.name, receiver));
         }
+        self.consumer_gauges = bridge.gauges();
         let thread = Builder::new()
             .name("bridge".into())
             .spawn(move || bridge.run());
@@ -372,6 +409,11 @@ impl Handler {
         &self.subscription
     }
 
+    /// Where its state can be read while it goes.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
     /// The clock all stamps of this run are read from.
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -416,6 +458,7 @@ impl Handler {
     pub fn finish(mut self) -> Outcome {
         self.stop();
         drop(self.control.take());
+        drop(self.metrics.take());
         let mut lanes: Vec<LaneEnd> = self.lanes.drain(..).map(join_lane).collect();
         // Lanes of one file each walk the whole of it: what is another lane's is foreign to nobody.
         let packets: Vec<u64> = lanes.iter().map(|l| l.packets).collect();

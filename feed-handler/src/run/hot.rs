@@ -118,7 +118,9 @@ pub fn drive_held<P: Protocol, H: Outlet, S: PacketSource>(
                     // Taken before the next poll asks the lines.
                     quiet = clock.now();
                 }
-                lane.probe_mut().housekeep();
+                if lane.probe_mut().housekeep() {
+                    gauge.show_parts(lane);
+                }
                 gauge.show(lane);
                 if stopping.now(|| n == 0) {
                     break Ok(());
@@ -130,6 +132,7 @@ pub fn drive_held<P: Protocol, H: Outlet, S: PacketSource>(
     };
     lane.finish();
     gauge.show(lane);
+    gauge.show_parts(lane);
     ended
 }
 

@@ -5,10 +5,12 @@
 //! types, `hot` the loops of the hot threads.
 
 mod assemble;
+mod board;
 mod clock;
 mod consumers;
 mod control;
 mod end;
+mod exposition;
 mod facts;
 mod gauge;
 mod handler;
@@ -21,9 +23,11 @@ mod start;
 mod supervise;
 mod trail;
 
+pub use board::Board;
 pub use consumers::Consumer;
-pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, reply};
+pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, ask_status, reply};
 pub use end::{ChannelEnd, LaneEnd, LineEnd};
+pub use exposition::ExpositionError;
 pub use gauge::{Gauge, Reading};
 pub use handler::{Handler, Outcome};
 pub use hot::{IdleTime, Quiet, drive, drive_held, receive};

@@ -14,10 +14,11 @@ use crate::report::{
     WriteError,
 };
 use crate::sequence::{Cause, Dropped};
+use crate::status::StageStatus;
 use crate::trail::DIGESTS;
 use feed_common::latency::cost::Cost;
 use feed_common::latency::log::LogWriter;
-use feed_common::latency::summary::StageTotals;
+use feed_common::latency::summary::{Quantiles, StageTotals};
 use feed_common::latency::{Resolution, StageSet};
 use feed_common::time::{Clock, UnixNanos};
 use std::fs::{self, File};
@@ -184,6 +185,17 @@ impl Recorded {
         let point = IntervalPoint::of(self.last, Duration::ZERO, &self.untold);
         self.untold.reset();
         point
+    }
+
+    /// The stages so far, with their figures in `last`, the time since progress was told.
+    pub fn stages(&self, last: &IntervalPoint) -> Vec<StageStatus> {
+        let recorded = self.totals.recorded();
+        let stages = recorded.map(|(stage, histogram)| StageStatus {
+            stage: stage.name().to_owned(),
+            interval: last.figures(stage).copied().unwrap_or_default(),
+            total: Quantiles::of(histogram).into(),
+        });
+        stages.collect()
     }
 
     /// Completes the report with what the run came to.

@@ -1,6 +1,7 @@
 //! What a run starts from, and why it may not start.
 
 use super::control::ControlError;
+use super::exposition::ExpositionError;
 use crate::book::BookError;
 use crate::net::SocketError;
 use crate::record::RecordError;
@@ -63,6 +64,9 @@ pub enum StartError {
     /// The histograms cannot be had.
     #[error(transparent)]
     Resolution(#[from] ResolutionError),
+    /// There is nowhere to read metrics.
+    #[error(transparent)]
+    Metrics(#[from] ExpositionError),
     /// Memory is not locked.
     #[error(transparent)]
     Memory(#[from] MemlockError),

@@ -93,6 +93,8 @@ pub fn supervise(
             continue;
         }
         next += TOLD;
+        let told = recorded.since_told();
+        handler.board().interval(recorded.stages(&told));
         let reading = handler.reading();
         let this = Second {
             elapsed: now,
@@ -103,7 +105,7 @@ pub fn supervise(
             holes: reading.holes,
             open: reading.open,
         };
-        bar.print_above(&progress(&this, &recorded.since_told()));
+        bar.print_above(&progress(&this, &told));
         before = reading;
     }
     drop(bar);

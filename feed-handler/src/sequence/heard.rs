@@ -42,6 +42,11 @@ impl Heard {
         self.last = stamp;
     }
 
+    /// When the last packet came, by the clock.
+    pub fn last(&self) -> Option<u64> {
+        self.span.map(|(_, last)| last)
+    }
+
     /// The stamps of the first packet and of the last; unknown where nothing came.
     pub fn stamps(&self) -> (UnixNanos, UnixNanos) {
         (self.first, self.last)

@@ -94,6 +94,7 @@ fn alone(plan: &Plan) -> Plan {
     let mut plan = Plan {
         lock_memory: false,
         control: None,
+        metrics: None,
         record: None,
         ..plan.clone()
     };

@@ -5,6 +5,7 @@
 
 mod books;
 mod cme;
+mod doctor;
 mod files;
 mod naive;
 mod output;

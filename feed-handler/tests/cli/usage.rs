@@ -5,7 +5,7 @@ use crate::support::*;
 #[test]
 fn every_help_has_an_example() {
     for command in [
-        "demo", "run", "check", "stats", "decode", "book", "bbo", "trades",
+        "demo", "run", "check", "stats", "decode", "book", "bbo", "trades", "doctor",
     ] {
         let ended = feed_handler(&[command, "--help"]);
         let example = format!("feed-handler {command} ");
@@ -48,6 +48,8 @@ fn wrong_usage_is_status_2() {
             "--limit",
         ),
         (&["run"], "--config"),
+        (&["doctor", "feed.toml"], "feed.toml"),
+        (&["doctor", "--format", "html"], "json"),
         (&["run", "-c", "x.toml", "--duration", "10"], "--duration"),
         (&["ctl", "list"], "--config"),
         (&["ctl", "--socket", "x", "subscribe"], "<GLOB>"),

@@ -249,6 +249,7 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
         digest_every: defaults::DIGEST_EVERY,
         symbols: Vec::new(),
         control: None,
+        metrics: None,
         consumers: Vec::new(),
         latency: Default::default(),
         output_dir: None,

@@ -3,7 +3,10 @@
 use crate::world::{Got, Source, Way, World, missing, servers};
 use crate::world::{MILLISECOND, SECOND, SESSION};
 use feed_common::wire::moldudp64::parse;
-use feed_handler::recovery::{Heard, Missing, ReplaySettings, SoupReplay, Wish};
+use feed_handler::recovery::{
+    Glimpse, GlimpseSettings, Handed, Heard, Missing, Net, Recovery, RecoverySink, ReplaySettings,
+    SoupReplay, Wish,
+};
 use feed_replay::exchange::{SoupEnd, SoupFaults};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -99,6 +102,46 @@ fn what_is_wished_is_brought_and_no_more() {
     assert_eq!(counts.map(|name| world.count(name)), [1, 1, 300, 0, 0]);
     assert_eq!(world.logouts, 1);
     assert!(world.lane.got.len() < 30 && world.now < SECOND);
+}
+
+/// What a server said last is taken when the lane has room, and only then it turns out that its time was over long ago.
+#[test]
+fn what_is_due_at_once_is_done_at_once() {
+    struct Nowhere;
+    impl Net for Nowhere {
+        fn send(&mut self, _: usize, _: &[u8]) {}
+        fn open(&mut self, _: usize) {}
+        fn close(&mut self, _: usize) {}
+    }
+    struct Room(bool);
+    impl RecoverySink for Room {
+        fn has_room(&self, _: usize) -> bool {
+            self.0
+        }
+        fn hand(&mut self, _: u16, _: Handed<'_>) {}
+    }
+    fn due(mut client: impl Recovery, wish: Wish) {
+        let (net, out) = (&mut Nowhere, &mut Room(false));
+        client.wish(wish, 0, out);
+        client.poll(0, net, out);
+        client.heard(0, Heard::Opened, 1, net, out);
+        client.heard(0, Heard::Bytes(b"\0\x03+ok"), 2, net, out);
+        let mut now = 20 * SECOND;
+        client.poll(now, net, out);
+        out.0 = true;
+        for _ in 0..100 {
+            let Some(next) = client.poll(now, net, out) else {
+                return;
+            };
+            assert!(next > now, "{next} at {now}");
+            now = next;
+        }
+        panic!("it never ends");
+    }
+    let replay = SoupReplay::new(servers(1), ReplaySettings::default());
+    due(replay, Wish::Messages(missing(3, 9)));
+    let glimpse = Glimpse::new(servers(1), GlimpseSettings::default());
+    due(glimpse, Wish::Snapshot(missing(3, 9)));
 }
 
 #[test]

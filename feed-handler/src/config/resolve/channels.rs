@@ -53,6 +53,20 @@ impl Resolver<'_> {
         all
     }
 
+    /// No time at all means never.
+    fn stale_after(&mut self, file: &file::Channel) -> Option<Duration> {
+        let Some(limit) = &file.stale_after else {
+            return Some(Duration::from_nanos(match file.protocol.get_ref().0 {
+                ProtocolName::Mdp3 => CME_STALE_AFTER_NANOS,
+                _ => STALE_AFTER_NANOS,
+            }));
+        };
+        if limit.get_ref().0 > STALE_AFTER_NANOS_MAX {
+            self.wrong(limit, "`stale_after` is too long: expected at most 24h");
+        }
+        Some(limit.get_ref().duration()).filter(|limit| !limit.is_zero())
+    }
+
     fn channel(&mut self, name: String, file: &file::Channel) -> ChannelPlan {
         if file.lines.is_empty() && file.config_xml.is_none() {
             self.wrong(
@@ -96,6 +110,7 @@ impl Resolver<'_> {
         ChannelPlan {
             name,
             reorder_window: Duration::from_nanos(window),
+            stale_after: self.stale_after(file),
             stash_packets: self.within(
                 "stash_packets",
                 number(&file.stash_packets, STASH_PACKETS),

@@ -11,6 +11,7 @@ use crate::subscribe::{Filter, Glob};
 use feed_common::config::place;
 use feed_common::time::{DateError, ZoneError};
 use std::collections::HashMap;
+use std::net::SocketAddrV4;
 use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use toml::Spanned;
@@ -63,6 +64,7 @@ impl Resolver<'_> {
             digest_every: self.digest_every(&file.publish.digest_every),
             symbols: self.symbols(&file.subscribe.symbols),
             control: self.socket(&file.control.socket),
+            metrics: self.metrics(&file.metrics),
             consumers: self.consumers(&file.consumers, &file.lanes),
             latency: LatencyPlan {
                 sample_messages: self.within("sample_messages", sample, 0..=1_000_000_000) as u32,
@@ -114,6 +116,18 @@ impl Resolver<'_> {
             );
         }
         Some(path.get_ref().clone())
+    }
+
+    /// What a run says of itself is for this machine.
+    fn metrics(&mut self, metrics: &file::Metrics) -> Option<SocketAddrV4> {
+        let listen = metrics.listen.as_ref()?;
+        if !listen.get_ref().ip().is_loopback() {
+            self.wrong(
+                listen,
+                "listen: expected an address of the loopback interface",
+            );
+        }
+        Some(*listen.get_ref())
     }
 
     fn book(&mut self, book: &file::Book) -> BookPlan {

@@ -22,6 +22,9 @@ impl<P: Protocol> Channel<P> {
         receive_call: Option<u64>,
         core: &mut Core<H, R>,
     ) {
+        if self.silence.is_due(now) {
+            self.fall_silent(core);
+        }
         for unit in 0..self.units.len() {
             if !self.units[unit].holes.is_empty() {
                 self.expire_unit(unit, now, receive_call, core);

@@ -88,7 +88,12 @@ pub(super) fn interval(runs: &[Sample], base: &[Sample], at: usize, pairing: Pai
     let mut random = Random::of(0x5EED_0000 + at as u64);
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let mut drawn = |run: &Sample| run.draws[random.below(DRAWS)][at];
+        // Where runs show what differs between them, that has what differs within them in it, and to draw blocks as
+        // well would count it twice: the beginning of a run is not like the rest of it.
+        let mut drawn = |run: &Sample| match pairing.sees_runs() {
+            true => run.point[at],
+            false => run.draws[random.below(DRAWS)][at],
+        };
         let mut places = Random::of(rounds.len() as u64 ^ 0xB10C_0000);
         let mut place = |side: &[Sample]| places.below(side.len());
         let (ours, theirs): (Vec<f64>, Vec<f64>) = if paired {
