@@ -190,11 +190,6 @@ impl Demo {
                 date: Some(spec.date),
                 zone: None,
             },
-            lock_memory: false,
-            lanes: vec![LanePlan {
-                threads,
-                ..LanePlan::new("demo", ProtocolName::Itch50, vec![channel])
-            }],
             // There cannot be more live orders than messages.
             book: BookPlan {
                 limits: BookLimits {
@@ -203,11 +198,6 @@ impl Demo {
                 },
                 ..BookPlan::default()
             },
-            publish_slots: defaults::PUBLISH_SLOTS,
-            digest_every: defaults::DIGEST_EVERY,
-            symbols: Vec::new(),
-            control: None,
-            metrics: None,
             consumers: vec![ConsumerPlan {
                 name: "printer".to_owned(),
                 queue: defaults::CONSUMER_QUEUE,
@@ -219,8 +209,10 @@ impl Demo {
                 sample_messages: SAMPLE_MESSAGES,
                 ..LatencyPlan::default()
             },
-            output_dir: None,
-            record: None,
+            ..Plan::new(vec![LanePlan {
+                threads,
+                ..LanePlan::new("demo", ProtocolName::Itch50, vec![channel])
+            }])
         }
     }
 

@@ -49,6 +49,25 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Lanes with everything else at its default.
+    pub fn new(lanes: Vec<LanePlan>) -> Plan {
+        Plan {
+            session: SessionPlan::default(),
+            lock_memory: false,
+            lanes,
+            book: BookPlan::default(),
+            publish_slots: defaults::PUBLISH_SLOTS,
+            digest_every: defaults::DIGEST_EVERY,
+            symbols: Vec::new(),
+            control: None,
+            metrics: None,
+            consumers: Vec::new(),
+            latency: LatencyPlan::default(),
+            output_dir: None,
+            record: None,
+        }
+    }
+
     /// All channels with their lane's index, lane by lane. A channel's number in records is its place here.
     pub fn channels(&self) -> impl Iterator<Item = (usize, &ChannelPlan)> {
         self.lanes

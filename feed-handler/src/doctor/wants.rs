@@ -2,9 +2,7 @@
 
 use super::cores::Cores;
 use crate::book::BookLimits;
-use crate::config::{
-    BookKeep, BookPlan, ChannelPlan, LanePlan, LaneThreads, Plan, Timestamps, defaults,
-};
+use crate::config::{BookKeep, BookPlan, ChannelPlan, LanePlan, LaneThreads, Plan, Timestamps};
 use crate::net::Interface;
 use feed_common::event::Record;
 use feed_common::wire::ProtocolName;
@@ -78,20 +76,7 @@ impl Wants {
             ProtocolName::Itch50,
             vec![ChannelPlan::new("default", Vec::new())],
         );
-        let mut wants = Wants::of(&Plan {
-            session: Default::default(),
-            lock_memory: false,
-            lanes: vec![lane],
-            book: BookPlan::default(),
-            publish_slots: defaults::PUBLISH_SLOTS,
-            digest_every: defaults::DIGEST_EVERY,
-            symbols: Vec::new(),
-            control: None,
-            consumers: Vec::new(),
-            latency: Default::default(),
-            output_dir: None,
-            record: None,
-        });
+        let mut wants = Wants::of(&Plan::new(vec![lane]));
         wants.configured = false;
         wants.multicast = true;
         wants

@@ -8,7 +8,7 @@ use feed_common::time::UnixNanos;
 use feed_common::wire::frame::UdpFlow;
 use feed_handler::book::BookLimits;
 use feed_handler::config::{
-    BookPlan, ChannelPlan, LanePlan, LaneThreads, LinePlan, Plan, SessionPlan, defaults,
+    BookPlan, ChannelPlan, LanePlan, LaneThreads, LinePlan, Plan, SessionPlan,
 };
 use feed_handler::net::{Interface, LineAddress};
 use feed_handler::protocol::{self, ForProtocol, with_protocol};
@@ -232,11 +232,6 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
             date: Some(Spec::new(protocol, 1, 1).date),
             zone: None,
         },
-        lock_memory: false,
-        lanes: vec![LanePlan {
-            threads,
-            ..LanePlan::new("lane", protocol.name(), vec![channel])
-        }],
         book: BookPlan {
             limits: BookLimits {
                 orders: 1 << 16,
@@ -245,15 +240,12 @@ pub fn plan(protocol: Protocol, threads: LaneThreads) -> Plan {
             },
             ..BookPlan::default()
         },
-        publish_slots: defaults::PUBLISH_SLOTS,
-        digest_every: defaults::DIGEST_EVERY,
-        symbols: Vec::new(),
-        control: None,
-        metrics: None,
-        consumers: Vec::new(),
-        latency: Default::default(),
-        output_dir: None,
-        record: None,
+        ..Plan::new(vec![LanePlan {
+            threads,
+            // A lane that waits for its core while its packets come has room for a second of them.
+            ring_slots: 1 << 15,
+            ..LanePlan::new("lane", protocol.name(), vec![channel])
+        }])
     }
 }
 
