@@ -45,8 +45,7 @@ impl Told {
             ring_drops: self.ring_drops[line],
             ..RxMeta::default()
         };
-        self.lane
-            .packet(Packet { meta: &meta, bytes }, Ticks(at), &mut super::NoHold);
+        self.lane.packet(Packet { meta: &meta, bytes }, Ticks(at));
     }
 
     fn line(&mut self, line: usize, at: u64, first: u64, count: u64) {
@@ -159,7 +158,7 @@ fn a_datagram_that_was_cut_is_malformed_too() {
         meta: &meta,
         bytes: &bytes,
     };
-    t.lane.packet(cut, Ticks(15), &mut super::NoHold);
+    t.lane.packet(cut, Ticks(15));
     t.bytes(0, 20, &heartbeat(3));
     t.lane.finish();
     let want = (2, 1, None, Cause::Malformed, vec![Cause::Malformed]);

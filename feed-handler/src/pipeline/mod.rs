@@ -238,14 +238,19 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         // A packet is taken up when the one before it is done: two packets share a reading of the clock.
         let mut now = self.core.probe.now();
         for i in 0..n {
-            now = self.packet(batch.get(i), now, hold);
+            now = self.packet_held(batch.get(i), now, hold);
         }
         Ok(n)
     }
 
+    #[cfg(test)]
+    fn packet(&mut self, packet: Packet<'_>, now: Ticks) -> Ticks {
+        self.packet_held(packet, now, &mut NoHold)
+    }
+
     /// Handles a packet taken up at `now` and returns when it was done.
     #[inline]
-    fn packet(&mut self, packet: Packet<'_>, now: Ticks, hold: &mut impl Hold) -> Ticks {
+    fn packet_held(&mut self, packet: Packet<'_>, now: Ticks, hold: &mut impl Hold) -> Ticks {
         let rx = packet.meta.rx;
         let now = hold.hold(Stage::Dequeue).unwrap_or(now);
         self.packets += 1;

@@ -44,7 +44,7 @@ fn give(lane: &mut TestLane, line: u16, at: u64, flag: Flag, first: u32, message
         line,
         ..RxMeta::default()
     };
-    lane.packet(Packet { meta: &meta, bytes }, Ticks(at), &mut super::NoHold);
+    lane.packet(Packet { meta: &meta, bytes }, Ticks(at));
 }
 
 /// Deletes whose order ids are their numbers.

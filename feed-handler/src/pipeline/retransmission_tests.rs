@@ -41,7 +41,7 @@ fn give(lane: &mut TestLane, line: u16, at: u64, unit: u8, first: u32, count: u3
         line,
         ..RxMeta::default()
     };
-    lane.packet(Packet { meta: &meta, bytes }, Ticks(at), &mut super::NoHold);
+    lane.packet(Packet { meta: &meta, bytes }, Ticks(at));
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub(super) fn give<H: Outlet, R: Probe>(
         line,
         ..RxMeta::default()
     };
-    lane.packet(Packet { meta: &meta, bytes }, Ticks(at), &mut super::NoHold);
+    lane.packet(Packet { meta: &meta, bytes }, Ticks(at));
 }
 
 /// What came out: order ids, 0 where a new session voids everything, and gaps as (first, count).
