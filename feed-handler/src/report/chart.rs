@@ -58,8 +58,8 @@ pub(super) struct Series<'a> {
 }
 
 /// One line for each series over log(1/(1-q)): every nine has the same room, so the tail is as visible as the middle.
-pub(super) fn percentiles(series: &[Series<'_>], size: Size) -> String {
-    let mut svg = Svg::new(size.width, size.height, size.class, "Latency by percentile");
+pub(super) fn percentiles(label: &str, series: &[Series<'_>], size: Size) -> String {
+    let mut svg = Svg::new(size.width, size.height, size.class, label);
     let curves = || series.iter().map(|s| s.curve);
     let values = curves().flat_map(|c| c.points.iter().map(|p| p.nanos));
     let y = LogAxis::over(values, size);
@@ -502,7 +502,7 @@ mod tests {
                 curve,
             })
             .collect();
-        super::percentiles(&series, size)
+        super::percentiles("Latency by percentile", &series, size)
     }
 
     #[test]

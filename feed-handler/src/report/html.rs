@@ -291,7 +291,7 @@ fn percentiles(report: &RunReport, page: &mut String) {
         })
         .collect();
     for size in [WIDE, NARROW] {
-        page.push_str(&chart::percentiles(&series, size));
+        page.push_str(&chart::percentiles("Latency by percentile", &series, size));
     }
     page.push_str("</section>\n");
 }

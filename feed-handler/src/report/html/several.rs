@@ -198,7 +198,11 @@ fn overlaid<'a>(document: &'a Document, page: &mut String) {
     }
     page.push_str("</ul>\n");
     for size in [WIDE, NARROW] {
-        page.push_str(&chart::percentiles(&lines, size));
+        page.push_str(&chart::percentiles(
+            "Latency by percentile and run",
+            &lines,
+            size,
+        ));
     }
     page.push_str("</section>\n");
 }
