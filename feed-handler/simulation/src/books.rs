@@ -90,10 +90,15 @@ impl Believed {
         self.trust.keys().copied().collect()
     }
 
-    /// How many there are, and how many can be believed.
-    pub fn count(&self) -> (usize, usize) {
-        let valid = self.trust.values().filter(|t| **t == Trust::VALID);
-        (self.trust.len(), valid.count())
+    /// An instrument that cannot be believed although there is something in its books. Of one with nothing in them no
+    /// loop says anything.
+    pub fn doubted(&self, books: &Books, clean: &CleanBooks, next: u64) -> Option<String> {
+        let doubted = |(_, trust): &(&u32, &Trust)| **trust != Trust::VALID;
+        let doubted = self.trust.iter().filter(doubted);
+        let doubted: BTreeSet<u32> = doubted.map(|(&instrument, _)| instrument).collect();
+        let mut names = hashes(books, &doubted).map(|(name, _)| name);
+        let name = names.find(|name| clean.at(name, next) != 0)?;
+        Some(String::from_utf8_lossy(&name).into_owned())
     }
 }
 

@@ -416,9 +416,14 @@ impl<'a, P: Protocol> World<'a, P> {
         if !self.scenario.is_healed() || !self.oracle.is_at_the_end() {
             return Ok(());
         }
-        let (all, valid) = self.believed.count();
-        if P::Decoder::BY_INSTRUMENT && valid < all {
-            return fail("not whole again after a loop", (valid, all));
+        let clean = self.oracle.epoch().and_then(|e| self.truth.clean.get(e));
+        let books = self.lane.outlet().inner().channel(0);
+        if let (Some(clean), Some(books)) = (clean, books)
+            && let Some(next) = self.lane.channels()[0].expected(0)
+            && P::Decoder::BY_INSTRUMENT
+            && let Some(name) = self.believed.doubted(books, clean, next)
+        {
+            return fail("not whole again after a loop", name);
         }
         if !P::Decoder::BY_INSTRUMENT && self.oracle.is_in_doubt() {
             return fail("not whole again after a snapshot", self.oracle.tally);
