@@ -161,7 +161,8 @@ fn what_is_no_run_and_where_nothing_can_be_written() {
 #[test]
 fn runs_are_held_against_others() {
     let runs = Runs::new();
-    let (a, b) = (runs.run("a", &[]), runs.run("b", &[]));
+    let short = Runs::of(200);
+    let (a, b) = (short.run("a", &[]), short.run("b", &[]));
     // So short that they have an interval or two.
     let ended = feed_handler(&["report", &b, "--compare", &a, "--format", "md"]);
     ended.is(3, "not comparable: too short");
@@ -204,16 +205,16 @@ fn runs_are_held_against_others() {
 
 #[test]
 fn an_injected_delay_is_found_and_said_everywhere() {
-    // A hundred packets or so: so much that no machine is so slow by itself.
-    let runs = Runs::of(1_000);
+    // Two dozen packets, and a delay that no machine has by itself.
+    let runs = Runs::of(450);
     let mut arguments = vec!["report".to_owned()];
     let mut base = Vec::new();
     for i in 0..6 {
         base.push(runs.run(&format!("base{i}"), &[]));
-        arguments.push(runs.run(&format!("new{i}"), &["--inject", "published=5ms"]));
+        arguments.push(runs.run(&format!("new{i}"), &["--inject", "published=100ms"]));
     }
     let slowed = arguments[1].clone();
-    let said = "5ms in front of published, 100 % of packets";
+    let said = "100ms in front of published, 100 % of packets";
     let summary: serde_json::Value =
         serde_json::from_str(&read(&format!("{slowed}/summary.json"))).unwrap();
     assert_eq!(summary["run"]["injected delay"], said);
