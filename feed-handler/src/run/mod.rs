@@ -33,4 +33,4 @@ pub use hot::{IdleTime, Quiet, drive, receive};
 pub use outputs::{OutputError, Recorded};
 pub use recovery::RecoveryEnd;
 pub use start::{Input, StartError};
-pub use supervise::{Until, supervise};
+pub use supervise::{INTERVAL, Until, supervise};
