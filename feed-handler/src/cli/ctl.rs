@@ -5,7 +5,7 @@ use feed_handler::config;
 use feed_handler::run::ask;
 use feed_handler::subscribe::Glob;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 #[command(
@@ -45,7 +45,7 @@ struct Symbols {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let path = socket(arguments)?;
+    let path = socket(arguments.socket.as_deref(), arguments.config.as_deref())?;
     let answer = ask(&path, &request(&arguments.request)).map_err(Failure::running)?;
     match arguments.format {
         OutputFormat::Json => print_line(answer),
@@ -53,11 +53,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-fn socket(arguments: &Arguments) -> Result<PathBuf, Failure> {
-    if let Some(path) = &arguments.socket {
-        return Ok(path.clone());
+/// The control socket of a run, named by itself or by the configuration.
+pub(super) fn socket(socket: Option<&Path>, config: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(path) = socket {
+        return Ok(path.to_owned());
     }
-    let Some(file) = &arguments.config else {
+    let Some(file) = config else {
         return Err(Failure::usage("expected --socket or --config"));
     };
     let plan = config::load(file).map_err(Failure::usage)?;

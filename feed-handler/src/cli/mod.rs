@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod selection;
 mod stats;
+mod top;
 mod trades;
 mod verify;
 
@@ -42,6 +43,8 @@ enum Command {
     Run(run::Arguments),
     /// Tell a live run which symbols are wanted
     Ctl(ctl::Arguments),
+    /// A dashboard of a live run, from another process
+    Top(top::Arguments),
     /// Check a configuration: file, line, column, what was expected
     Check(check::Arguments),
     /// Packets, messages by type, gaps and duplicates of a capture
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Ctl(arguments) => ctl::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Lines(arguments) => lines::run(&arguments),

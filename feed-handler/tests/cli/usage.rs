@@ -5,7 +5,7 @@ use crate::support::*;
 #[test]
 fn every_help_has_an_example() {
     for command in [
-        "demo", "run", "check", "stats", "decode", "book", "bbo", "trades", "doctor",
+        "demo", "run", "check", "stats", "decode", "book", "bbo", "trades", "doctor", "top",
     ] {
         let ended = feed_handler(&[command, "--help"]);
         let example = format!("feed-handler {command} ");
@@ -58,6 +58,9 @@ fn wrong_usage_is_status_2() {
             "symbol pattern",
         ),
         (&["ctl", "--socket", "x", "frobnicate"], "frobnicate"),
+        (&["top", "--socket", "x"], "no terminal"),
+        (&["top", "--socket", "x", "--format", "json"], "--once"),
+        (&["top", "--socket", "x", "-c", "y", "--once"], "--config"),
         (&["demo", "--messages", "0"], "--messages"),
         (
             &["demo", "--messages", "18446744073709551615"],

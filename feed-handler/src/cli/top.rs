@@ -1,0 +1,49 @@
+use super::OutputFormat;
+use super::ctl::socket;
+use feed_common::program::{Failure, print, print_line};
+use feed_handler::run::ask_status;
+use feed_handler::top;
+use serde_json::json;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Examples:\n  feed-handler top -c feed.toml\n  feed-handler top --socket runs/feed.sock --once --format \
+                  json | jq .channels\n\nKeys: 1 to 5, Tab and arrows switch between overview, channels, lines, latency \
+                  and consumers; Up, Down, PageUp and PageDown scroll; p pauses; ? says what the keys do; q quits. It \
+                  only reads, asks once a second, and waits for a run that is not there. NO_COLOR is obeyed."
+)]
+pub struct Arguments {
+    /// The socket of the run: its configuration's `control.socket`
+    #[arg(long, value_name = "PATH", conflicts_with = "config")]
+    socket: Option<PathBuf>,
+    /// The configuration of the run
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print how it stands and end; status 1 when nothing answers
+    #[arg(long)]
+    once: bool,
+    /// How to print it
+    #[arg(long, default_value = "text", requires = "once")]
+    format: OutputFormat,
+}
+
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let path = socket(arguments.socket.as_deref(), arguments.config.as_deref())?;
+    if arguments.once {
+        let status = ask_status(&path).map_err(Failure::running)?;
+        return match arguments.format {
+            OutputFormat::Text => print(&top::text(status)),
+            OutputFormat::Json => print_line(json!(status)),
+        };
+    }
+    if !io::stdout().is_terminal() {
+        return Err(Failure::usage(
+            "standard output is no terminal: expected --once, which prints how the run stands and ends",
+        ));
+    }
+    // By its convention a value that is not empty.
+    let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Ok(top::show(&path, color)?)
+}

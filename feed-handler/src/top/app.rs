@@ -1,0 +1,270 @@
+//! What the dashboard knows and how keys change it: no terminal, no socket, no clock.
+
+use super::rates::History;
+use super::views::View;
+use crate::status::Status;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::time::Duration;
+
+/// What was answered, or why nothing was.
+pub type Answer = Result<Status, String>;
+
+/// How old an answer may be before it is said that the next one is late.
+const LATE: Duration = Duration::from_secs(3);
+
+/// The state of the dashboard. Times count from when it began.
+#[derive(Clone, Debug, Default)]
+pub struct App {
+    /// The socket, as it is named in the header.
+    pub socket: String,
+    /// Whether colours may be used, besides words and bold type.
+    pub color: bool,
+    /// What is looked at.
+    pub view: View,
+    /// Whether the keys are shown instead.
+    pub help: bool,
+    /// Rows scrolled past.
+    pub scroll: usize,
+    extent: Extent,
+    latest: Option<History>,
+    /// What is shown while it is paused.
+    frozen: Option<Option<History>>,
+    answered: Option<Duration>,
+    failure: Option<String>,
+}
+
+/// How far there is to scroll.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Rows there are.
+    pub rows: usize,
+    /// Rows that are seen at once.
+    pub page: usize,
+}
+
+/// Where the handler is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link<'a> {
+    /// Not asked yet.
+    Asking,
+    /// It answers.
+    Live,
+    /// It does not: since when there was none, if there ever was one, and why.
+    Gone(Option<Duration>, &'a str),
+}
+
+impl App {
+    /// A dashboard that has asked nothing yet.
+    pub fn new(socket: String, color: bool) -> App {
+        App {
+            socket,
+            color,
+            ..App::default()
+        }
+    }
+
+    /// Takes what came of asking.
+    pub fn take(&mut self, answer: Answer, now: Duration) {
+        match answer {
+            Ok(status) => {
+                match &mut self.latest {
+                    Some(history) => history.add(status),
+                    None => self.latest = Some(History::new(status)),
+                }
+                (self.answered, self.failure) = (Some(now), None);
+            }
+            Err(reason) => {
+                if let Some(history) = &mut self.latest {
+                    history.interrupt();
+                }
+                self.failure = Some(reason);
+            }
+        }
+    }
+
+    /// What is to be shown, if anything was ever answered.
+    pub fn history(&self) -> Option<&History> {
+        self.frozen.as_ref().unwrap_or(&self.latest).as_ref()
+    }
+
+    /// Whether it stands still.
+    pub fn is_paused(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Where the handler is.
+    pub fn link(&self, now: Duration) -> Link<'_> {
+        let age = self.answered.map(|at| now.saturating_sub(at));
+        match (&self.failure, age) {
+            (Some(reason), age) => Link::Gone(age, reason),
+            (None, Some(age)) if age > LATE => Link::Gone(Some(age), "still waiting for it"),
+            (None, Some(_)) => Link::Live,
+            (None, None) if now > LATE => Link::Gone(None, "still waiting for it"),
+            (None, None) => Link::Asking,
+        }
+    }
+
+    /// Takes what there was to scroll when it was drawn last.
+    pub fn fit(&mut self, extent: Extent) {
+        self.extent = extent;
+        self.scroll = self.scroll.min(extent.last());
+    }
+
+    /// Does what a key says; whether to go on.
+    pub fn press(&mut self, key: KeyEvent) -> bool {
+        let page = self.extent.page.max(1);
+        match key.code {
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return false,
+            KeyCode::Esc if self.help => self.look(self.view),
+            KeyCode::Char('q') | KeyCode::Esc => return false,
+            KeyCode::Char('p') => {
+                self.frozen = match self.frozen {
+                    Some(_) => None,
+                    None => Some(self.latest.clone()),
+                }
+            }
+            KeyCode::Char('?') => {
+                (self.help, self.scroll) = (!self.help, 0);
+            }
+            KeyCode::Char(digit @ '1'..='5') => {
+                self.look(View::ALL[digit as usize - '1' as usize]);
+            }
+            KeyCode::Tab | KeyCode::Right => self.look(self.view.after(1)),
+            KeyCode::BackTab | KeyCode::Left => self.look(self.view.after(View::ALL.len() - 1)),
+            KeyCode::Up => self.scroll = self.scroll.saturating_sub(1),
+            KeyCode::Down => self.scroll += 1,
+            KeyCode::PageUp => self.scroll = self.scroll.saturating_sub(page),
+            KeyCode::PageDown => self.scroll += page,
+            KeyCode::Home => self.scroll = 0,
+            KeyCode::End => self.scroll = self.extent.last(),
+            _ => {}
+        }
+        self.scroll = self.scroll.min(self.extent.last());
+        true
+    }
+
+    fn look(&mut self, view: View) {
+        (self.view, self.help, self.scroll) = (view, false, 0);
+    }
+}
+
+impl Extent {
+    /// The most that can be scrolled past.
+    fn last(self) -> usize {
+        self.rows.saturating_sub(self.page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn press(app: &mut App, code: KeyCode) -> bool {
+        app.press(KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    fn after(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn status(pid: u32) -> Status {
+        Status {
+            pid,
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn keys_switch_views_around_the_end() {
+        let mut app = App::default();
+        for (code, want) in [
+            (KeyCode::Char('3'), View::Lines),
+            (KeyCode::Tab, View::Latency),
+            (KeyCode::Right, View::Consumers),
+            (KeyCode::Tab, View::Overview),
+            (KeyCode::Left, View::Consumers),
+            (KeyCode::BackTab, View::Latency),
+            (KeyCode::Char('6'), View::Latency),
+        ] {
+            app.scroll = 0;
+            assert!(press(&mut app, code));
+            assert_eq!(app.view, want, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn keys_end_it() {
+        for code in [KeyCode::Char('q'), KeyCode::Esc] {
+            assert!(!press(&mut App::default(), code));
+        }
+        let control = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
+        assert!(!App::default().press(control('c')));
+        assert!(App::default().press(control('x')));
+        // Help is left first.
+        let mut app = App::default();
+        assert!(press(&mut app, KeyCode::Char('?')) && app.help);
+        assert!(press(&mut app, KeyCode::Esc) && !app.help);
+        assert!(!press(&mut app, KeyCode::Esc));
+    }
+
+    #[test]
+    fn scrolling_ends_with_the_last_row() {
+        let mut app = App::default();
+        app.fit(Extent { rows: 25, page: 10 });
+        for (code, want) in [
+            (KeyCode::Up, 0),
+            (KeyCode::Down, 1),
+            (KeyCode::PageDown, 11),
+            (KeyCode::PageDown, 15),
+            (KeyCode::Down, 15),
+            (KeyCode::PageUp, 5),
+            (KeyCode::End, 15),
+            (KeyCode::Home, 0),
+        ] {
+            press(&mut app, code);
+            assert_eq!(app.scroll, want, "{code:?}");
+        }
+        press(&mut app, KeyCode::End);
+        app.fit(Extent { rows: 25, page: 20 });
+        assert_eq!(app.scroll, 5, "a larger screen");
+        press(&mut app, KeyCode::Tab);
+        assert_eq!(app.scroll, 0, "another view");
+        app.fit(Extent { rows: 3, page: 0 });
+        assert!(press(&mut app, KeyCode::PageDown));
+    }
+
+    #[test]
+    fn paused_it_stands_still() {
+        let mut app = App::default();
+        app.take(Ok(status(1)), after(1));
+        press(&mut app, KeyCode::Char('p'));
+        app.take(Ok(status(2)), after(2));
+        let pid = |app: &App| app.history().map(|h| h.status().pid);
+        assert_eq!((app.is_paused(), pid(&app)), (true, Some(1)));
+        press(&mut app, KeyCode::Char('p'));
+        assert_eq!((app.is_paused(), pid(&app)), (false, Some(2)));
+        // Also before there was anything to show.
+        let mut app = App::default();
+        press(&mut app, KeyCode::Char('p'));
+        app.take(Ok(status(1)), after(1));
+        assert_eq!(pid(&app), None);
+    }
+
+    #[test]
+    fn a_handler_that_is_gone_is_said_to_be() {
+        let mut app = App::default();
+        assert_eq!(app.link(after(0)), Link::Asking);
+        assert!(matches!(app.link(after(4)), Link::Gone(None, _)));
+        app.take(Err("nothing listens".to_owned()), after(1));
+        assert_eq!(app.link(after(2)), Link::Gone(None, "nothing listens"));
+        app.take(Ok(status(1)), after(3));
+        assert_eq!(app.link(after(4)), Link::Live);
+        // It was asked and has said nothing at all.
+        assert!(matches!(app.link(after(7)), Link::Gone(Some(_), _)));
+        app.take(Err("nothing listens".to_owned()), after(8));
+        let gone = Link::Gone(Some(after(6)), "nothing listens");
+        assert_eq!(app.link(after(9)), gone);
+        app.take(Ok(status(2)), after(10));
+        assert_eq!(app.link(after(10)), Link::Live);
+    }
+}
