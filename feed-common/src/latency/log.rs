@@ -5,7 +5,7 @@
 //! value in ms, and the histogram of nanoseconds, deflated and in base64. Threads or channels that are kept apart have
 //! their name before the stage: `Tag=lane0/decoded`.
 
-use super::payload;
+use super::payload::{self, Cells};
 use super::set::{MEASURED, StageSet};
 use super::stage::Stage;
 use crate::time::{UnixNanos, Zone};
@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use hdrhistogram::{Counter, Histogram};
-use std::io::{self, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::time::Duration;
 
 /// Nanoseconds in the unit of a line's maximum. Readers assume milliseconds.
@@ -159,12 +159,12 @@ pub struct LogInterval {
     /// Length of the interval.
     pub length: Duration,
     /// The values, in ns.
-    pub histogram: Histogram<u64>,
+    pub cells: Cells,
 }
 
 /// A line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("interval log, line {line}: {reason}")]
+#[error("line {line}: {reason}")]
 pub struct LogError {
     /// Line number from 1.
     pub line: usize,
@@ -172,19 +172,40 @@ pub struct LogError {
     pub reason: &'static str,
 }
 
-/// Reads an interval log line by line; only one histogram is in memory at a time.
+/// The longest line that is read: the largest histogram that is taken, in base64, and room for a tag.
+const LINE_BYTES_MAX: u64 = 13 << 20;
+
+/// Reads an interval log line by line; only one line of it is in memory at a time. After an error it goes on with the
+/// next line.
 #[derive(Debug)]
-pub struct LogReader<'a> {
-    lines: std::iter::Enumerate<std::str::Lines<'a>>,
+pub struct LogReader<R> {
+    from: R,
+    line: Vec<u8>,
+    number: usize,
     base: Option<UnixNanos>,
+    packed: Vec<u8>,
+    inflated: Vec<u8>,
+    over: bool,
 }
 
-impl<'a> LogReader<'a> {
+impl<'a> LogReader<&'a [u8]> {
     /// Reads from the text of a whole log.
-    pub fn new(text: &'a str) -> LogReader<'a> {
+    pub fn new(text: &'a str) -> LogReader<&'a [u8]> {
+        LogReader::over(text.as_bytes())
+    }
+}
+
+impl<R: BufRead> LogReader<R> {
+    /// Reads from a file or anything else.
+    pub fn over(from: R) -> LogReader<R> {
         LogReader {
-            lines: text.lines().enumerate(),
+            from,
+            line: Vec::new(),
+            number: 0,
             base: None,
+            packed: Vec::new(),
+            inflated: Vec::new(),
+            over: false,
         }
     }
 
@@ -193,39 +214,78 @@ impl<'a> LogReader<'a> {
         self.base
     }
 
-    fn comment(&mut self, line: &str) {
-        let time = line
-            .strip_prefix("#[BaseTime:")
-            .and_then(|rest| rest.split_whitespace().next())
-            .and_then(|number| number.parse::<f64>().ok());
-        // The form has milliseconds; a double of today's date is not exact below a microsecond anyway.
-        let millis = time.map(|t| (t * 1e3).round()).filter(|t| *t >= 0.0);
-        if let Some(millis) = millis {
-            self.base = Some(UnixNanos((millis as u64).saturating_mul(1_000_000)));
+    /// Reads the next line; `None` at the end.
+    fn next_line(&mut self) -> Option<Result<(), LogError>> {
+        if self.over {
+            return None;
         }
+        self.number += 1;
+        self.line.clear();
+        let read = self
+            .from
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut self.line);
+        let error = |line, reason| Some(Err(LogError { line, reason }));
+        match read {
+            Err(_) => {
+                self.over = true;
+                return error(self.number, "it cannot be read");
+            }
+            Ok(0) => return None,
+            Ok(_) => {}
+        }
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+            self.line.pop_if(|last| *last == b'\r');
+        } else if self.line.len() as u64 == LINE_BYTES_MAX {
+            // What follows is the rest of it, and no line of a log is so long.
+            self.over = true;
+            return error(self.number, "it is longer than any line can be");
+        }
+        Some(Ok(()))
+    }
+
+    fn interval(&mut self) -> Result<LogInterval, &'static str> {
+        let line = str::from_utf8(&self.line).map_err(|_| "it is not text")?;
+        interval(line, &mut self.packed, &mut self.inflated)
     }
 }
 
-impl Iterator for LogReader<'_> {
+/// The time of a `BaseTime` comment.
+fn base_time(line: &[u8]) -> Option<UnixNanos> {
+    let rest = str::from_utf8(line).ok()?.strip_prefix("#[BaseTime:")?;
+    let time: f64 = rest.split_whitespace().next()?.parse().ok()?;
+    // The form has milliseconds; a double of today's date is not exact below a microsecond anyway.
+    let millis = Some((time * 1e3).round()).filter(|t| *t >= 0.0)?;
+    Some(UnixNanos((millis as u64).saturating_mul(1_000_000)))
+}
+
+impl<R: BufRead> Iterator for LogReader<R> {
     type Item = Result<LogInterval, LogError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (index, line) = self.lines.next()?;
-            if line.starts_with('#') {
-                self.comment(line);
-            } else if !line.is_empty() && !line.starts_with('"') {
-                let error = |reason| LogError {
-                    line: index + 1,
-                    reason,
-                };
-                return Some(interval(line).map_err(error));
+            if let Err(e) = self.next_line()? {
+                return Some(Err(e));
+            }
+            match self.line.first() {
+                None | Some(b'"') => {}
+                Some(b'#') => self.base = base_time(&self.line).or(self.base),
+                Some(_) => {
+                    let line = self.number;
+                    return Some(self.interval().map_err(|reason| LogError { line, reason }));
+                }
             }
         }
     }
 }
 
-fn interval(line: &str) -> Result<LogInterval, &'static str> {
+fn interval(
+    line: &str,
+    packed: &mut Vec<u8>,
+    inflated: &mut Vec<u8>,
+) -> Result<LogInterval, &'static str> {
     let (tag, fields) = match line.strip_prefix("Tag=") {
         Some(tagged) => {
             let (tag, fields) = tagged.split_once(',').ok_or("a tag and nothing else")?;
@@ -244,8 +304,9 @@ fn interval(line: &str) -> Result<LogInterval, &'static str> {
     let start = time(next()?)?;
     let length = time(next()?)?;
     next()?;
-    let bytes = STANDARD
-        .decode(next()?)
+    packed.clear();
+    STANDARD
+        .decode_vec(next()?, packed)
         .map_err(|_| "the histogram is not base64")?;
     let (source, stage) = split_tag(tag);
     Ok(LogInterval {
@@ -253,7 +314,7 @@ fn interval(line: &str) -> Result<LogInterval, &'static str> {
         stage,
         start,
         length,
-        histogram: payload::decode(&bytes)?,
+        cells: payload::decode(packed, inflated)?,
     })
 }
 

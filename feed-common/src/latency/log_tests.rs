@@ -56,9 +56,9 @@ fn reads_back_what_was_written() {
         for got in [&intervals[i], &intervals[i + 2]] {
             assert_eq!(got.stage, Some(stage));
             let cells: Vec<(u64, u64)> = got
-                .histogram
-                .iter_recorded()
-                .map(|c| (c.value_iterated_to(), c.count_at_value()))
+                .cells
+                .iter()
+                .map(|cell| (cell.high, cell.count))
                 .collect();
             let wanted: Vec<(u64, u64)> = want
                 .iter_recorded()
@@ -127,7 +127,37 @@ fn a_log_of_another_tool_is_read() {
     let mut reader = LogReader::new(&text);
     let line = reader.next().unwrap().unwrap();
     assert_eq!((line.source, line.stage, reader.base()), (None, None, None));
-    assert_eq!(line.histogram.max(), 42);
+    assert_eq!(line.cells.histogram().max(), 42);
+    assert!(reader.next().is_none());
+}
+
+#[test]
+fn what_follows_a_broken_line_is_read() {
+    let (text, _) = sample();
+    let lines: Vec<&str> = text.lines().collect();
+    let torn = &lines[9][..lines[9].len() / 2];
+    let bytes = [
+        lines[8].as_bytes(),
+        b"\n\xff\xfe\n",
+        torn.as_bytes(),
+        b"\r\n",
+        lines[10].as_bytes(),
+    ]
+    .concat();
+    let read: Vec<_> = LogReader::over(&bytes[..]).collect();
+    assert_eq!(read.len(), 4);
+    assert!(read[0].is_ok() && read[3].is_ok(), "{read:?}");
+    let said = |at: usize| read[at].as_ref().expect_err("broken").to_string();
+    assert_eq!(said(1), "line 2: it is not text");
+    assert!(said(2).starts_with("line 3: the histogram "), "{}", said(2));
+}
+
+#[test]
+fn a_line_without_end_ends_the_reading() {
+    let endless = io::repeat(b'x');
+    let mut reader = LogReader::over(io::BufReader::new(endless));
+    let error = reader.next().unwrap().expect_err("no log");
+    assert_eq!(error.reason, "it is longer than any line can be");
     assert!(reader.next().is_none());
 }
 

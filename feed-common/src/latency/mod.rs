@@ -9,6 +9,7 @@ mod spread;
 mod stage;
 pub mod summary;
 
+pub use payload::{Cell, Cells};
 pub use set::{MEASURED, Resolution, ResolutionError, StageSet};
 pub use spread::Spread;
 pub use stage::{NoProbe, Probe, Stage};

@@ -15,8 +15,50 @@ const HEADER: usize = 40;
 /// A histogram of four digits over all 63 bits encodes to less than this many bytes of counts.
 const COUNTS_MAX: u64 = 9 << 20;
 
-/// Decodes a compressed payload; the error says what is wrong with it.
-pub(super) fn decode(bytes: &[u8]) -> Result<Histogram<u64>, &'static str> {
+/// A histogram as it was read: of an hour of intervals most cells are empty, and only those with values take memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cells {
+    digits: u8,
+    lowest: u64,
+    highest: u64,
+    cells: Vec<Cell>,
+}
+
+/// A cell with values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The lowest value that falls into it.
+    pub low: u64,
+    /// The highest one.
+    pub high: u64,
+    /// How many did; never 0.
+    pub count: u64,
+}
+
+impl Cells {
+    /// In rising order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Cell> + Clone + '_ {
+        self.cells.iter().copied()
+    }
+
+    /// Decimal digits to which values are told apart.
+    pub fn digits(&self) -> u8 {
+        self.digits
+    }
+
+    /// The same with room for every cell.
+    pub fn histogram(&self) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(self.lowest, self.highest, self.digits)
+            .expect("the header has been checked");
+        for cell in &self.cells {
+            histogram.saturating_record_n(cell.low, cell.count);
+        }
+        histogram
+    }
+}
+
+/// Decodes a compressed payload; the error says what is wrong with it. `inflated` is memory to be used again.
+pub(super) fn decode(bytes: &[u8], inflated: &mut Vec<u8>) -> Result<Cells, &'static str> {
     let (cookie, packed) = bytes
         .split_first_chunk::<4>()
         .ok_or("the histogram is cut short")?;
@@ -24,10 +66,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Histogram<u64>, &'static str> {
         return Err("the histogram is not in compressed V2 form");
     }
     let packed = packed.get(4..).ok_or("the histogram is cut short")?;
-    let mut inflated = Vec::new();
+    inflated.clear();
     ZlibDecoder::new(packed)
         .take(HEADER as u64 + COUNTS_MAX)
-        .read_to_end(&mut inflated)
+        .read_to_end(inflated)
         .map_err(|_| "the histogram does not inflate")?;
     let (header, counts) = inflated
         .split_first_chunk::<HEADER>()
@@ -75,10 +117,8 @@ impl Header {
 }
 
 /// Counts are zigzag varints: a positive one is the count of the next cell, a negative one skips that many.
-fn fill(header: &Header, mut counts: &[u8]) -> Result<Histogram<u64>, &'static str> {
-    let mut histogram = Histogram::new_with_bounds(header.lowest, header.highest, header.digits)
-        .map_err(|_| "the histogram's range is not sensible")?;
-    let cells = histogram.distinct_values() as u64;
+fn fill(header: &Header, mut counts: &[u8]) -> Result<Cells, &'static str> {
+    let mut cells = Vec::new();
     let mut index = 0u64;
     while !counts.is_empty() {
         let (zigzag, rest) = varint(counts).ok_or("a count is cut short")?;
@@ -88,15 +128,20 @@ fn fill(header: &Header, mut counts: &[u8]) -> Result<Histogram<u64>, &'static s
             index = index.saturating_add(value.unsigned_abs());
             continue;
         }
-        if index >= cells {
-            return Err("the histogram has more counts than its range");
-        }
+        let (low, high) =
+            cell_at(header, index).ok_or("the histogram has more counts than its range")?;
         if value > 0 {
-            histogram.saturating_record_n(value_at(header, index), value as u64);
+            let count = value as u64;
+            cells.push(Cell { low, high, count });
         }
         index += 1;
     }
-    Ok(histogram)
+    Ok(Cells {
+        digits: header.digits,
+        lowest: header.lowest,
+        highest: header.highest,
+        cells,
+    })
 }
 
 /// At most nine bytes of seven bits, low first; the ninth holds eight.
@@ -116,8 +161,9 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-/// The lowest value of a cell, by the index arithmetic all HdrHistogram implementations share.
-fn value_at(header: &Header, index: u64) -> u64 {
+/// The lowest and the highest value of a cell, by the index arithmetic all HdrHistogram implementations share; `None`
+/// for one beyond the range.
+fn cell_at(header: &Header, index: u64) -> Option<(u64, u64)> {
     let unit = header.lowest.ilog2();
     let half_bits = (2 * 10u64.pow(u32::from(header.digits)))
         .next_power_of_two()
@@ -129,9 +175,15 @@ fn value_at(header: &Header, index: u64) -> u64 {
     // The first two half buckets share the finest step.
     let (step, sub) = match bucket {
         0 => (0, within),
-        b => ((b - 1) as u32, within + half),
+        b => (u32::try_from(b - 1).ok()?, within + half),
     };
-    sub << (step + unit)
+    let shift = step.checked_add(unit).filter(|s| *s < u64::BITS)?;
+    let low = sub.checked_shl(shift).filter(|low| low >> shift == sub)?;
+    let high = low.checked_add((1 << shift) - 1)?;
+    // Buckets double until one holds the highest value, and the last is there as a whole.
+    let whole = (half << 1) - 1;
+    let last = (header.highest | whole << unit).ilog2();
+    (low.max(1).ilog2() <= last).then_some((low, high))
 }
 
 #[cfg(test)]
@@ -139,6 +191,10 @@ mod tests {
     use super::*;
     use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
     use proptest::prelude::*;
+
+    fn read(bytes: &[u8]) -> Result<Cells, &'static str> {
+        decode(bytes, &mut Vec::new())
+    }
 
     fn encode(h: &Histogram<u64>) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -172,7 +228,14 @@ mod tests {
     #[test]
     fn counts_by_hand() {
         // Two of value 0, three cells empty, one of value 4: zigzag 4, -3 as 5, 1 as 2.
-        let h = decode(&pack(3, 1, 1_000_000, 3, &[4, 5, 2])).unwrap();
+        let cells = read(&pack(3, 1, 1_000_000, 3, &[4, 5, 2])).unwrap();
+        let cell = |value, count| Cell {
+            low: value,
+            high: value,
+            count,
+        };
+        assert_eq!(cells.iter().collect::<Vec<_>>(), [cell(0, 2), cell(4, 1)]);
+        let h = cells.histogram();
         assert_eq!((h.len(), h.count_at(0), h.count_at(4)), (3, 2, 1));
     }
 
@@ -198,7 +261,7 @@ mod tests {
                 "more counts",
             ),
         ] {
-            let got = decode(&bytes).expect_err(why);
+            let got = read(&bytes).expect_err(why);
             assert!(got.contains(why), "{got} instead of {why}");
         }
     }
@@ -212,15 +275,22 @@ mod tests {
         ) {
             let mut h = Histogram::new_with_bounds(lowest, 5_000_000_000, digits).unwrap();
             values.iter().for_each(|(v, n)| h.saturating_record_n(*v, *n));
-            let back = decode(&encode(&h)).unwrap();
+            let cells = read(&encode(&h)).unwrap();
+            let seen: Vec<_> = cells.iter().map(|c| (c.high, c.count)).collect();
+            let want: Vec<_> = h
+                .iter_recorded()
+                .map(|c| (c.value_iterated_to(), c.count_at_value()))
+                .collect();
+            prop_assert_eq!(seen, want);
+            let back = cells.histogram();
             prop_assert_eq!(&back, &h);
             prop_assert_eq!((back.max(), back.min()), (h.max(), h.min()));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(counts in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = decode(&counts);
-            let _ = decode(&pack(2, 1, 3_600_000_000_000, counts.len() as u32, &counts));
+            let _ = read(&counts);
+            let _ = read(&pack(2, 1, 3_600_000_000_000, counts.len() as u32, &counts));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Histograms in a few numbers: quantiles, the percentile curve, and the sum over a run.
 
 use super::Stage;
+use super::payload::Cells;
 use super::set::{MEASURED, Resolution, StageSet, position};
 use hdrhistogram::{Counter, Histogram};
 
@@ -29,23 +30,40 @@ pub struct Quantiles {
 impl Quantiles {
     /// Reads them off a histogram in one pass.
     pub fn of<C: Counter>(histogram: &Histogram<C>) -> Quantiles {
-        let count = total(histogram);
+        let count = total(recorded(histogram));
+        Quantiles::over(count, recorded(histogram), histogram.min(), histogram.max())
+    }
+
+    /// Reads them off a histogram of an interval log.
+    pub fn of_cells(cells: &Cells) -> Quantiles {
+        let pairs = || cells.iter().map(|cell| (cell.high, cell.count));
+        let (min, max) = (cells.iter().next(), cells.iter().last());
+        let (min, max) = (min.map_or(0, |c| c.low), max.map_or(0, |c| c.high));
+        Quantiles::over(total(pairs()), pairs(), min, max)
+    }
+
+    fn over(count: u64, cells: impl Iterator<Item = (u64, u64)>, min: u64, max: u64) -> Quantiles {
         if count == 0 {
             return Quantiles::default();
         }
         let mut found = [0u64; 5];
-        ladder(histogram, &[0.5, 0.9, 0.99, 0.999, 0.9999], |at, value| {
-            found[at] = value;
-        });
+        ladder(
+            cells,
+            count,
+            &[0.5, 0.9, 0.99, 0.999, 0.9999],
+            |at, value| {
+                found[at] = value;
+            },
+        );
         Quantiles {
             count,
-            min: histogram.min(),
+            min,
             p50: found[0],
             p90: found[1],
             p99: found[2],
             p999: found[3],
             p9999: found[4],
-            max: histogram.max(),
+            max,
         }
     }
 }
@@ -65,7 +83,7 @@ pub const POINTS_PER_NINE: u32 = 24;
 /// The percentile curve: points evenly spread over log(1/(1-q)), as far as there are values to tell them apart, then
 /// the maximum. Empty when nothing was recorded.
 pub fn curve<C: Counter>(histogram: &Histogram<C>) -> Vec<CurvePoint> {
-    let count = total(histogram);
+    let count = total(recorded(histogram));
     if count == 0 {
         return Vec::new();
     }
@@ -76,7 +94,7 @@ pub fn curve<C: Counter>(histogram: &Histogram<C>) -> Vec<CurvePoint> {
         .map(|i| 1.0 - 10f64.powf(-f64::from(i) / f64::from(POINTS_PER_NINE)))
         .collect();
     let mut points: Vec<CurvePoint> = Vec::with_capacity(quantiles.len() + 1);
-    ladder(histogram, &quantiles, |at, nanos| {
+    ladder(recorded(histogram), count, &quantiles, |at, nanos| {
         points.push(CurvePoint {
             quantile: quantiles[at],
             nanos,
@@ -89,27 +107,31 @@ pub fn curve<C: Counter>(histogram: &Histogram<C>) -> Vec<CurvePoint> {
     points
 }
 
-/// Sum of the cells. Not [`Histogram::len`], which runs ahead of the cells once a counter has saturated.
-fn total<C: Counter>(histogram: &Histogram<C>) -> u64 {
-    histogram.iter_recorded().fold(0u64, |sum, cell| {
-        sum.saturating_add(cell.count_at_value().as_u64())
-    })
+/// The cells that have values: the highest value of each, and how many.
+fn recorded<C: Counter>(histogram: &Histogram<C>) -> impl Iterator<Item = (u64, u64)> + '_ {
+    let cells = histogram.iter_recorded();
+    cells.map(|cell| (cell.value_iterated_to(), cell.count_at_value().as_u64()))
 }
 
-/// Calls `found(i, value)` for each of the rising `quantiles`, in one pass over the cells.
-fn ladder<C: Counter>(
-    histogram: &Histogram<C>,
+/// Sum of the cells. Not [`Histogram::len`], which runs ahead of the cells once a counter has saturated.
+fn total(cells: impl Iterator<Item = (u64, u64)>) -> u64 {
+    cells.fold(0, |sum: u64, (_, count)| sum.saturating_add(count))
+}
+
+/// Calls `found(i, value)` for each of the rising `quantiles` of `count` values, in one pass over the cells.
+fn ladder(
+    cells: impl Iterator<Item = (u64, u64)>,
+    count: u64,
     quantiles: &[f64],
     mut found: impl FnMut(usize, u64),
 ) {
-    let count = total(histogram);
     let rank = |q: f64| ((q * count as f64).ceil() as u64).clamp(1, count);
     let mut at = 0;
     let mut seen = 0u64;
-    for cell in histogram.iter_recorded() {
-        seen = seen.saturating_add(cell.count_at_value().as_u64());
+    for (value, n) in cells {
+        seen = seen.saturating_add(n);
         while at < quantiles.len() && rank(quantiles[at]) <= seen {
-            found(at, cell.value_iterated_to());
+            found(at, value);
             at += 1;
         }
     }
@@ -161,9 +183,13 @@ impl StageTotals {
     }
 
     /// Adds values of one stage, as read from an interval log.
-    pub fn add_histogram<C: Counter>(&mut self, stage: Stage, histogram: &Histogram<C>) {
-        if let Some(total) = position(stage).map(|at| &mut self.figures[at]) {
-            total.take_up(histogram, 0, histogram.max());
+    pub fn add_cells(&mut self, stage: Stage, cells: &Cells) {
+        let Some(total) = position(stage).map(|at| &mut self.figures[at]) else {
+            return;
+        };
+        for cell in cells.iter() {
+            total.histogram.saturating_record_n(cell.high, cell.count);
+            total.largest = total.largest.max(cell.high);
         }
     }
 

@@ -76,6 +76,9 @@ fn tell(totals: &Totals, seconds: f64) {
         totals.lasted as f64 / 1e9
     );
     println!("  {}", protocols.join(", "));
+    let services = totals.services.iter();
+    let services: Vec<_> = services.map(|(name, n)| format!("{name} {n}")).collect();
+    println!("  recovery: {}", services.join(", "));
     println!(
         "  {} whole, {} with gaps; {} packets lost on lines, {} messages delivered, {} declared lost",
         totals.whole, totals.with_gaps, totals.lost_packets, totals.messages, totals.lost

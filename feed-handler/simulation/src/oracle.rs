@@ -12,7 +12,7 @@
 
 use crate::lines::LineTruth;
 use crate::play::{Message, Truth};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, Service};
 use crate::trace::Deed;
 use feed_common::event::Trust;
 use feed_handler::sequence::SeqSpan;
@@ -105,6 +105,25 @@ pub struct Oracle<'a> {
     whole: bool,
     /// The lane has heard the first message of the first session.
     from_the_start: bool,
+    /// Trust is of instruments, and not of all that there is.
+    by_instrument: bool,
+    /// What the lane is being handed of a snapshot.
+    snapshot: Option<Part>,
+    /// The lane takes one.
+    taking: bool,
+    /// A session was joined late and its beginning not asked for, or the stash had no room for what waited.
+    joined_live: bool,
+    overflowed: bool,
+}
+
+/// A part of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Begins,
+    /// A message, by its hash.
+    Message(u64),
+    /// With the number behind it.
+    Ends(u8, u64),
 }
 
 /// One numbering of the session at hand.
@@ -118,8 +137,12 @@ struct Unit {
     reached: Vec<(u64, u64)>,
     /// What the lane was handed.
     handed: Spans,
-    /// Something was declared lost.
-    lost: bool,
+    /// Something of the books is not known; `None` where the lane decides, with its next message.
+    doubtful: Option<bool>,
+    /// Its beginning is waited for, and was never the lane's to deliver.
+    joining: bool,
+    /// The lines bring that themselves: it is known when the lane says so.
+    filling: bool,
 }
 
 impl Unit {
@@ -137,6 +160,12 @@ impl Unit {
         self.reached.get(at).map(|&(_, at)| at)
     }
 
+    /// What is before a number is not the lane's to deliver.
+    fn jump(&mut self, messages: &[Message], number: u64) {
+        (self.joining, self.start) = (false, number);
+        self.place = messages.partition_point(|m| m.end() <= number);
+    }
+
     /// The next number that the lane has to deliver.
     fn next(&self, messages: &[Message]) -> u64 {
         match (messages.get(self.place), messages.last()) {
@@ -149,7 +178,7 @@ impl Unit {
 
 impl<'a> Oracle<'a> {
     /// A judge of what a lane makes of a scenario.
-    pub fn new(scenario: &'a Scenario, truth: &'a Truth) -> Oracle<'a> {
+    pub fn new(scenario: &'a Scenario, truth: &'a Truth, by_instrument: bool) -> Oracle<'a> {
         let line = |_| LineTruth::default();
         Oracle {
             scenario,
@@ -163,7 +192,17 @@ impl<'a> Oracle<'a> {
             tally: Tally::default(),
             whole: true,
             from_the_start: true,
+            by_instrument,
+            snapshot: None,
+            taking: false,
+            joined_live: false,
+            overflowed: false,
         }
+    }
+
+    /// The session the lane is in.
+    pub fn epoch(&self) -> Option<usize> {
+        self.epoch
     }
 
     /// Whether a session was over before the lane heard of it, and a later one has been: it cannot know that it is not a
@@ -208,32 +247,42 @@ impl<'a> Oracle<'a> {
         }
     }
 
-    fn asks_for_start(&self) -> bool {
-        self.scenario.recovery.as_ref().is_some_and(|r| r.start)
+    /// Whether the messages of a session that was joined late are asked for, or a snapshot in their place.
+    fn asks_for_start(&self) -> (bool, bool) {
+        let recovery = self.scenario.recovery.as_ref();
+        let start = recovery.filter(|r| r.start).map(|r| r.service);
+        (
+            start.is_some_and(Service::brings_messages),
+            start == Some(Service::Glimpse),
+        )
     }
 
     fn reach(&mut self, frames: &[Seen], now: u64) {
-        let from_start = self.asks_for_start();
+        let (messages_asked, snapshot_asked) = self.asks_for_start();
         for frame in frames {
             let messages = self.truth.epochs[self.epoch.unwrap_or(0)].get(&frame.unit);
             let messages = messages.map_or(&[][..], Vec::as_slice);
             let unit = self.units.entry(frame.unit).or_insert_with(|| {
-                let start = if from_start {
-                    frame.span.first.min(1)
-                } else {
-                    frame.span.first
+                let late = frame.span.first > 1;
+                let start = match messages_asked || snapshot_asked {
+                    true => frame.span.first.min(1),
+                    false => frame.span.first,
                 };
                 Unit {
                     start,
                     place: messages.partition_point(|m| m.end() <= start),
                     reached: Vec::new(),
                     handed: Spans::default(),
-                    lost: false,
+                    doubtful: Some(late && !messages_asked),
+                    joining: late && snapshot_asked,
+                    filling: false,
                 }
             });
-            self.whole &= unit.start <= 1;
+            self.joined_live |= unit.start > 1;
+            let from_the_start = unit.start <= 1 && !unit.joining;
+            self.whole &= from_the_start;
             if self.epoch == Some(0) {
-                self.from_the_start &= unit.start <= 1;
+                self.from_the_start &= from_the_start;
             }
             if frame.span.end() > unit.reached() {
                 unit.reached.push((frame.span.end(), now));
@@ -261,8 +310,76 @@ impl<'a> Oracle<'a> {
         }
     }
 
+    /// The lane is about to be told that a snapshot begins.
+    pub fn snapshot_begins(&mut self) {
+        self.snapshot = Some(Part::Begins);
+    }
+
+    /// It is about to be handed a message of the snapshot.
+    pub fn snapshot_message(&mut self, hash: u64) {
+        self.snapshot = Some(Part::Message(hash));
+    }
+
+    /// It is about to be told that the snapshot is whole.
+    pub fn snapshot_ends(&mut self, unit: u8, next: u64) {
+        self.snapshot = Some(Part::Ends(unit, next));
+    }
+
+    /// It is about to be told that there is no snapshot.
+    pub fn snapshot_failed(&mut self) {
+        self.taking = false;
+        let reached = self.units.values().map(Unit::reached).max();
+        self.failed.add(0..reached.unwrap_or(0));
+    }
+
+    /// It has been handed something; what it had to do about that it has done.
+    pub fn handed(&mut self) -> Result<(), Failure> {
+        match self.snapshot.take() {
+            Some(Part::Message(hash)) if self.taking => {
+                // Nothing is missing any more, or was given up for want of room: it is not wanted.
+                if self.open().is_some() && !self.overflowed {
+                    return fail("a message of a snapshot was left out", hash);
+                }
+            }
+            Some(Part::Ends(key, next)) if self.taking => self.gone_on(key, next),
+            _ => return Ok(()),
+        }
+        self.taking = false;
+        Ok(())
+    }
+
+    /// The lane takes a snapshot.
+    pub fn is_taking(&self) -> bool {
+        self.taking
+    }
+
+    /// The lane goes on with `next`: of a beginning that was waited for nothing came, and it is not waited for any more.
+    pub fn goes_on(&mut self, next: u64) {
+        let truth = self.truth;
+        if let Some((unit, messages)) = self.unit(0, truth)
+            && unit.joining
+            && next > unit.start
+        {
+            unit.jump(messages, next);
+        }
+    }
+
+    /// The lane has taken a snapshot, or found it of no use, and said nothing about it before what comes now.
+    fn gone_on(&mut self, key: u8, next: u64) {
+        let truth = self.truth;
+        if let Some((unit, messages)) = self.unit(key, truth) {
+            if unit.joining {
+                unit.jump(messages, next);
+                unit.doubtful = Some(false);
+            } else if unit.next(messages) == next {
+                unit.doubtful = None;
+            }
+        }
+    }
+
     /// Judges what the lane did.
     pub fn judge(&mut self, deeds: &[Deed], moment: Moment) -> Result<(), Failure> {
+        self.overflowed |= moment.stash_full;
         for &deed in deeds {
             match deed {
                 Deed::Message {
@@ -282,6 +399,15 @@ impl<'a> Oracle<'a> {
                 Deed::Gap { unit, first, count } => {
                     self.declared(unit, SeqSpan { first, count }, moment)?;
                 }
+                Deed::Restart if self.snapshot == Some(Part::Begins) => {
+                    self.snapshot = None;
+                    self.taking = true;
+                    // Whoever reads the records knows nothing of what comes until it is whole.
+                    self.units.values_mut().for_each(|unit| {
+                        (unit.filling, unit.doubtful) = (false, Some(true));
+                    });
+                    self.whole = false;
+                }
                 Deed::Restart => self.turned()?,
             }
         }
@@ -289,19 +415,39 @@ impl<'a> Oracle<'a> {
     }
 
     fn delivered(&mut self, key: u8, message: Message, trust: Trust) -> Result<(), Failure> {
+        if let Some(Part::Message(hash)) = self.snapshot {
+            self.snapshot = None;
+            return match hash == message.hash && self.taking && trust == Trust::RECOVERING {
+                true => Ok(()),
+                false => fail("not the message of the snapshot", (key, message, trust)),
+            };
+        }
         self.tally.messages += message.numbers;
-        let truth = self.truth;
-        let from_start = self.asks_for_start();
+        let (truth, by_instrument) = (self.truth, self.by_instrument);
+        if let (Some(Part::Ends(of, next)), true) = (self.snapshot, self.taking)
+            && of == key
+        {
+            self.taking = false;
+            self.gone_on(key, next);
+        }
         let Some((unit, messages)) = self.unit(key, truth) else {
             return fail("a message of no unit", (key, message));
         };
+        if unit.joining && message.sequence > unit.start {
+            // Nobody had the beginning: it goes on with what it holds.
+            unit.jump(messages, message.sequence);
+        }
+        unit.filling |= std::mem::take(&mut unit.joining);
         let expected = messages.get(unit.place);
         if expected != Some(&message) {
             return fail("not the next message", (key, message, expected));
         }
         unit.place += 1;
-        let valid = !unit.lost && (unit.start <= 1 || from_start);
-        if (trust.0 == Trust::VALID.0) != valid {
+        let doubted = trust != Trust::VALID;
+        if unit.filling {
+            (unit.filling, unit.doubtful) = (doubted, None);
+        }
+        if *unit.doubtful.get_or_insert(doubted) != doubted && !by_instrument {
             return fail("trust does not follow the gaps", (key, message, trust));
         }
         Ok(())
@@ -316,11 +462,25 @@ impl<'a> Oracle<'a> {
         let failed = self.failed.clone();
         let (window, recovery) = (self.scenario.handler.window, &self.scenario.recovery);
         let recoverable = self.scenario.is_recoverable();
+        let snapshot = self.snapshot.filter(|_| self.taking);
         let Some((unit, messages)) = self.unit(key, truth) else {
             return fail("a gap of no unit", (key, gap));
         };
-        unit.lost = true;
+        if unit.joining && gap.first > unit.start && snapshot.is_none() {
+            unit.jump(messages, gap.first); // nobody had the beginning, and nothing came right behind it
+        }
         let next = unit.next(messages);
+        if snapshot == Some(Part::Ends(key, gap.end())) && gap.first == next {
+            // All of it is in the snapshot, whether it came or not.
+            unit.doubtful = Some(false);
+            unit.place = messages.partition_point(|m| m.end() <= gap.end());
+            if gap.end() > unit.reached() {
+                unit.reached.push((gap.end(), moment.now));
+            }
+            self.taking = false;
+            return Ok(());
+        }
+        (unit.filling, unit.doubtful) = (false, Some(true));
         if gap.count == 0 || gap.first != next || gap.end() > unit.reached() {
             return fail(
                 "a gap that is not what is missing",
@@ -337,7 +497,7 @@ impl<'a> Oracle<'a> {
         if next != gap.end() {
             return fail("a gap that is not what is missing", (key, gap, next));
         }
-        if moment.stash_full || turning {
+        if moment.stash_full || turning || snapshot.is_some() {
             return Ok(());
         }
         if moment.ended {
@@ -351,7 +511,12 @@ impl<'a> Oracle<'a> {
         };
         let waited = moment.now - revealed;
         let asked = recovery.as_ref().filter(|r| r.wishes >= 4_096);
-        let due = match asked {
+        // Holes that there is no room to part fail as a whole.
+        let crowded =
+            |ask: u16| gap.count / u64::from(ask.max(1)) > self.scenario.handler.stash as u64;
+        let any_failed = (gap.first..gap.end()).any(|n| failed.contains(n));
+        let due = match asked.filter(|r| r.service != Service::Mdp3) {
+            Some(r) if any_failed && crowded(r.ask) => window,
             Some(r) if (gap.first..gap.end()).any(|n| !failed.contains(n)) => window + r.limit,
             _ => window,
         };
@@ -419,6 +584,18 @@ impl<'a> Oracle<'a> {
         })
     }
 
+    /// The last message of all has been delivered, or declared.
+    pub fn is_at_the_end(&self) -> bool {
+        self.epoch == Some(self.truth.epochs.len() - 1) && self.is_complete()
+    }
+
+    /// Something is not known that a snapshot would have said.
+    pub fn is_in_doubt(&self) -> bool {
+        let excused = self.joined_live || self.overflowed;
+        let mut units = self.units.values();
+        !excused && units.any(|unit| unit.doubtful == Some(true))
+    }
+
     /// Whether the lane has heard the first message of the first session, so that records begin as they do without
     /// faults.
     pub fn is_from_the_start(&self) -> bool {
@@ -428,7 +605,6 @@ impl<'a> Oracle<'a> {
     /// Judges the end; true when all sessions came out whole.
     pub fn end(&mut self) -> Result<bool, Failure> {
         self.settled(false)?;
-        let last = self.epoch == Some(self.truth.epochs.len() - 1);
-        Ok(self.whole && last && self.is_complete())
+        Ok(self.whole && self.is_at_the_end())
     }
 }

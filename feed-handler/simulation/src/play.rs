@@ -1,5 +1,6 @@
 //! The sessions of a scenario as its lines send them, and what a handler makes of them when nothing goes wrong.
 
+use crate::books::CleanBooks;
 use crate::scenario::Scenario;
 use crate::trace::{Deed, Trace, Traced, TracedDecoder, TracedOutlet};
 use feed_common::event::Record;
@@ -8,12 +9,15 @@ use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
 use feed_common::time::{CivilDate, TickScale, Ticks, UnixNanos};
 use feed_handler::book::BookLimits;
 use feed_handler::pipeline::{ChannelSetup, Lane, LaneTime, SessionDay};
-use feed_handler::protocol::{Decode, Protocol};
+use feed_handler::protocol::{Decode, Definitions, Protocol};
 use feed_handler::publish::{BookTotals, Booked, Digest, Outlet, Publish, Records};
 use feed_handler::transport::{Framing, Session};
 use feed_replay::synth::rng::{Rng, splitmix64};
 use feed_replay::synth::{GenerateError, Recording, Spec};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// The sessions that are sent one after another.
 pub struct Play {
@@ -25,6 +29,10 @@ pub struct Play {
 pub struct Epoch {
     /// When it begins.
     pub start: u64,
+    /// When its first packet is sent, but for one that announces it.
+    pub first_at: u64,
+    /// When that says that it was.
+    pub sent: UnixNanos,
     /// What its packets call it.
     pub session: Session,
     /// A packet that reaches every line before all others, and behind all of the session before. Where nothing but the first packet of a numbering says that
@@ -108,6 +116,8 @@ impl Epoch {
         };
         let mut epoch = Epoch {
             start,
+            first_at: start + lead,
+            sent: UnixNanos::UNKNOWN,
             session: Session::default(),
             herald: None,
             lines: Vec::new(),
@@ -131,7 +141,7 @@ impl Epoch {
         }
         let first = epoch.lines[0][0].payload.clone();
         if let Ok((frame, _)) = P::Framing::default().open(&first) {
-            epoch.session = frame.session;
+            (epoch.session, epoch.sent) = (frame.session, frame.sent);
         }
         epoch.herald = heralded.then_some(first);
         Ok(epoch)
@@ -202,6 +212,22 @@ pub fn same_unit<P: Protocol>(deed: &mut Deed) {
     }
 }
 
+/// What instruments are, where exchanges announce them apart from what happens to them.
+pub fn definitions<P: Protocol>(play: &Play) -> Arc<Definitions> {
+    let mut definitions = Definitions::default();
+    let packets = play.epochs.iter().flat_map(|epoch| &epoch.lines[0]);
+    for packet in packets.filter(|_| P::Decoder::ANNOUNCED_APART) {
+        let mut framing = P::Framing::default();
+        let Ok((frame, _)) = framing.open(&packet.payload) else {
+            continue;
+        };
+        for (id, directory) in frame.messages.filter_map(P::Decoder::announcement) {
+            definitions.insert(id, directory);
+        }
+    }
+    Arc::new(definitions)
+}
+
 /// What a session is to a handler that gets all of it.
 pub struct Truth {
     /// Its messages by session and unit, in order.
@@ -212,6 +238,10 @@ pub struct Truth {
     pub digest: Digest,
     /// The books at the end.
     pub books: Option<BookTotals>,
+    /// The books of each session after each of its packets, where they are watched.
+    pub clean: Vec<CleanBooks>,
+    /// What instruments are.
+    pub definitions: Arc<Definitions>,
 }
 
 /// A message that must be delivered once.
@@ -234,21 +264,32 @@ impl Message {
 
 impl Truth {
     /// What the packets of the first line come to.
-    pub fn of<P: Protocol>(play: &Play) -> Truth {
-        let (mut lane, trace) = lane::<P>(1, 0, 1);
+    pub fn of<P: Protocol>(play: &Play, watched: bool) -> Truth {
+        let definitions = definitions::<P>(play);
+        let (mut lane, trace, records) = lane::<P>(1, 0, 1, &definitions);
         let mut truth = Truth {
             epochs: Vec::new(),
             records: Vec::new(),
             digest: Digest::EMPTY,
             books: None,
+            clean: Vec::new(),
+            definitions,
         };
-        let mut now = 0;
+        let (mut now, mut seen) = (0, 0);
         for epoch in &play.epochs {
             let packets = epoch.lines[0].iter().map(|packet| &packet.payload);
+            let mut clean = CleanBooks::default();
             for payload in epoch.herald.iter().chain(packets) {
                 now += 1;
                 step(&mut lane, 0, now, now, payload);
+                if let Some(next) = lane.channels()[0].expected(0).filter(|_| watched) {
+                    let new = records.since(&mut seen);
+                    let touched = new.iter().map(|r| r.instrument.get()).collect();
+                    let books = lane.outlet().inner().channel(0);
+                    clean.note(next, books.expect("a channel"), &touched);
+                }
             }
+            truth.clean.push(clean);
             let mut units: BTreeMap<u8, Vec<Message>> = BTreeMap::new();
             for mut deed in trace.take() {
                 same_unit::<P>(&mut deed);
@@ -273,18 +314,26 @@ impl Truth {
         assert!(trace.take().is_empty(), "nothing was missing");
         truth.digest = lane.outlet().digest(0);
         truth.books = lane.outlet().books(0);
-        truth.records = lane.into_outlet().into_inner().into_sink().0;
+        truth.records = records.since(&mut 0);
         truth
     }
 }
 
-/// Keeps records.
-#[derive(Debug, Default)]
-pub struct Kept(pub Vec<Record>);
+/// Records on their way to whoever looks.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Rc<RefCell<Vec<Record>>>);
+
+impl Kept {
+    /// Those behind the first `seen`, of which there are more then.
+    pub fn since(&self, seen: &mut usize) -> Vec<Record> {
+        let all = self.0.borrow();
+        all[std::mem::replace(seen, all.len())..].to_vec()
+    }
+}
 
 impl Publish for Kept {
     fn publish(&mut self, record: &Record) {
-        self.0.push(*record);
+        self.0.borrow_mut().push(*record);
     }
 }
 
@@ -298,9 +347,14 @@ const LIMITS: BookLimits = BookLimits {
     instruments: 64,
 };
 
-/// A lane of one channel, numbered 0.
-pub fn lane<P: Protocol>(lines: usize, window: u64, stash: usize) -> (TracedLane<P>, Trace) {
-    let trace = Trace::default();
+/// A lane of one channel, numbered 0, what it notes, and its records.
+pub fn lane<P: Protocol>(
+    lines: usize,
+    window: u64,
+    stash: usize,
+    definitions: &Arc<Definitions>,
+) -> (TracedLane<P>, Trace, Kept) {
+    let (trace, kept) = (Trace::default(), Kept::default());
     let setup = ChannelSetup {
         name: "simulated".into(),
         number: 0,
@@ -310,8 +364,9 @@ pub fn lane<P: Protocol>(lines: usize, window: u64, stash: usize) -> (TracedLane
         stash_slot_bytes: Spec::PAYLOAD_LIMIT,
         day: SessionDay::Midnight(UnixNanos(1)),
     };
-    let decoder = TracedDecoder::new(P::Decoder::with_room(64), trace.clone());
-    let records = Records::new(Kept::default(), 1);
+    let mut decoder = TracedDecoder::<P>::new(P::Decoder::with_room(64), trace.clone());
+    decoder.refer(Arc::clone(definitions));
+    let records = Records::new(kept.clone(), 1);
     let books = Booked::new(records, 0..1, &LIMITS, true);
     let books = books.expect("so small a book can be mapped");
     let lane = Lane::new(
@@ -321,7 +376,7 @@ pub fn lane<P: Protocol>(lines: usize, window: u64, stash: usize) -> (TracedLane
         TracedOutlet::new(books, trace.clone()),
         NoProbe,
     );
-    (lane, trace)
+    (lane, trace, kept)
 }
 
 /// Hands a lane a packet that arrived on `line` and was taken off it at `rx`.

@@ -35,6 +35,8 @@ pub struct Totals {
     pub lasted: u64,
     /// Sessions by protocol.
     pub protocols: BTreeMap<String, u64>,
+    /// Sessions by the service of their recovery, where they have one.
+    pub services: BTreeMap<&'static str, u64>,
     /// Sessions that were not as they must be, in the order of their seeds.
     pub failed: Vec<Failed>,
 }
@@ -126,6 +128,9 @@ impl Totals {
             .protocols
             .entry(crate::scenario::name(scenario.protocol))
             .or_default() += 1;
+        if let Some(asking) = &scenario.recovery {
+            *self.services.entry(asking.service.name()).or_default() += 1;
+        }
     }
 
     fn merge(&mut self, other: Totals) {
@@ -142,6 +147,9 @@ impl Totals {
         self.lasted += other.lasted;
         for (name, sessions) in other.protocols {
             *self.protocols.entry(name).or_default() += sessions;
+        }
+        for (name, sessions) in other.services {
+            *self.services.entry(name).or_default() += sessions;
         }
         self.failed.extend(other.failed);
     }

@@ -14,9 +14,11 @@ use std::str::FromStr;
 ///
 /// ```text
 /// itch50 seed=7 messages=800 rate=50000 restarts=1 join=2ms; handler window=1ms stash=16 batch=8 stall=5ms;
-/// line payload=1472 loss=1% burst=3; line payload=600 skew=2ms; recovery poll=200us attempts=3 answer=2ms ask=50
-/// flight=4 payload=1400 limit=20ms wishes=256 room=64; server late=1ms refuse=10%
+/// line payload=1472 loss=1% burst=3; line payload=600 skew=2ms; recovery service=moldudp64 poll=200us attempts=3
+/// answer=2ms ask=50 flight=4 payload=1400 limit=20ms wishes=256 room=64 start=0; server late=1ms refuse=10%
 /// ```
+///
+/// In place of servers a service of snapshot loops has `loop orders=0 period=10ms loss=1%`, each a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// The exchange's language.
@@ -35,7 +37,7 @@ pub struct Scenario {
     pub handler: Handler,
     /// At least one.
     pub lines: Vec<Line>,
-    /// Where messages are asked for that no line brought.
+    /// What makes good for what no line brought.
     pub recovery: Option<Asking>,
 }
 
@@ -61,20 +63,73 @@ pub struct Line {
     pub faults: LineFaults,
 }
 
-/// Recovery by re-requests, which MoldUDP64 has.
+/// What a channel's recovery asks, or listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Re-request servers of MoldUDP64.
+    MoldUdp64,
+    /// Request servers of NYSE Pillar, which answer to groups.
+    Pillar,
+    /// Replay over SoupBinTCP.
+    SoupBinTcp,
+    /// Snapshots of the books over SoupBinTCP.
+    Glimpse,
+    /// CME's loops of snapshots.
+    Mdp3,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Service; 5] = [
+        Service::MoldUdp64,
+        Service::Pillar,
+        Service::SoupBinTcp,
+        Service::Glimpse,
+        Service::Mdp3,
+    ];
+
+    /// Its name in scenarios, as in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::MoldUdp64 => "moldudp64",
+            Service::Pillar => "pillar",
+            Service::SoupBinTcp => "soupbintcp",
+            Service::Glimpse => "glimpse",
+            Service::Mdp3 => "mdp3",
+        }
+    }
+
+    /// The protocol whose channels can have it.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Service::MoldUdp64 | Service::SoupBinTcp | Service::Glimpse => Protocol::Itch50,
+            Service::Pillar => Protocol::Pillar,
+            Service::Mdp3 => Protocol::Mdp3,
+        }
+    }
+
+    /// Whether messages are asked for, and not states.
+    pub fn brings_messages(self) -> bool {
+        !matches!(self, Service::Glimpse | Service::Mdp3)
+    }
+}
+
+/// The recovery of the channel. What a service has no use for is written all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asking {
+    /// Whom it asks.
+    pub service: Service,
     /// How often the control thread looks.
     pub poll: u64,
-    /// Requests that bring nothing after which messages are given up.
+    /// Requests, or connections, that bring nothing after which messages are given up.
     pub attempts: u32,
-    /// How long an answer may take.
+    /// How long an answer, to a request or a login, may take.
     pub answer: u64,
-    /// Messages of a request at most.
+    /// Messages of a request at most; of a replay, those that are read to get to the next that is wanted.
     pub ask: u16,
     /// Requests for one run of missing messages that are under way at a time.
     pub flight: usize,
-    /// Largest UDP payload of an answer.
+    /// Largest UDP payload of an answer, or of what is made of it.
     pub payload: usize,
     /// How long a hole waits for recovery without getting on.
     pub limit: u64,
@@ -84,8 +139,21 @@ pub struct Asking {
     pub room: usize,
     /// The beginning of a session joined late is asked for.
     pub start: bool,
-    /// What goes wrong with each of the servers; at least one.
+    /// What goes wrong with each of the servers; at least one where the service has any.
     pub servers: Vec<ServerFaults>,
+    /// The feeds of snapshots; at least one of levels where the service has any.
+    pub loops: Vec<Feed>,
+}
+
+/// A feed on which snapshots go round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Of orders, and not of levels.
+    pub orders: bool,
+    /// Nanoseconds that a round takes, at least.
+    pub period: u64,
+    /// What goes wrong on it.
+    pub faults: LineFaults,
 }
 
 /// What is wrong with the text of a scenario.
@@ -138,21 +206,25 @@ impl fmt::Display for Scenario {
             return Ok(());
         };
         let [poll, answer, limit] = [asking.poll, asking.answer, asking.limit].map(TimeSpan);
-        let (attempts, ask) = (asking.attempts, asking.ask);
+        let (service, attempts, ask) = (asking.service.name(), asking.attempts, asking.ask);
         let (flight, payload) = (asking.flight, asking.payload);
+        write!(f, "; recovery service={service} poll={poll}")?;
         write!(
             f,
-            "; recovery poll={poll} attempts={attempts} answer={answer} ask={ask} flight={flight} payload={payload}"
+            " attempts={attempts} answer={answer} ask={ask} flight={flight} payload={payload}"
         )?;
         let (wishes, room, start) = (asking.wishes, asking.room, u8::from(asking.start));
         write!(
             f,
             " limit={limit} wishes={wishes} room={room} start={start}"
         )?;
-        asking
-            .servers
-            .iter()
-            .try_for_each(|server| write!(f, "; server {server}"))
+        for server in &asking.servers {
+            write!(f, "; server {server}")?;
+        }
+        asking.loops.iter().try_for_each(|feed| {
+            let (orders, period) = (u8::from(feed.orders), TimeSpan(feed.period));
+            write!(f, "; loop orders={orders} period={period} {}", feed.faults)
+        })
     }
 }
 
@@ -196,7 +268,11 @@ impl FromStr for Scenario {
                     faults: words.rest()?,
                 }),
                 "recovery" => {
+                    let service = words.take("service")?;
+                    let known = Service::ALL.iter().find(|s| s.name() == service);
                     scenario.recovery = Some(Asking {
+                        service: *known
+                            .ok_or_else(|| wrong(format!("{service:?} is no service")))?,
                         poll: words.time("poll")?,
                         attempts: words.number("attempts")?,
                         answer: words.time("answer")?,
@@ -208,8 +284,17 @@ impl FromStr for Scenario {
                         room: words.number("room")?,
                         start: words.number::<u8>("start")? != 0,
                         servers: Vec::new(),
+                        loops: Vec::new(),
                     })
                 }
+                "loop" => match &mut scenario.recovery {
+                    Some(asking) => asking.loops.push(Feed {
+                        orders: words.number::<u8>("orders")? != 0,
+                        period: words.time("period")?,
+                        faults: words.rest()?,
+                    }),
+                    None => return Err(wrong("a loop stands behind `recovery`")),
+                },
                 "server" => match &mut scenario.recovery {
                     Some(asking) => asking.servers.push(words.rest()?),
                     None => return Err(wrong("a server stands behind `recovery`")),
@@ -224,30 +309,84 @@ impl FromStr for Scenario {
 
 impl Scenario {
     fn check(self) -> Result<Scenario, ScenarioError> {
-        let servers = |asking: &Asking| asking.servers.is_empty() || asking.poll == 0;
         if self.lines.is_empty() {
             return Err(wrong("a scenario has a line"));
         }
         if self.handler.batch == 0 {
             return Err(wrong("a batch has a packet"));
         }
-        if self.recovery.as_ref().is_some_and(servers) {
-            return Err(wrong("recovery has a server, and polls now and then"));
+        let Some(asking) = &self.recovery else {
+            return Ok(self);
+        };
+        let service = asking.service;
+        if service.protocol() != self.protocol {
+            return Err(wrong(format!(
+                "{} has no {}",
+                name(self.protocol),
+                service.name()
+            )));
+        }
+        let (servers, loops) = (asking.servers.len(), asking.loops.len());
+        let sorted = asking.loops.is_sorted_by_key(|feed| feed.orders);
+        let levels = asking.loops.first().is_some_and(|feed| !feed.orders);
+        let whom = match service {
+            Service::Mdp3 => {
+                let goes_round = asking.loops.iter().all(|feed| feed.period > 0);
+                levels && sorted && goes_round && servers == 0
+            }
+            _ => servers > 0 && loops == 0,
+        };
+        if !whom || asking.poll == 0 {
+            return Err(wrong(
+                "recovery has servers or loops, and polls now and then",
+            ));
+        }
+        // Neither says of which session it is.
+        if !service.brings_messages() && self.restarts > 0 {
+            return Err(wrong("snapshots are of one session"));
         }
         Ok(self)
     }
 
-    /// True when a server answers every request rightly and in time, so that nothing need be lost.
+    /// True when a server answers every request rightly and in time, so that nothing need be lost. Nothing says that about
+    /// answers while numbers without the name of a session begin anew.
     pub fn is_recoverable(&self) -> bool {
-        let enough = |asking: &Asking| {
-            asking.servers.iter().all(|s| *s == ServerFaults::default())
-                && asking.wishes >= 4_096
-                && asking.room >= 4_096
-                && asking.answer >= 4 * asking.poll + 1_000_000
-                && asking.limit >= 8 * asking.answer
-                && self.handler.stall < asking.answer
+        let named = |asking: &Asking| self.restarts == 0 || asking.service != Service::Pillar;
+        let whole = |asking: &&Asking| asking.service.brings_messages() && named(asking);
+        self.recovery
+            .as_ref()
+            .filter(whole)
+            .is_some_and(|asking| self.is_sound(asking))
+    }
+
+    /// True when states come rightly and in time, so that all books are whole in the end.
+    pub fn is_healed(&self) -> bool {
+        let heals = |asking: &Asking| match asking.service {
+            Service::Glimpse => self.is_sound(asking),
+            Service::Mdp3 => {
+                let sound = |feed: &Feed| {
+                    let rare = feed.faults.loss.billionths() <= Rate::SCALE / 20;
+                    let lossless = LineFaults {
+                        loss: Rate::NEVER,
+                        ..feed.faults.clone()
+                    };
+                    rare && lossless == LineFaults::default()
+                };
+                let orders = asking.loops.iter().any(|feed| feed.orders);
+                orders && asking.loops.iter().all(sound) && asking.room >= 4_096
+            }
+            _ => false,
         };
-        self.recovery.as_ref().is_some_and(enough)
+        self.recovery.as_ref().is_some_and(heals)
+    }
+
+    fn is_sound(&self, asking: &Asking) -> bool {
+        asking.servers.iter().all(|s| *s == ServerFaults::default())
+            && asking.wishes >= 4_096
+            && asking.room >= 4_096
+            && asking.answer >= 4 * asking.poll + 1_000_000
+            && asking.limit >= 8 * asking.answer
+            && self.handler.stall < asking.answer
     }
 
     /// How far the slowest packet of any line can be behind the moment it was sent.

@@ -1,7 +1,7 @@
 //! From a scenario that fails to a small one that fails in the same way.
 
 use crate::oracle::Failure;
-use crate::scenario::{Asking, Line, Scenario};
+use crate::scenario::{Asking, Scenario};
 use feed_replay::fault::{LineFaults, Rate, Reorder, ServerFaults, Spread};
 use feed_replay::synth::Protocol;
 
@@ -54,7 +54,9 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     ] {
         with(&|s| s.restarts = restarts);
     }
-    with(&|s| s.protocol = Protocol::Itch50);
+    if scenario.recovery.is_none() {
+        with(&|s| s.protocol = Protocol::Itch50);
+    }
     let messages = scenario.messages;
     for messages in [
         messages / 4,
@@ -71,7 +73,7 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     with(&|s| s.handler.batch = 1);
     for place in 0..scenario.lines.len() {
         with(&|s| s.lines[place].payload = s.lines[0].payload);
-        for faults in fewer(&scenario.lines[place]) {
+        for faults in fewer(&scenario.lines[place].faults) {
             with(&|s| s.lines[place].faults = faults.clone());
         }
     }
@@ -91,9 +93,8 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     all
 }
 
-/// Faults of a line, each left out or made less.
-fn fewer(line: &Line) -> Vec<LineFaults> {
-    let now = &line.faults;
+/// Faults of a line or a feed, each left out or made less.
+fn fewer(now: &LineFaults) -> Vec<LineFaults> {
     let half = |rate: Rate| Rate::per_billion(rate.billionths() / 2).unwrap_or(Rate::NEVER);
     let none = Reorder::default();
     let with = |change: &dyn Fn(&mut LineFaults)| {
@@ -140,6 +141,13 @@ fn simpler(asking: &Asking) -> Vec<Asking> {
     let mut all = vec![
         with(&|a| a.start = false),
         with(&|a| a.servers.truncate(1)),
+        with(&|a| a.loops.retain(|feed| !feed.orders)),
+        with(&|a| a.loops.truncate(1)),
+        with(&|a| {
+            a.loops
+                .iter_mut()
+                .for_each(|feed| feed.faults = LineFaults::default())
+        }),
         with(&|a| {
             a.servers
                 .iter_mut()
@@ -159,6 +167,10 @@ fn simpler(asking: &Asking) -> Vec<Asking> {
             with(&|a| a.servers[place].late = Spread::default()),
             with(&|a| a.servers[place].trickle = 0),
         ]);
+    }
+    for (place, feed) in asking.loops.iter().enumerate() {
+        let fewer = fewer(&feed.faults).into_iter();
+        all.extend(fewer.map(|faults| with(&|a| a.loops[place].faults = faults.clone())));
     }
     all
 }

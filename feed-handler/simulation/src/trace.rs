@@ -137,6 +137,48 @@ impl<P: Protocol> Decode for TracedDecoder<P> {
         self.decoder.restart();
     }
 
+    const BY_INSTRUMENT: bool = P::Decoder::BY_INSTRUMENT;
+
+    fn doubt(&mut self, next: u64) {
+        self.decoder.doubt(next);
+    }
+
+    fn is_recovering(&self) -> bool {
+        self.decoder.is_recovering()
+    }
+
+    fn expect_orders(&mut self) {
+        self.decoder.expect_orders();
+    }
+
+    fn snapshot_as_of(message: &[u8]) -> Option<u64> {
+        P::Decoder::snapshot_as_of(message)
+    }
+
+    fn loop_begins(&mut self, orders: bool) {
+        self.decoder.loop_begins(orders);
+    }
+
+    fn refresh<'m, H: MarketHandler>(
+        &mut self,
+        message: &[u8],
+        since: Option<impl Iterator<Item = &'m [u8]>>,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        self.decoder.refresh(message, since, cx, out)
+    }
+
+    fn loop_ends<H: MarketHandler>(
+        &mut self,
+        orders: bool,
+        as_of: u64,
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) {
+        self.decoder.loop_ends(orders, as_of, cx, out);
+    }
+
     const ANNOUNCED_APART: bool = P::Decoder::ANNOUNCED_APART;
 
     fn announcement(message: &[u8]) -> Option<(u32, Directory)> {
@@ -172,9 +214,9 @@ impl<H> TracedOutlet<H> {
         TracedOutlet { outlet, trace }
     }
 
-    /// Where everything went.
-    pub fn into_inner(self) -> H {
-        self.outlet
+    /// Where everything goes.
+    pub fn inner(&self) -> &H {
+        &self.outlet
     }
 }
 

@@ -88,7 +88,7 @@ fn no_interleaving_of_lines_and_recovery_changes_what_comes_out() {
     ] {
         let text = format!(
             "itch50 seed=5 messages=900 rate=200000 restarts=0 join=0ns; handler window=100us stash=1024 batch={batch} \
-             stall={stall}; line payload=1472 loss=20%; line payload=512 loss=20% burst=3 skew={skew}; recovery \
+             stall={stall}; line payload=1472 loss=20%; line payload=512 loss=20% burst=3 skew={skew}; recovery service=moldudp64 \
              poll={poll} attempts=3 answer=8ms ask=100 flight=4 payload=1400 limit=100ms \
              wishes=4096 room=4096 start=1; server; server"
         );
@@ -111,7 +111,7 @@ fn useless_servers_lose_nothing_else() {
     ] {
         let text = format!(
             "itch50 seed=9 messages=300 rate=50000 restarts=0 join=0ns; handler window=100us stash=256 batch=4 \
-             stall=0ns; line payload=512 loss=20%; recovery poll=200us attempts=3 answer=2ms ask=100 \
+             stall=0ns; line payload=512 loss=20%; recovery service=moldudp64 poll=200us attempts=3 answer=2ms ask=100 \
              flight=4 payload=1400 limit=10ms wishes=4096 room=64 start=0; server {faults}"
         );
         let facts = simulate(&scenario(&text)).unwrap_or_else(|e| panic!("{text}: {e}"));
@@ -130,4 +130,31 @@ fn lines_that_are_sessions_behind_are_stragglers() {
     let facts = simulate(&scenario(text)).unwrap();
     assert!(facts.whole && facts.tally.restarts == 3, "{facts:?}");
     assert!(facts.tally.old_session > 3, "{facts:?}");
+}
+
+/// What the lines lose comes back from each kind of server; of states, the books are whole in the end.
+#[test]
+fn every_service_makes_good_for_what_the_lines_lose() {
+    for (protocol, service, whom, whole) in [
+        ("itch50", "moldudp64", "server", true),
+        ("itch50", "soupbintcp", "server", true),
+        ("pillar", "pillar", "server", true),
+        ("itch50", "glimpse", "server", false),
+        (
+            "mdp3",
+            "mdp3",
+            "loop orders=0 period=5ms; loop orders=1 period=5ms",
+            false,
+        ),
+    ] {
+        let text = format!(
+            "{protocol} seed=11 messages=600 rate=50000 restarts=0 join=0ns; handler window=100us stash=1024 batch=4 \
+             stall=0ns; line payload=512 loss=10%; recovery service={service} poll=50us attempts=3 answer=8ms ask=100 \
+             flight=4 payload=1400 limit=100ms wishes=4096 room=4096 start=0; {whom}"
+        );
+        let facts = simulate(&scenario(&text)).unwrap_or_else(|e| panic!("{text}: {e}"));
+        assert_eq!(facts.whole, whole, "{text}: {facts:?}");
+        assert_eq!(facts.recovered > 0, whole, "{text}: {facts:?}");
+        assert_eq!(facts.tally.gaps > 0, !whole, "{text}: {facts:?}");
+    }
 }

@@ -12,6 +12,7 @@ mod input;
 mod lines;
 mod outputs;
 mod protocols;
+mod report;
 mod run;
 mod selection;
 mod stats;
@@ -62,6 +63,8 @@ enum Command {
     Trades(trades::Arguments),
     /// Where a run and a capture, or two runs, part
     Verify(verify::Arguments),
+    /// The latency report of runs; held against a budget or other runs, status 3 where they are found wanting
+    Report(report::Arguments),
     /// Is this machine tuned: what costs latency here, and the command that mends it
     Doctor(doctor::Arguments),
     /// The protocols that are read, their versions, messages and books
@@ -91,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Protocols(arguments) => protocols::run(&arguments),
     })

@@ -3,7 +3,7 @@ use super::input::{DAMAGE, listed};
 use super::outputs::{judge_recording, resolution, tables, write_out};
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::program::{Failure, judge_cut, open_capture, open_capture_once, print, warn};
-use feed_handler::config::{self, Plan, RecordPlan, TimeSpan};
+use feed_handler::config::{self, Injection, Plan, RecordPlan, TimeSpan};
 use feed_handler::demo::failure;
 use feed_handler::protocol::DecodeError;
 use feed_handler::report::json;
@@ -40,6 +40,10 @@ pub struct Arguments {
     /// .pcap. A disk that is too slow costs the recording, never the feed: what it lacks is counted and noted in the file
     #[arg(long, value_name = "FILE", conflicts_with = "input")]
     record: Option<PathBuf>,
+    /// Hold packets up in front of a stage (dequeue, decoded or published), to see that a slower stage is found: 20us in
+    /// front of decoding for one packet in a hundred is decoded=20us@1%. Every output says so
+    #[arg(long, value_name = "STAGE=DELAY@SHARE%")]
+    inject: Option<Injection>,
     /// End with status 1 when anything was malformed, the capture is cut short or the recording is not whole, instead of
     /// counting it and warning
     #[arg(long)]
@@ -52,6 +56,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut plan = config::load(&arguments.config).map_err(Failure::usage)?;
     plan.record = arguments.record.clone().map(RecordPlan::new);
+    plan.latency.inject = arguments.inject;
     let input = match &arguments.input {
         Some(path) => {
             // Every lane reads the whole of it, so only a single one can take a pipe as it arrives.

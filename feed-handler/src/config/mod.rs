@@ -6,12 +6,14 @@
 mod cme;
 pub mod defaults;
 mod file;
+mod injection;
 mod plan;
 mod resolve;
 mod write;
 
 pub use feed_common::config::{ByteSize, ConfigError, Problem, TimeSpan, UnitError};
 pub use feed_common::wire::ProtocolName;
+pub use injection::{Injection, InjectionError};
 pub use plan::{
     Account, Believed, BookKeep, BookPlan, ChannelPlan, ConsumerPlan, FeedId, LanePlan,
     LaneThreads, LatencyPlan, LinePlan, Plan, RecordPlan, ServiceKind, ServicePlan, SessionPlan,

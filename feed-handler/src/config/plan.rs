@@ -3,6 +3,7 @@
 //! Channels live inside their lane and the protocol belongs to the lane, so that a channel without a lane or a lane
 //! of two protocols cannot be written down. All fields are plain values; what runs is built from them once.
 
+use super::Injection;
 use super::defaults;
 use crate::book::BookLimits;
 use crate::net::{Interface, LineAddress, UdpOptions};
@@ -470,6 +471,8 @@ pub struct LatencyPlan {
     pub sample_messages: u32,
     /// Significant decimal digits of the histograms, 2 or 3.
     pub digits: u8,
+    /// A delay on purpose; only of the command line.
+    pub inject: Option<Injection>,
 }
 
 impl Default for LatencyPlan {
@@ -477,6 +480,7 @@ impl Default for LatencyPlan {
         LatencyPlan {
             sample_messages: defaults::SAMPLE_MESSAGES,
             digits: defaults::DIGITS,
+            inject: None,
         }
     }
 }

@@ -273,6 +273,9 @@ impl<P: Protocol> Channel<P> {
             self.lines[line].dropped_before(socket_drops, ring_drops);
             self.lines.bring(line, unit, span, carries, at, stamp);
         }
+        if self.units[unit].void && self.waits_for_snapshot(unit, line, at, span, packet, core) {
+            return;
+        }
         loop {
             match self.units[unit].sequencer.admit(span) {
                 Admit::Deliver { skip } => {

@@ -7,12 +7,14 @@
 mod backlog;
 mod channel;
 mod counters;
+mod hold;
 mod hole_ends;
 mod rescue;
 mod unit;
 
 pub use channel::{Channel, ChannelSetup, SessionDay};
 pub use counters::Drops;
+pub use hold::{Hold, NoHold};
 pub use hole_ends::HoleEnds;
 pub use rescue::{Join, Loop, Rescue};
 
@@ -218,6 +220,16 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     /// Handles the packets that are there now; returns how many there were.
     #[inline]
     pub fn step<S: PacketSource>(&mut self, source: &mut S) -> Result<usize, RxError> {
+        self.step_held(source, &mut NoHold)
+    }
+
+    /// The same, with packets held up on purpose.
+    #[inline]
+    pub fn step_held<S: PacketSource>(
+        &mut self,
+        source: &mut S,
+        hold: &mut impl Hold,
+    ) -> Result<usize, RxError> {
         let batch = source.poll()?;
         let n = batch.len();
         if n == 0 {
@@ -226,21 +238,31 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         // A packet is taken up when the one before it is done: two packets share a reading of the clock.
         let mut now = self.core.probe.now();
         for i in 0..n {
-            now = self.packet(batch.get(i), now);
+            now = self.packet_held(batch.get(i), now, hold);
         }
         Ok(n)
     }
 
+    #[cfg(test)]
+    fn packet(&mut self, packet: Packet<'_>, now: Ticks) -> Ticks {
+        self.packet_held(packet, now, &mut NoHold)
+    }
+
     /// Handles a packet taken up at `now` and returns when it was done.
     #[inline]
-    fn packet(&mut self, packet: Packet<'_>, now: Ticks) -> Ticks {
+    fn packet_held(&mut self, packet: Packet<'_>, now: Ticks, hold: &mut impl Hold) -> Ticks {
         let rx = packet.meta.rx;
+        let now = hold.hold(Stage::Dequeue).unwrap_or(now);
         self.packets += 1;
         let new = self.deliver(packet);
+        if new {
+            hold.hold(Stage::Decoded);
+        }
         let mut done = self.core.probe.now();
         // Packets that bring nothing new have no decode or publish time, and would only flatter the figures.
         if new {
             let decoded = done;
+            hold.hold(Stage::Published);
             self.core.outlet.flush();
             done = self.core.probe.now();
             // Counted when the records are out: nobody waits for it.

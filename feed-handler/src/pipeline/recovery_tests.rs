@@ -7,7 +7,7 @@ use crate::publish::Records;
 use crate::recovery::{Missing, Wish};
 use crate::sequence::SeqSpan;
 use crossbeam_channel::{Receiver, bounded};
-use feed_common::event::{Kind, Trust};
+use feed_common::event::{Kind, Record, Trust};
 use feed_common::latency::NoProbe;
 use zerocopy::IntoBytes;
 
@@ -302,4 +302,102 @@ fn without_a_snapshot_in_time_the_gap_is_declared() {
         let (ids, gaps) = output(r.lane);
         assert_eq!((ids, gaps), (vec![1, 0, 5], vec![(2, 3)]));
     }
+}
+
+fn snapshots(lines: usize) -> Rescued {
+    rescued(lines, |rescue| {
+        rescue.join = Join::Snapshot;
+        rescue.messages = false;
+        rescue.snapshot_nanos = Some(LIMIT);
+    })
+}
+
+fn ends(next: u64) -> Handed<'static> {
+    Handed::SnapshotEnds {
+        session: None,
+        unit: 0,
+        next,
+    }
+}
+
+#[test]
+fn a_line_that_brings_what_a_snapshot_is_taken_for_does_not_leave_the_books_void() {
+    let mut r = snapshots(2);
+    r.line(10, 1, 1);
+    r.line(20, 5, 1);
+    r.lane.idle(20 + WINDOW);
+    assert_eq!(r.wishes(), [Wish::Snapshot(missing(2, 5))]);
+    r.hand(1_100, Handed::SnapshotBegins);
+    give(&mut r.lane, 1, 1_101, &packet(SESSION, 1, 4));
+    give(&mut r.lane, 1, 1_102, &packet(SESSION, 2, 3));
+    r.line(1_103, 6, 1);
+    assert_eq!(r.wishes(), [], "it is still wanted");
+    r.hand(1_104, ends(6));
+    r.line(1_105, 7, 1);
+    let records = r.lane.into_outlet().into_sink();
+    let last = records.iter().rev().take(2);
+    let last: Vec<_> = last.map(|r| (r.sequence.get(), r.trust)).collect();
+    assert_eq!(last, [(7, Trust::VALID.0), (6, Trust::VALID.0)]);
+}
+
+#[test]
+fn what_waits_for_a_snapshot_that_does_not_come_is_delivered() {
+    let mut r = snapshots(2);
+    r.line(10, 1, 1);
+    r.line(20, 5, 1);
+    r.lane.idle(20 + WINDOW);
+    r.hand(1_100, Handed::SnapshotBegins);
+    give(&mut r.lane, 1, 1_101, &packet(SESSION, 2, 3));
+    r.hand(1_102, Handed::SnapshotFailed);
+    r.lane.idle(1_103);
+    r.line(1_104, 6, 1);
+    assert_eq!(output(r.lane), (vec![1, 0, 2, 3, 4, 5, 6], vec![]));
+}
+
+#[test]
+fn a_beginning_that_the_lines_bring_themselves_needs_no_snapshot() {
+    let mut r = snapshots(1);
+    r.line(10, 3, 1);
+    r.line(11, 1, 2);
+    r.line(12, 4, 1);
+    r.lane.idle(10_000 + LIMIT);
+    let records = r.lane.into_outlet().into_sink();
+    let trust = |r: &Record| (r.sequence.get(), r.trust == Trust::VALID.0);
+    let trust: Vec<_> = records.iter().map(trust).collect();
+    assert_eq!(trust[2..], [(3, true), (4, true)]);
+}
+
+#[test]
+fn of_a_session_joined_late_nothing_is_missing_unsaid_once_it_has_begun() {
+    let mut r = snapshots(1);
+    r.line(10, 50, 1);
+    for first in [20, 30, 40] {
+        r.line(11, first, 2); // late ones, of before
+    }
+    r.lane.idle(10 + WINDOW);
+    r.hand(1_100, Handed::SnapshotFailed);
+    r.lane.idle(1_101);
+    let (ids, gaps) = output(r.lane);
+    assert_eq!(ids, [20, 21, 30, 31, 40, 41, 50]);
+    assert_eq!(gaps, [(22, 8), (32, 8), (42, 8)]);
+}
+
+#[test]
+fn a_snapshot_of_which_a_message_was_left_out_is_not_taken_for_whole() {
+    let mut r = snapshots(1);
+    r.line(10, 1, 1);
+    r.line(20, 3, 1);
+    r.lane.idle(20 + WINDOW);
+    r.hand(1_100, Handed::SnapshotBegins);
+    r.lane.idle(2_000 + LIMIT); // given up
+    r.lane.idle(2_001 + LIMIT);
+    let left_out = message(9);
+    r.hand(2_002 + LIMIT, Handed::SnapshotMessage(&left_out));
+    r.line(2_003 + LIMIT, 6, 1);
+    r.lane.idle(4_000 + LIMIT);
+    r.hand(4_001 + LIMIT, ends(7));
+    r.line(4_002 + LIMIT, 7, 1);
+    let records = r.lane.into_outlet().into_sink();
+    let valid = |r: &&Record| r.sequence.get() > 1 && r.trust == Trust::VALID.0;
+    assert_eq!(records.iter().find(valid), None);
 }

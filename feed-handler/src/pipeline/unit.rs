@@ -21,6 +21,8 @@ pub(super) struct Unit {
     pub trust: Trust,
     /// A snapshot is to be asked for, or has been, and nothing else is until it is there.
     pub wants_snapshot: bool,
+    /// Its books were emptied for a snapshot that is not whole yet.
+    pub void: bool,
     /// What is missing was sent before the session was first heard of.
     pub joining: bool,
 }
@@ -54,6 +56,7 @@ impl Unit {
             epochs: Epochs::default(),
             trust: Trust::VALID,
             wants_snapshot: false,
+            void: false,
             joining: false,
         }
     }
@@ -81,6 +84,7 @@ impl Unit {
     /// Turns to the session of a frame.
     pub fn turn_to<M>(&mut self, frame: &Frame<M>) {
         self.holes.clear();
+        self.void = false;
         // Also where a channel has one numbering: what is declared lost is then of the same unit as what comes.
         self.key = frame.unit;
         if self.session != Some(frame.session) {

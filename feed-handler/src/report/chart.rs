@@ -1,6 +1,7 @@
-//! The two charts: latency by percentile, and latency over time.
+//! Charts over axes: latency by percentile, latency over time, and differences with their intervals.
 
-use super::model::{Curve, IntervalPoint};
+use super::compare::{Row, Verdict};
+use super::model::{BINS_PER_DECADE, Curve, GapPoint, IntervalPoint};
 use super::svg::{Anchor, Svg};
 use super::units::time;
 use feed_common::latency::Stage;
@@ -47,36 +48,43 @@ impl Size {
     }
 }
 
-/// One line per stage over log(1/(1-q)): every nine has the same room, so the tail is as visible as the middle.
-pub(super) fn percentiles(curves: &[Curve], size: Size) -> String {
-    let mut svg = Svg::new(size.width, size.height, size.class, "Latency by percentile");
-    let values = curves.iter().flat_map(|c| c.points.iter().map(|p| p.nanos));
+/// A line of the percentile chart: a stage, or a stage of a run.
+pub(super) struct Series<'a> {
+    /// Its colour, by the page's style.
+    pub(super) class: String,
+    /// What it is of.
+    pub(super) name: &'a str,
+    pub(super) curve: &'a Curve,
+}
+
+/// One line for each series over log(1/(1-q)): every nine has the same room, so the tail is as visible as the middle.
+pub(super) fn percentiles(label: &str, series: &[Series<'_>], size: Size) -> String {
+    let mut svg = Svg::new(size.width, size.height, size.class, label);
+    let curves = || series.iter().map(|s| s.curve);
+    let values = curves().flat_map(|c| c.points.iter().map(|p| p.nanos));
     let y = LogAxis::over(values, size);
     y.draw(&mut svg, size);
-    let nines = curves.iter().map(last_nine).fold(1.0, f64::max);
+    let nines = curves().map(last_nine).fold(1.0, f64::max);
     let x = |n: f64| LEFT + size.plot_width() * n / nines;
     draw_nines(&mut svg, size, nines, x);
-    for curve in curves {
-        let stage = curve.stage;
+    // With many lines the dots would hide them.
+    let dots = series.len() <= 8;
+    for Series { class, name, curve } in series {
         let end = last_nine(curve);
         let at = |quantile: f64, nanos: u64| (x(nine(quantile).min(end)), y.at(nanos));
         svg.path(
-            &format!("curve s-{}", stage.name()),
+            &format!("curve {class}"),
             curve.points.iter().map(|p| at(p.quantile, p.nanos)),
         );
-        for p in curve.points.iter().filter(|p| is_label(p.quantile)) {
+        for p in curve.points.iter().filter(|p| dots && is_label(p.quantile)) {
             let share = share_label(nine(p.quantile));
-            let tip = format!("{}: {share} % within {}", stage.name(), time(p.nanos));
-            svg.dot(
-                &format!("dot s-{}", stage.name()),
-                at(p.quantile, p.nanos),
-                tip,
-            );
+            let tip = format!("{name}: {share} % within {}", time(p.nanos));
+            svg.dot(&format!("dot {class}"), at(p.quantile, p.nanos), tip);
         }
         if let Some(max) = curve.points.last() {
-            let tip = format!("{}: slowest {}", stage.name(), time(max.nanos));
+            let tip = format!("{name}: slowest {}", time(max.nanos));
             svg.dot(
-                &format!("dot end s-{}", stage.name()),
+                &format!("dot end {class}"),
                 at(max.quantile, max.nanos),
                 tip,
             );
@@ -180,6 +188,163 @@ pub(super) fn over_time(points: &[IntervalPoint], stage: Stage, size: Size) -> S
             }
         }
     }
+    svg.finish()
+}
+
+/// Shades of the heat map.
+pub(super) const SHADES: usize = 6;
+
+/// How the values of a stage lie over time: darker where more of a column's packets are. Above it the holes: red where
+/// messages were given up.
+pub(super) fn heat(
+    points: &[IntervalPoint],
+    gaps: &[GapPoint],
+    stage: Stage,
+    size: Size,
+) -> String {
+    let label = format!("Heat map of latency over time, {}", stage.name());
+    let mut svg = Svg::new(size.width, size.height, size.class, &label);
+    let of = |p: &IntervalPoint| p.heat.iter().position(|(s, _)| *s == stage);
+    let begins = |p: &IntervalPoint| p.start.as_secs_f64();
+    let ends = |p: &IntervalPoint| (p.start + p.length).as_secs_f64();
+    let with: Vec<&IntervalPoint> = points.iter().filter(|p| of(p).is_some()).collect();
+    let first = with.first().map_or(0.0, |p| begins(p));
+    let last = with.iter().map(|p| ends(p)).fold(first + 1e-6, f64::max);
+    let columns = ((size.plot_width() / 6.0) as usize).min(with.len().max(1));
+    let column = |seconds: f64| {
+        let share = (seconds - first) / (last - first);
+        ((share * columns as f64) as usize).min(columns - 1)
+    };
+    let mut counts = vec![[0u64; 1 + u8::MAX as usize]; columns];
+    for point in &with {
+        let to = &mut counts[column((begins(point) + ends(point)) / 2.0)];
+        for (bin, n) in point
+            .heat
+            .iter()
+            .filter(|(s, _)| *s == stage)
+            .flat_map(|(_, bins)| bins)
+        {
+            to[usize::from(*bin)] = to[usize::from(*bin)].saturating_add(*n);
+        }
+    }
+    let bins = || {
+        counts
+            .iter()
+            .flat_map(|c| (0..c.len()).filter(|bin| c[*bin] > 0))
+    };
+    let low = bins().min().unwrap_or(0) as f64 / BINS_PER_DECADE;
+    let high = (bins().max().unwrap_or(0) + 1) as f64 / BINS_PER_DECADE;
+    let y = LogAxis {
+        low,
+        high,
+        floor: size.floor(),
+        height: size.plot_height(),
+    };
+    let x = |seconds: f64| LEFT + size.plot_width() * (seconds - first) / (last - first);
+    let wide = size.plot_width() / columns as f64;
+    let high_of_bin = size.plot_height() / ((high - low) * BINS_PER_DECADE);
+    let mut shades: [Vec<(f64, f64)>; SHADES] = Default::default();
+    for (at, counts) in counts.iter().enumerate() {
+        let most = counts.iter().copied().max().unwrap_or(0);
+        for (bin, n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
+            // In factors of four of the column's fullest bin: a lone packet is seen as well.
+            let rarer = (most as f64 / *n as f64).log(4.0) as usize;
+            let top = y.floor
+                - ((bin + 1) as f64 / BINS_PER_DECADE - low) * BINS_PER_DECADE * high_of_bin;
+            shades[SHADES - 1 - rarer.min(SHADES - 1)].push((LEFT + at as f64 * wide, top));
+        }
+    }
+    for (shade, places) in shades.iter().enumerate() {
+        svg.boxes(&format!("heat h{shade}"), (wide, high_of_bin), places);
+    }
+    y.draw(&mut svg, size);
+    draw_seconds(&mut svg, size, first, last, x);
+    // A column has one mark of each kind, however many holes it had.
+    let mut marked = vec![[false; 2]; columns];
+    for gap in gaps {
+        let opened = gap.opened.as_secs_f64();
+        if !(first..=last).contains(&opened) {
+            continue;
+        }
+        let kind = usize::from(gap.lost > 0);
+        if !std::mem::replace(&mut marked[column(opened)][kind], true) {
+            let class = ["gap healed", "gap lost"][kind];
+            svg.line(
+                class,
+                (x(opened), 1.0 + 5.0 * kind as f64),
+                (x(opened), 6.0 + 5.0 * kind as f64),
+            );
+        }
+    }
+    svg.finish()
+}
+
+/// A difference by row: a dot, and a bar for what it may be.
+pub(super) fn differences(rows: &[&Row], size: Size) -> String {
+    const STEP: f64 = 22.0;
+    let width = size.width;
+    let name = if width > 500.0 { 150.0 } else { 118.0 };
+    let height = 18.0 + STEP * rows.len() as f64 + BOTTOM;
+    let mut svg = Svg::new(
+        width,
+        height,
+        size.class,
+        "Differences with their intervals",
+    );
+    let log = |percent: f64| (1.0 + percent.max(-95.0) / 100.0).ln();
+    let ends = rows
+        .iter()
+        .flat_map(|row| [row.low_percent, row.high_percent]);
+    let widest = ends
+        .map(|p| log(p).abs())
+        .fold(log(12.0), f64::max)
+        .min(log(1_900.0));
+    let middle = name + (width - name - RIGHT) / 2.0;
+    let x = |percent: f64| {
+        let share = (log(percent) / widest).clamp(-1.0, 1.0);
+        middle + share * (width - name - RIGHT) / 2.0
+    };
+    let floor = height - BOTTOM;
+    const TICKS: [f64; 13] = [
+        -90.0, -75.0, -50.0, -33.0, -20.0, -10.0, 0.0, 10.0, 25.0, 50.0, 100.0, 300.0, 900.0,
+    ];
+    let mut free = 0.0;
+    for tick in TICKS.into_iter().filter(|t| log(*t).abs() <= widest) {
+        let at = x(tick);
+        svg.line(
+            if tick == 0.0 { "grid zero" } else { "grid" },
+            (at, 10.0),
+            (at, floor),
+        );
+        if at - 20.0 >= free && at + 20.0 <= width {
+            svg.text(
+                "tick",
+                (at, floor + 18.0),
+                Anchor::Middle,
+                &format!("{tick:+.0} %"),
+            );
+            free = at + 24.0;
+        }
+    }
+    for (at, row) in rows.iter().enumerate() {
+        let y = 18.0 + STEP * (at as f64 + 0.5);
+        let class = match row.verdict {
+            Verdict::Regressed => "worse",
+            Verdict::Improved => "better",
+            _ => "even",
+        };
+        let label = format!("{} {}", row.stage, row.quantile);
+        svg.text("tick", (name - 10.0, y + 4.0), Anchor::End, &label);
+        svg.line(
+            &format!("range {class}"),
+            (x(row.low_percent), y),
+            (x(row.high_percent), y),
+        );
+        let tip = format!("{label}: {:+.1} %, {}", row.percent, row.verdict.name());
+        svg.dot(&format!("dot end {class}"), (x(row.percent), y), tip);
+    }
+    let at = (middle, height - 6.0);
+    svg.text("axis", at, Anchor::Middle, "slower to the right");
     svg.finish()
 }
 
@@ -328,6 +493,18 @@ mod tests {
     use super::super::model::tests::sample;
     use super::*;
 
+    fn percentiles(curves: &[Curve], size: Size) -> String {
+        let series: Vec<Series<'_>> = curves
+            .iter()
+            .map(|curve| Series {
+                class: format!("s-{}", curve.stage.name()),
+                name: curve.stage.name(),
+                curve,
+            })
+            .collect();
+        super::percentiles("Latency by percentile", &series, size)
+    }
+
     #[test]
     fn every_stage_has_a_line() {
         let (report, _) = sample(1);
@@ -345,6 +522,7 @@ mod tests {
             for svg in [
                 percentiles(&report.curves, size),
                 over_time(&report.timeline, Stage::Published, size),
+                heat(&report.timeline, &[], Stage::Published, size),
             ] {
                 for points in svg.split("points=\"").skip(1) {
                     let points = points.split('"').next().unwrap();
@@ -357,6 +535,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_heat_map_holds_every_column_and_stays_inside() {
+        let (report, _) = sample(12);
+        let svg = heat(&report.timeline, &[], Stage::Published, WIDE);
+        let mut columns = std::collections::BTreeSet::new();
+        for cell in svg
+            .split("\" d=\"M")
+            .skip(1)
+            .flat_map(|d| d.split('"').next())
+        {
+            for cell in cell.split('M') {
+                let (x, rest) = cell.split_once(' ').unwrap();
+                let (y, rest) = rest.split_once('h').unwrap();
+                let (wide, high) = rest.split_once('v').unwrap();
+                let high = high.split_once('h').unwrap().0;
+                let [x, y, wide, high] = [x, y, wide, high].map(|n| n.parse::<f64>().unwrap());
+                assert!(
+                    x >= LEFT - 0.1 && x + wide <= WIDE.width - RIGHT + 0.1,
+                    "{cell}"
+                );
+                assert!(y >= TOP - 0.1 && y + high <= WIDE.floor() + 0.1, "{cell}");
+                columns.insert(x as u64);
+            }
+        }
+        assert_eq!(columns.len(), 12);
+        assert!(!heat(&[], &[], Stage::Published, WIDE).contains("NaN"));
     }
 
     #[test]

@@ -1,34 +1,46 @@
 //! The report as one HTML file: no script, no external reference, light and dark, for screens, phones and paper.
 
-use super::chart::{self, NARROW, WIDE};
+mod several;
+
+pub use several::document;
+
+use super::chart::{self, NARROW, Series, WIDE};
 use super::holes::holes;
 use super::model::whole;
 use super::svg::escape;
 use super::units::{count, percent, plural, time};
-use super::{Ordered, RunReport, stack};
+use super::{Ordered, RunReport, document as tables, stack_at};
 use feed_common::latency::Stage;
 use std::fmt::Write;
 
-/// The page. Every text that came from a configuration, a capture or the system is escaped.
+/// The page of one run. Every text that came from a configuration, a capture or the system is escaped.
 pub fn render(report: &RunReport) -> String {
-    let mut page = String::with_capacity(64 << 10);
+    let mut page = begin(&headline(report));
+    if let Some(delay) = report.injected() {
+        warning(
+            &format!("INJECTED DELAY: {delay}. These figures are not those of the program."),
+            &mut page,
+        );
+    }
+    head(report, &mut page);
+    sections(report, &mut page);
+    end(page)
+}
+
+fn begin(title: &str) -> String {
+    let mut page = String::with_capacity(256 << 10);
     let _ = write!(
         page,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
-        escape(&headline(report)),
+        escape(title),
         include_str!("style.css")
     );
-    head(report, &mut page);
-    stages(report, &mut page);
-    where_the_time_went(report, &mut page);
-    percentiles(report, &mut page);
-    over_time(report, &mut page);
-    lines(report, &mut page);
-    books(report, &mut page);
-    losses(report, &mut page);
-    facts(report, &mut page);
+    page
+}
+
+fn end(mut page: String) -> String {
     page.push_str(
         "<footer>Written by feed-handler. Figures come from HdrHistograms: above 2 µs they are rounded up by at most \
          0.1 % at three digits. The whole distributions, interval by interval, are in <code>latency.hlog</code>, all \
@@ -37,8 +49,30 @@ pub fn render(report: &RunReport) -> String {
     page
 }
 
+/// What must be seen before anything else.
+fn warning(text: &str, page: &mut String) {
+    let _ = writeln!(
+        page,
+        "<p class=\"warning\" role=\"alert\">{}</p>",
+        escape(text)
+    );
+}
+
+/// Everything there is to say of a run, without its head.
+fn sections(report: &RunReport, page: &mut String) {
+    stages(report, page);
+    where_the_time_went(report, page);
+    percentiles(report, page);
+    over_time(report, page);
+    lines(report, page);
+    books(report, page);
+    losses(report, page);
+    cost(report, page);
+    facts(report, page);
+}
+
 /// The run in one sentence.
-fn headline(report: &RunReport) -> String {
+pub(super) fn headline(report: &RunReport) -> String {
     let Some((stage, f)) = report.headline_stage() else {
         return "No latency was recorded in this run".to_owned();
     };
@@ -50,7 +84,7 @@ fn headline(report: &RunReport) -> String {
     format!("99 % of packets were {reached} within {}", time(f.p99))
 }
 
-fn lead(report: &RunReport) -> String {
+pub(super) fn lead(report: &RunReport) -> String {
     let mut text = String::new();
     if let Some((_, f)) = report.headline_stage() {
         let more = if f.above > 0 { "more than " } else { "" };
@@ -178,41 +212,46 @@ fn stages(report: &RunReport, page: &mut String) {
 }
 
 fn where_the_time_went(report: &RunReport, page: &mut String) {
-    let shares = stack(report);
-    if shares.len() < 2 {
+    let Some(table) = tables::parts(report) else {
         return;
-    }
+    };
     section(
         page,
         "Where the time went",
-        "The median way of a packet, cut at the stages: each part is the median of its stage less that of the stage \
-         before.",
+        "Each bar is the way of a packet, cut at the stages: the upper one of a packet in the middle, the others of the \
+         slowest in a hundred and in a thousand. A part is the figure of its stage less that of the stage before.",
     );
-    let whole = whole(&shares);
-    page.push_str("<div class=\"stack\" aria-hidden=\"true\">");
-    for share in shares.iter().filter(|s| s.nanos > 0) {
+    let stacks = [(0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")];
+    for (quantile, name) in stacks {
+        let shares = stack_at(report, quantile);
+        let total = time(whole(&shares));
         let _ = write!(
             page,
-            "<div class=\"s-{}\" style=\"flex:{} 1 0\" title=\"{}: {}\"></div>",
-            share.stage.name(),
-            share.nanos,
-            share.label,
-            time(share.nanos)
+            "<div class=\"bar\"><span>{name}</span><div class=\"stack chart\" role=\"img\" aria-label=\"{name}: {total}\">"
         );
+        for share in shares.iter().filter(|s| s.nanos > 0) {
+            let _ = write!(
+                page,
+                "<div class=\"s-{}\" style=\"flex:{} 1 0\" title=\"{}: {}\"></div>",
+                share.stage.name(),
+                share.nanos,
+                share.label,
+                time(share.nanos)
+            );
+        }
+        let _ = writeln!(page, "</div><span>{total}</span></div>");
     }
-    page.push_str("</div>\n<div class=\"scroll\"><table>\n");
-    header(page, &["Part"], &["Time", "Share"]);
-    for share in &shares {
-        let _ = writeln!(
+    page.push_str("<ul class=\"legend\">");
+    for share in stack_at(report, 0.5) {
+        let name = share.stage.name();
+        let _ = write!(
             page,
-            "<tr><td class=\"t\"><span class=\"swatch s-{}\"></span>{}</td><td>{}</td><td>{}</td></tr>",
-            share.stage.name(),
-            share.label,
-            time(share.nanos),
-            percent(share.nanos, whole)
+            "<li><span class=\"swatch s-{name}\"></span>{}</li>",
+            share.label
         );
     }
-    page.push_str("</table></div>\n");
+    page.push_str("</ul>\n");
+    table.html(page);
     if report.figures(Stage::Receive).is_some() {
         page.push_str(
             "<p class=\"note after\">The part from the kernel compares two clocks and is only as \
@@ -229,8 +268,9 @@ fn percentiles(report: &RunReport, page: &mut String) {
     section(
         page,
         "Percentiles",
-        "The share of packets that reached a stage within a time; each step to the right is ten times rarer, and the \
-         filled dot is the slowest.",
+        "How long all but the slowest packets took: read a line above “99 %” and 99 of 100 packets reached that stage \
+         within this time. Each step to the right is ten times rarer, and the filled dot is the slowest of all; a line \
+         that stays low to the right is a program that is never slow.",
     );
     page.push_str("<ul class=\"legend\">");
     for curve in &report.curves {
@@ -241,8 +281,17 @@ fn percentiles(report: &RunReport, page: &mut String) {
         );
     }
     page.push_str("</ul>\n");
+    let series: Vec<Series<'_>> = report
+        .curves
+        .iter()
+        .map(|curve| Series {
+            class: format!("s-{}", curve.stage.name()),
+            name: curve.stage.name(),
+            curve,
+        })
+        .collect();
     for size in [WIDE, NARROW] {
-        page.push_str(&chart::percentiles(&report.curves, size));
+        page.push_str(&chart::percentiles("Latency by percentile", &series, size));
     }
     page.push_str("</section>\n");
 }
@@ -259,8 +308,8 @@ fn over_time(report: &RunReport, page: &mut String) {
         page,
         "Over time",
         &format!(
-            "Latency of <em>{}</em> in each interval of the run: a step shows a change of load, a lone peak a \
-             disturbance.",
+            "Latency of <em>{}</em> in each interval of the run: a step shows a change of load or of the machine, a \
+             lone peak a disturbance.",
             stage.name()
         ),
     );
@@ -278,6 +327,23 @@ fn over_time(report: &RunReport, page: &mut String) {
     page.push_str("</ul>\n");
     for size in [WIDE, NARROW] {
         page.push_str(&chart::over_time(&report.timeline, stage, size));
+    }
+    let gaps = match report.gaps.iter().any(|gap| gap.lost > 0) {
+        _ if report.gaps.is_empty() => "",
+        true => {
+            " Marks above it are moments at which messages were missing: grey where they came after all, red where some were given up."
+        }
+        false => {
+            " Grey marks above it are moments at which messages were missing and came after all."
+        }
+    };
+    let _ = writeln!(
+        page,
+        "<p class=\"note after\">The same with every packet in it: the darker a cell, the more of the packets of its \
+         moment took this long.{gaps}</p>"
+    );
+    for size in [WIDE, NARROW] {
+        page.push_str(&chart::heat(&report.timeline, &report.gaps, stage, size));
     }
     page.push_str("</section>\n");
 }
@@ -435,6 +501,41 @@ fn not_seen(causes: &Ordered<u64>, page: &mut String) {
         );
     }
 }
+
+/// What measuring took of what was measured.
+fn cost(report: &RunReport, page: &mut String) {
+    let Some(fact) = report.run.get(INSTRUMENTS) else {
+        return;
+    };
+    section(
+        page,
+        "What measuring cost",
+        "The instruments take time themselves, which is in every figure above; it was measured on this machine when the \
+         run began, in a row and with warm caches, so it is the least they cost.",
+    );
+    let _ = write!(page, "<p>{}.", escape(fact));
+    let part = |name: &str| -> Option<f64> {
+        let rest = fact.split(&format!("{name} ")).nth(1)?;
+        rest.split(' ').next()?.parse().ok()
+    };
+    if let (Some(clock), Some(record), Some((stage, f))) =
+        (part("clock"), part("record"), report.headline_stage())
+    {
+        // The clock is read when the packet is decoded and when it is published; three stages are counted.
+        let each = 2.0 * clock + 3.0 * record;
+        let share = each * 100.0 / f.p50.max(1) as f64;
+        let _ = write!(
+            page,
+            " A packet with something new reads the clock twice and counts three stages: {each:.0} ns, {share:.1} % of the \
+             median of <em>{}</em>.",
+            stage.name()
+        );
+    }
+    page.push_str("</p>\n</section>\n");
+}
+
+/// The fact that says it.
+const INSTRUMENTS: &str = "instruments";
 
 fn facts(report: &RunReport, page: &mut String) {
     let digests = [

@@ -1,5 +1,8 @@
+use super::super::compare::{Row, Verdict, compare};
 use super::super::model::tests::sample;
+use super::super::{Budget, Document, GapPoint, INJECTED, IntervalPoint, Run};
 use super::*;
+use std::time::Duration;
 
 #[test]
 fn one_file_without_references() {
@@ -41,12 +44,138 @@ fn foreign_text_is_escaped() {
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
 }
 
+/// Runs held against others and a budget, with damage and a delay.
+fn compared(seconds: u64) -> Document {
+    let runs = |names: &[&str]| -> Vec<Run> {
+        let run = |name: &&str| Run {
+            name: format!("<{name}>"),
+            report: sample(seconds).0,
+            damage: vec!["latency.hlog: line 3: <cut>".to_owned()],
+            ..Run::default()
+        };
+        names.iter().map(run).collect()
+    };
+    let mut document = Document {
+        runs: runs(&["new"]),
+        base: runs(&["old", "older"]),
+        ..Document::default()
+    };
+    document.runs[0]
+        .report
+        .run
+        .set(INJECTED, "<5ms>".to_owned());
+    let budget = Budget::parse("[published]\np99 = \"1ns\"", "b".as_ref()).unwrap();
+    document.budget = budget.judge(&document.runs);
+    let mut comparison = compare(&document.runs, &document.base);
+    comparison.rows = [-40.0, 2.0, 900.0].map(row).into();
+    document.comparison = Some(comparison);
+    document
+}
+
+fn row(percent: f64) -> Row {
+    Row {
+        stage: "published",
+        quantile: "p50",
+        base_ns: 100.0,
+        ns: 100.0 + percent,
+        difference_ns: percent,
+        percent,
+        low_percent: percent - 10.0,
+        high_percent: percent + 5_000.0,
+        verdict: match percent {
+            p if p > 10.0 => Verdict::Regressed,
+            p if p < -10.0 => Verdict::Improved,
+            _ => Verdict::Same,
+        },
+        reason: "because".to_owned(),
+    }
+}
+
+#[test]
+fn runs_held_against_others_are_one_page() {
+    let page = document(&compared(3));
+    for part in [
+        "These runs cannot be compared",
+        "was run with an INJECTED DELAY: &lt;5ms&gt;",
+        "could not be read as a whole: latency.hlog: line 3: &lt;cut&gt;",
+        "<h2>Before and now</h2>",
+        "<h2>Budget</h2>",
+        "<td class=\"t bad\">broken</td>",
+        "<td class=\"t bad\">regressed</td>",
+        "<h2>Runs side by side</h2>",
+        "<h2>Percentiles by run</h2>",
+        "class=\"curve r-before\"",
+        "class=\"curve r-now\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert_eq!(
+        page.matches("class=\"range worse\"").count(),
+        2,
+        "wide and narrow"
+    );
+    assert!(!page.contains("<new>") && !page.contains("NaN"));
+}
+
+#[test]
+fn a_delay_is_said_before_anything_else() {
+    let (mut report, _) = sample(1);
+    report
+        .run
+        .set(INJECTED, "20us in front of decoded".to_owned());
+    let page = render(&report);
+    let at = |what: &str| page.find(what).unwrap();
+    assert!(at("INJECTED DELAY: 20us in front of decoded") < at("<h1>"));
+}
+
+#[test]
+fn holes_are_marked_above_the_time_line() {
+    let (mut report, _) = sample(4);
+    let gap = |millis, lost| GapPoint {
+        opened: Duration::from_millis(millis),
+        length: Duration::from_millis(1),
+        lost,
+    };
+    report.gaps = vec![gap(1_500, 0), gap(1_501, 0), gap(2_500, 4), gap(99_000, 1)];
+    let page = render(&report);
+    assert_eq!(
+        page.matches("class=\"gap healed\"").count(),
+        2,
+        "one a column, wide and narrow"
+    );
+    assert_eq!(
+        page.matches("class=\"gap lost\"").count(),
+        2,
+        "and none beyond the end"
+    );
+    assert!(page.contains("red where some were given up"));
+    assert!(page.contains("class=\"heat h5\""));
+}
+
+#[test]
+fn a_long_run_is_a_small_page() {
+    let (mut report, _) = sample(1);
+    let template = report.timeline[0].clone();
+    let at = |i| IntervalPoint {
+        start: Duration::from_secs(i),
+        ..template.clone()
+    };
+    report.timeline = (0..86_400).map(at).collect();
+    let gap = |i| GapPoint {
+        opened: Duration::from_secs(i),
+        length: Duration::from_millis(1),
+        lost: i % 2,
+    };
+    report.gaps = (0..86_400).map(gap).collect();
+    let page = render(&report);
+    assert!(page.len() < 400 << 10, "{} bytes", page.len());
+}
+
 /// Every tag is closed, in order.
 #[test]
 fn tags_are_balanced() {
-    for seconds in [0, 1, 5] {
-        let (report, _) = sample(seconds);
-        let page = render(&report);
+    let pages = [0, 1, 5].map(|seconds| render(&sample(seconds).0));
+    for page in pages.into_iter().chain([document(&compared(2))]) {
         let body = &page[page.find("<html").unwrap()..];
         let mut open: Vec<&str> = Vec::new();
         for tag in body.split('<').skip(1) {

@@ -1,6 +1,9 @@
 //! `summary.json`: the run as facts for programs.
 
 use super::RunReport;
+use super::document::Document;
+use super::folder::Run;
+use serde_json::{Value, json};
 
 /// The run as JSON, indented, with a newline at the end. The shape is part of the program's interface: keys may be
 /// added, not renamed.
@@ -9,6 +12,48 @@ pub fn render(report: &RunReport) -> String {
         serde_json::to_string_pretty(report).expect("numbers, strings and string keys only");
     text.push('\n');
     text
+}
+
+/// A report of runs as JSON: `runs`, `base`, `comparison` (null without one) and `budget` (empty without one). Of each run its
+/// `summary`, what of its folder is damaged, the percentile curve of each stage as pairs of quantile and ns, and the
+/// times at which messages were missing.
+pub fn document(document: &Document) -> String {
+    let runs = |side: &[Run]| -> Vec<Value> { side.iter().map(run).collect() };
+    let value = json!({
+        "runs": runs(&document.runs),
+        "base": runs(&document.base),
+        "comparison": document.comparison,
+        "budget": document.budget,
+        "warnings": document.warnings(),
+    });
+    let mut text =
+        serde_json::to_string_pretty(&value).expect("numbers, strings and string keys only");
+    text.push('\n');
+    text
+}
+
+fn run(run: &Run) -> Value {
+    let report = &run.report;
+    let curve = |curve: &super::Curve| {
+        let points = curve.points.iter().map(|p| json!([p.quantile, p.nanos]));
+        (
+            curve.stage.name().to_owned(),
+            points.collect::<Vec<_>>().into(),
+        )
+    };
+    let curves: serde_json::Map<String, Value> = report.curves.iter().map(curve).collect();
+    let gaps = report.gaps.iter().map(|gap| {
+        let (at, length) = (gap.opened.as_nanos() as u64, gap.length.as_nanos() as u64);
+        json!({"at_ns": at, "length_ns": length, "lost": gap.lost})
+    });
+    json!({
+        "run": run.name,
+        "injected_delay": report.injected(),
+        "damage": run.damage,
+        "summary": report,
+        "curves": curves,
+        "gaps": gaps.collect::<Vec<_>>(),
+    })
 }
 
 /// Reads a summary back. Keys that are not there are zero or empty, unknown ones are ignored.

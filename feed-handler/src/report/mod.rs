@@ -1,13 +1,21 @@
 //! The latency report: one model, then its renderings.
 //!
 //! A run fills a [`RunReport`]; [`json`] writes it as `summary.json`, [`terminal`] as the table printed at the end,
-//! [`html`] as one file that opens without a network. Nothing here measures or judges anything.
+//! [`html`] as one file that opens without a network. A [`Run`] is read back from its folder, and a [`Document`] of
+//! runs is rendered as any of [`html`], [`markdown`], [`json`] and [`csv`]. Nothing here measures anything; [`compare`]
+//! and [`Budget`] judge what was measured.
 
+mod budget;
 mod chart;
+pub mod compare;
+pub mod csv;
+mod document;
 mod file;
+mod folder;
 mod holes;
 pub mod html;
 pub mod json;
+pub mod markdown;
 mod model;
 mod ordered;
 mod svg;
@@ -15,10 +23,13 @@ mod table;
 pub mod terminal;
 pub mod units;
 
+pub use budget::{Budget, Judged};
+pub use document::{Document, text};
 pub use file::{WriteError, write_atomically};
+pub use folder::{FolderError, Run, read_gaps};
 pub use model::{
-    Books, Consumer, Curve, Figures, Holes, IntervalPoint, Lead, Line, Recording, Recovery,
-    RunReport, Sequence, Share, stack,
+    Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, IntervalPoint, Lead, Line,
+    Recording, Recovery, RunReport, Sequence, Share, stack, stack_at,
 };
 pub use ordered::Ordered;
 pub use table::{Table, plain};

@@ -2,9 +2,9 @@
 
 use super::Ordered;
 use super::units::plural;
-use feed_common::latency::log::{LogError, LogReader};
+use feed_common::latency::log::LogInterval;
 use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
-use feed_common::latency::{MEASURED, Resolution, Stage, StageSet};
+use feed_common::latency::{MEASURED, Stage, StageSet};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -61,6 +61,20 @@ pub struct RunReport {
     /// The run interval by interval.
     #[serde(skip)]
     pub timeline: Vec<IntervalPoint>,
+    /// When messages were missing, for the time line.
+    #[serde(skip)]
+    pub gaps: Vec<GapPoint>,
+}
+
+/// A hole of a channel on the time line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GapPoint {
+    /// Since the start of the run.
+    pub opened: Duration,
+    /// How long it was open.
+    pub length: Duration,
+    /// Messages of it that were given up.
+    pub lost: u64,
 }
 
 /// Sequencing over all channels, in messages.
@@ -288,9 +302,62 @@ pub struct IntervalPoint {
     pub length: Duration,
     /// The stages that had values.
     pub stages: Vec<(Stage, Figures)>,
+    /// Of the stages that can speak for a run, how many values lay in each bin of [`heat_bin`], empty ones left out.
+    pub heat: Vec<(Stage, Vec<(u8, u64)>)>,
+}
+
+/// Stages that can speak for a run, the best first.
+const HEADLINES: [Stage; 3] = [Stage::Published, Stage::Decoded, Stage::Dequeue];
+
+/// Bins of the time line in a factor of ten.
+pub(super) const BINS_PER_DECADE: f64 = 6.0;
+
+/// The bin of a value on the time line.
+pub(super) fn heat_bin(nanos: u64) -> u8 {
+    // At most 120.
+    ((nanos.max(1) as f64).log10() * BINS_PER_DECADE) as u8
+}
+
+/// The bins of cells that come in rising order.
+fn heat_bins(cells: impl Iterator<Item = (u64, u64)>) -> Vec<(u8, u64)> {
+    let mut bins: Vec<(u8, u64)> = Vec::new();
+    for (nanos, count) in cells {
+        add_bin(&mut bins, heat_bin(nanos), count);
+    }
+    bins
+}
+
+fn add_bin(bins: &mut Vec<(u8, u64)>, bin: u8, count: u64) {
+    let at = bins.partition_point(|(b, _)| *b < bin);
+    match bins.get_mut(at).filter(|(b, _)| *b == bin) {
+        Some((_, known)) => *known = known.saturating_add(count),
+        None => bins.insert(at, (bin, count)),
+    }
 }
 
 impl IntervalPoint {
+    /// What was recorded in an interval.
+    pub fn of(start: Duration, length: Duration, set: &StageSet) -> IntervalPoint {
+        let mut point = IntervalPoint {
+            start,
+            length,
+            ..IntervalPoint::default()
+        };
+        for stage in MEASURED {
+            let Some(histogram) = set.histogram(stage).filter(|h| !h.is_empty()) else {
+                continue;
+            };
+            let figures = Figures {
+                above: set.above(stage),
+                ..Quantiles::of(histogram).into()
+            };
+            let cells = histogram.iter_recorded();
+            let cells = cells.map(|c| (c.value_iterated_to(), u64::from(c.count_at_value())));
+            point.take_up(stage, figures, cells);
+        }
+        point
+    }
+
     /// The figures of a stage in this interval.
     pub fn figures(&self, stage: Stage) -> Option<&Figures> {
         self.stages
@@ -300,7 +367,14 @@ impl IntervalPoint {
     }
 
     /// Adds a stage; of several sources of one stage the worst figures count, since quantiles cannot be added.
-    fn take_up(&mut self, stage: Stage, more: Figures) {
+    fn take_up(&mut self, stage: Stage, more: Figures, cells: impl Iterator<Item = (u64, u64)>) {
+        if HEADLINES.contains(&stage) {
+            let bins = heat_bins(cells);
+            match self.heat.iter_mut().find(|(s, _)| *s == stage) {
+                Some((_, known)) => bins.into_iter().for_each(|(b, n)| add_bin(known, b, n)),
+                None => self.heat.push((stage, bins)),
+            }
+        }
         match self.stages.iter_mut().find(|(s, _)| *s == stage) {
             Some((_, known)) => known.worsen(&more),
             None => self.stages.push((stage, more)),
@@ -313,70 +387,48 @@ impl RunReport {
     pub fn set_latency(&mut self, totals: &StageTotals) {
         self.clock_backwards = totals.backwards();
         self.latency = Ordered::default();
-        self.curves.clear();
         for (stage, histogram) in totals.recorded() {
             let figures = Figures {
                 above: totals.above(stage),
                 ..Quantiles::of(histogram).into()
             };
             self.latency.set(stage.name(), figures);
-            self.curves.push(Curve {
-                stage,
-                points: curve(histogram),
-            });
         }
+        self.set_curves(totals);
     }
 
     /// Adds an interval to the time line.
     pub fn push_interval(&mut self, start: Duration, length: Duration, set: &StageSet) {
-        let stages = MEASURED
-            .into_iter()
-            .filter_map(|stage| {
-                let histogram = set.histogram(stage).filter(|h| !h.is_empty())?;
-                let figures = Figures {
-                    above: set.above(stage),
-                    ..Quantiles::of(histogram).into()
-                };
-                Some((stage, figures))
-            })
-            .collect();
-        self.timeline.push(IntervalPoint {
-            start,
-            length,
-            stages,
-        });
+        let point = IntervalPoint::of(start, length, set);
+        self.timeline.push(point);
     }
 
-    /// Rebuilds curves and time line from the text of the run's interval log; figures of the summary stay.
-    pub fn attach_log(&mut self, text: &str) -> Result<(), LogError> {
-        let mut totals = StageTotals::new(Resolution::default());
-        self.timeline.clear();
-        for interval in LogReader::new(text) {
-            let interval = interval?;
-            let Some(stage) = interval.stage else {
-                continue;
-            };
-            totals.add_histogram(stage, &interval.histogram);
-            let figures = Quantiles::of(&interval.histogram).into();
-            let same =
-                |p: &&mut IntervalPoint| p.start == interval.start && p.length == interval.length;
-            match self.timeline.last_mut().filter(same) {
-                Some(last) => last.take_up(stage, figures),
-                None => self.timeline.push(IntervalPoint {
-                    start: interval.start,
-                    length: interval.length,
-                    stages: vec![(stage, figures)],
-                }),
-            }
+    /// Takes the curves of all stages from the sum of a run's log; the figures stay.
+    pub fn set_curves(&mut self, totals: &StageTotals) {
+        self.curves = curves(totals);
+    }
+
+    /// Adds a line of an interval log to the time line; `stage` is its.
+    pub fn push_logged(&mut self, stage: Stage, interval: &LogInterval) {
+        let figures = Quantiles::of_cells(&interval.cells).into();
+        let (start, length) = (interval.start, interval.length);
+        let same = |p: &IntervalPoint| p.start == start && p.length == length;
+        if !self.timeline.last().is_some_and(same) {
+            self.timeline.push(IntervalPoint {
+                start,
+                length,
+                ..IntervalPoint::default()
+            });
         }
-        self.curves = totals
-            .recorded()
-            .map(|(stage, histogram)| Curve {
-                stage,
-                points: curve(histogram),
-            })
-            .collect();
-        Ok(())
+        let cells = interval.cells.iter().map(|cell| (cell.high, cell.count));
+        if let Some(last) = self.timeline.last_mut() {
+            last.take_up(stage, figures, cells);
+        }
+    }
+
+    /// The delay that was put in front of a stage on purpose, where one was.
+    pub fn injected(&self) -> Option<&str> {
+        self.run.get(INJECTED).map(String::as_str)
     }
 
     /// Figures of a stage.
@@ -393,27 +445,52 @@ impl RunReport {
 
     /// The stage that speaks for the run: records visible to consumers, or the last one before that was measured.
     pub fn headline_stage(&self) -> Option<(Stage, &Figures)> {
-        [Stage::Published, Stage::Decoded, Stage::Dequeue]
+        HEADLINES
             .into_iter()
             .find_map(|stage| self.figures(stage).map(|f| (stage, f)))
     }
 }
 
-/// What a stage adds to the median way of a packet.
+/// The run fact that says which delay was put in on purpose.
+pub const INJECTED: &str = "injected delay";
+
+fn curves(totals: &StageTotals) -> Vec<Curve> {
+    let of = |(stage, histogram)| Curve {
+        stage,
+        points: curve(histogram),
+    };
+    totals.recorded().map(of).collect()
+}
+
+/// What a stage adds to the way of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// Stage it ends at.
     pub stage: Stage,
     /// What happens on it.
     pub label: &'static str,
-    /// Median of this stage less median of the stage before, ns.
+    /// The quantile of this stage less that of the stage before, ns.
     pub nanos: u64,
 }
 
-/// Where the time goes: the stages' figures all count from receive, so the difference of two neighbours' medians is
-/// what lies between them. (It is not the median of the differences, which nobody recorded.) The way from the kernel
-/// comes first where it was measured.
+/// Where the time goes at the median.
 pub fn stack(report: &RunReport) -> Vec<Share> {
+    stack_by(report, |f| f.p50)
+}
+
+/// Where the time goes at one of the quantiles that figures have: 0.5, 0.99 or 0.999.
+pub fn stack_at(report: &RunReport, quantile: f64) -> Vec<Share> {
+    match quantile {
+        q if q >= 0.999 => stack_by(report, |f| f.p999),
+        q if q >= 0.99 => stack_by(report, |f| f.p99),
+        _ => stack_by(report, |f| f.p50),
+    }
+}
+
+/// The stages' figures all count from receive, so the difference of two neighbours' quantiles is what lies between them.
+/// (It is not the quantile of the differences, which nobody recorded.) The way from the kernel comes first where it was
+/// measured.
+fn stack_by(report: &RunReport, read: fn(&Figures) -> u64) -> Vec<Share> {
     let labels = [
         (Stage::Dequeue, "waiting to be taken up"),
         (Stage::Decoded, "sequencing and decoding"),
@@ -425,7 +502,7 @@ pub fn stack(report: &RunReport) -> Vec<Share> {
         shares.push(Share {
             stage: Stage::Receive,
             label: "kernel to user space",
-            nanos: figures.p50,
+            nanos: read(figures),
         });
     }
     let mut before = 0;
@@ -434,9 +511,9 @@ pub fn stack(report: &RunReport) -> Vec<Share> {
             shares.push(Share {
                 stage,
                 label,
-                nanos: figures.p50.saturating_sub(before),
+                nanos: read(figures).saturating_sub(before),
             });
-            before = before.max(figures.p50);
+            before = before.max(read(figures));
         }
     }
     shares
@@ -450,8 +527,41 @@ pub(super) fn whole(shares: &[Share]) -> u64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use feed_common::latency::Resolution;
     use feed_common::latency::log::LogWriter;
     use feed_common::time::UnixNanos;
+
+    /// Records `packets` with exponential queueing and a heavy tail, the way receive bursts behave; `slower` is what
+    /// decoding takes more, `speed` what everything does.
+    pub(in crate::report) fn fill(
+        set: &mut StageSet,
+        packets: u64,
+        random: &mut u64,
+        speed: f64,
+        slower: f64,
+    ) {
+        for _ in 0..packets {
+            *random ^= *random << 13;
+            *random ^= *random >> 7;
+            *random ^= *random << 17;
+            let uniform = (*random >> 11) as f64 / (1u64 << 53) as f64;
+            let queue = -(1.0 - uniform).ln();
+            let tail = 1.0 + (queue / 4.0).powi(4);
+            let base = queue * 120.0 * tail;
+            let at = |nanos: f64| (nanos * speed) as u64;
+            set.record(Stage::Receive, at(2_400.0 + base * 9.0));
+            set.record(Stage::Dequeue, at(60.0 + base));
+            set.record(Stage::Decoded, at((310.0 + base * 1.5) * slower));
+            set.record(
+                Stage::Published,
+                at((310.0 + base * 1.5) * slower + 45.0 + base * 0.1),
+            );
+            set.record(Stage::Taken, at(480.0 + base * 2.2));
+            if random.is_multiple_of(16) {
+                set.record(Stage::Message, at(21.0 + queue * 9.0));
+            }
+        }
+    }
 
     /// A run of `seconds` intervals with believable distributions, for the renderings' tests.
     pub(in crate::report) fn sample(seconds: u64) -> (RunReport, Vec<u8>) {
@@ -464,24 +574,7 @@ pub(super) mod tests {
         let mut random = 0x9E37_79B9_7F4A_7C15u64;
         for second in 0..seconds {
             set.reset();
-            for _ in 0..5_000 {
-                random ^= random << 13;
-                random ^= random >> 7;
-                random ^= random << 17;
-                // Exponential queueing with a heavy tail, the way receive bursts behave.
-                let uniform = (random >> 11) as f64 / (1u64 << 53) as f64;
-                let queue = -(1.0 - uniform).ln();
-                let tail = 1.0 + (queue / 4.0).powi(4);
-                let base = queue * 120.0 * tail;
-                set.record(Stage::Receive, (2_400.0 + base * 9.0) as u64);
-                set.record(Stage::Dequeue, (60.0 + base) as u64);
-                set.record(Stage::Decoded, (310.0 + base * 1.5) as u64);
-                set.record(Stage::Published, (355.0 + base * 1.6) as u64);
-                set.record(Stage::Taken, (480.0 + base * 2.2) as u64);
-                if random.is_multiple_of(16) {
-                    set.record(Stage::Message, (21.0 + queue * 9.0) as u64);
-                }
-            }
+            fill(&mut set, 5_000, &mut random, 1.0, 1.0);
             totals.add(&set);
             let begins = Duration::from_secs(second);
             report.push_interval(begins, Duration::from_secs(1), &set);
@@ -559,42 +652,6 @@ pub(super) mod tests {
         .map(|(k, v)| (k, v.to_owned()))
         .collect();
         (report, log.finish().unwrap())
-    }
-
-    #[test]
-    fn curves_and_time_line_come_back_from_the_log() {
-        let (report, log) = sample(3);
-        let mut again = RunReport::default();
-        again
-            .attach_log(std::str::from_utf8(&log).unwrap())
-            .unwrap();
-        assert_eq!(again.curves, report.curves);
-        assert_eq!(again.timeline, report.timeline);
-        assert_eq!(again.timeline.len(), 3);
-    }
-
-    #[test]
-    fn sources_of_one_interval_are_one_point() {
-        let mut set = StageSet::new(Resolution::default());
-        let start = UnixNanos(1_700_000_000_000_000_000);
-        let end = UnixNanos(start.0 + 1_000_000_000);
-        let mut log = LogWriter::begin(Vec::new(), start, &[]).unwrap();
-        for (lane, nanos) in [("lane0", 100), ("lane1", 900)] {
-            set.reset();
-            set.record(Stage::Decoded, nanos);
-            log.write_set(&set, start, end, Some(lane)).unwrap();
-        }
-        let mut report = RunReport::default();
-        let log = String::from_utf8(log.finish().unwrap()).unwrap();
-        report.attach_log(&log).unwrap();
-        assert_eq!(report.timeline.len(), 1);
-        let f = report.timeline[0].figures(Stage::Decoded).unwrap();
-        assert_eq!((f.count, f.min, f.max), (2, 100, 900));
-        assert_eq!(
-            report.curves[0].points.len(),
-            9,
-            "two values, a third of a nine"
-        );
     }
 
     #[test]

@@ -79,6 +79,21 @@ impl Svg {
         self.body.push_str("\"/>\n");
     }
 
+    /// Boxes of one size by their upper left corners, as one element.
+    pub(super) fn boxes(&mut self, class: &str, (width, height): (f64, f64), at: &[(f64, f64)]) {
+        if at.is_empty() {
+            return;
+        }
+        let _ = write!(self.body, r#"<path class="{class}" d=""#);
+        for (x, y) in at {
+            let _ = write!(
+                self.body,
+                "M{x:.1} {y:.1}h{width:.2}v{height:.2}h-{width:.2}z"
+            );
+        }
+        self.body.push_str("\"/>\n");
+    }
+
     /// A point that tells its value when pointed at.
     pub(super) fn dot(&mut self, class: &str, at: (f64, f64), tip: impl Display) {
         let _ = writeln!(

@@ -11,6 +11,13 @@ use std::time::Duration;
 /// The tables at the end of a run: latency by stage, where the time went, lines, books, losses by cause.
 pub fn render(report: &RunReport) -> String {
     let mut out = String::new();
+    if let Some(delay) = report.injected() {
+        let delay = plain(delay);
+        let _ = writeln!(
+            out,
+            "INJECTED DELAY: {delay}. These figures are not those of the program.\n"
+        );
+    }
     latency(report, &mut out);
     shares(report, &mut out);
     lines(report, &mut out);

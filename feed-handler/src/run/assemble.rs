@@ -2,10 +2,13 @@
 
 use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
-use super::hot::{IdleTime, Quiet, drive, receive};
+use super::hot::{IdleTime, Quiet, drive, drive_held, receive};
+use super::inject::Delay;
 use super::recovery::Link;
 use super::start::{Input, StartError};
-use crate::config::{BookKeep, BookPlan, ChannelPlan, LanePlan, LaneThreads, Timestamps};
+use crate::config::{
+    BookKeep, BookPlan, ChannelPlan, Injection, LanePlan, LaneThreads, Timestamps,
+};
 use crate::net::file::{
     CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap, Position,
 };
@@ -19,7 +22,7 @@ use crate::subscribe::{Changes, Filter};
 use feed_common::capture::{CaptureFile, Cut, Datagrams, Format};
 use feed_common::event::Record;
 use feed_common::latency::recorder::StageRecorder;
-use feed_common::packet::RxError;
+use feed_common::packet::{PacketSource, RxError};
 use feed_common::ring::{Gauge as RingGauge, Inline, Producer, SlotConfig, Writer, packet_ring};
 use feed_common::sys::{pin_current_thread, set_fifo_priority};
 use feed_common::time::Clock;
@@ -57,6 +60,8 @@ pub(super) struct Hot {
     pub(super) clock: Clock,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) gauge: Arc<Gauge>,
+    /// A delay on purpose.
+    pub(super) inject: Option<Injection>,
     /// Each thread says once whether it could be pinned and raised.
     pub(super) ready: Sender<Result<(), StartError>>,
 }
@@ -230,14 +235,7 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
             let shown = position.clone();
             let decode = lane_thread(&plan, core, lane, hot, move |lane, hot| {
                 let mut source = CaptureSource::new(&file, lines, hot.clock.clone()).showing(shown);
-                let ended = drive(
-                    lane,
-                    &mut source,
-                    &IdleTime::StandsStill,
-                    &hot.clock,
-                    &hot.stop,
-                    &hot.gauge,
-                );
+                let ended = run_lane(lane, &mut source, &IdleTime::StandsStill, hot);
                 file_end(ended, source.counters(), source.cut())
             })?;
             Ok(LaneRunning {
@@ -292,14 +290,7 @@ fn live_one<P: Protocol, H: Outlet + Send + 'static>(
     };
     let mut source = Tee::new(Inline::new(receiver, &slots)?, record);
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
-        let ended = drive(
-            lane,
-            &mut source,
-            &IdleTime::Passes,
-            &hot.clock,
-            &hot.stop,
-            &hot.gauge,
-        );
+        let ended = run_lane(lane, &mut source, &IdleTime::Passes, hot);
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()
@@ -339,13 +330,30 @@ fn ring_lane<P: Protocol, H: Outlet + Send + 'static>(
         ..hot.clone()
     };
     let decode = lane_thread(plan, core, lane, hot, move |lane, hot| {
-        let ended = drive(lane, &mut source, &idle, &hot.clock, &hot.stop, &hot.gauge);
+        let ended = run_lane(lane, &mut source, &idle, hot);
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()
         }
     })?;
     Ok((producer, gauge, decode))
+}
+
+/// Runs a lane to its end. Whether anything holds packets up is decided here, once.
+fn run_lane<P: Protocol, H: Outlet, S: PacketSource>(
+    lane: &mut PlannedLane<P, H>,
+    source: &mut S,
+    idle: &IdleTime,
+    hot: &Hot,
+) -> Result<(), RxError> {
+    let (clock, stop, gauge) = (&hot.clock, &hot.stop, &hot.gauge);
+    match hot.inject {
+        None => drive(lane, source, idle, clock, stop, gauge),
+        Some(injection) => {
+            let mut delay = Delay::new(injection, clock.clone());
+            drive_held(lane, source, idle, clock, stop, gauge, &mut delay)
+        }
+    }
 }
 
 fn lane_thread<P: Protocol, H: Outlet + Send + 'static>(

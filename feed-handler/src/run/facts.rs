@@ -1,5 +1,6 @@
 //! Facts that tell one run's figures from another's: the machine, the clocks, the configuration.
 
+use super::start::Input;
 use crate::config::{BookKeep, BookPlan, LanePlan, Plan, Timestamps};
 use feed_common::time::{FitQuality, TickScale};
 use std::fs;
@@ -17,7 +18,23 @@ pub(super) fn machine() -> Vec<(String, String)> {
         ("processor".into(), model.to_owned()),
         ("cores".into(), cores.to_string()),
         ("kernel".into(), format!("Linux {}", kernel.trim())),
+        ("build".into(), BUILD.into()),
+        ("version".into(), env!("CARGO_PKG_VERSION").into()),
     ]
+}
+
+/// How this program was built: figures of the one say nothing of the other.
+const BUILD: &str = match cfg!(debug_assertions) {
+    true => "debug",
+    false => "release",
+};
+
+/// Where the packets came from.
+pub(super) fn input(input: &Input) -> String {
+    match input {
+        Input::Live => "live lines".to_owned(),
+        Input::File(file) => format!("capture {}", file.path().display()),
+    }
 }
 
 /// Where each lane runs and how it receives.

@@ -269,6 +269,7 @@ impl Handler {
                     clock: self.clock.clone(),
                     stop: self.stop.clone(),
                     gauge: gauge.clone(),
+                    inject: plan.latency.inject,
                     ready: ready.clone(),
                 },
             };

@@ -1,7 +1,7 @@
 //! The two loops of hot threads. After warm-up they make no system call but the receive, and neither allocate nor lock.
 
 use super::gauge::Gauge;
-use crate::pipeline::Lane;
+use crate::pipeline::{Hold, Lane, NoHold};
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
 use feed_common::latency::recorder::StageRecorder;
@@ -89,6 +89,19 @@ pub fn drive<P: Protocol, H: Outlet, S: PacketSource>(
     stop: &AtomicBool,
     gauge: &Gauge,
 ) -> Result<(), RxError> {
+    drive_held(lane, source, idle, clock, stop, gauge, &mut NoHold)
+}
+
+/// The same, with packets held up on purpose: a loop of its own, so that the other has nothing of it.
+pub fn drive_held<P: Protocol, H: Outlet, S: PacketSource>(
+    lane: &mut Lane<P, H, StageRecorder>,
+    source: &mut S,
+    idle: &IdleTime,
+    clock: &Clock,
+    stop: &AtomicBool,
+    gauge: &Gauge,
+    hold: &mut impl Hold,
+) -> Result<(), RxError> {
     let mut stopping = Stopping::new(stop, clock);
     let mut quiet = clock.now();
     let ended = loop {
@@ -98,7 +111,7 @@ pub fn drive<P: Protocol, H: Outlet, S: PacketSource>(
         }
         lane.resubscribe();
         lane.take_delivery();
-        match lane.step(source) {
+        match lane.step_held(source, hold) {
             Ok(n) => {
                 if n == 0 && !matches!(idle, IdleTime::StandsStill) {
                     lane.idle(clock.scale().nanos(quiet.0));

@@ -58,7 +58,8 @@ pub struct Recorded {
     started: Instant,
     started_at: UnixNanos,
     last: Duration,
-    nothing: IntervalPoint,
+    /// Since progress was last told.
+    untold: StageSet,
 }
 
 impl Recorded {
@@ -89,7 +90,7 @@ impl Recorded {
             started: Instant::now(),
             started_at,
             last: Duration::ZERO,
-            nothing: IntervalPoint::default(),
+            untold: StageSet::new(resolution),
         })
     }
 
@@ -100,6 +101,10 @@ impl Recorded {
 
     /// The run has started, and nothing will call it off any more: the logs begin.
     pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
+        self.fact("input", facts::input(input));
+        if let Some(injection) = plan.latency.inject {
+            self.fact(report::INJECTED, injection.to_string());
+        }
         self.fact("instruments", Cost::measure(handler.clock()).to_string());
         let opened = self.opened.take();
         let dir = self.dir.clone().filter(|_| opened.is_some());
@@ -163,7 +168,9 @@ impl Recorded {
         let (start, length) = (self.last, now - self.last);
         self.last = now;
         self.totals.add(set);
-        self.report.push_interval(start, length, set);
+        self.untold.add(set);
+        self.report
+            .push_interval(millis(start), millis(length), set);
         if let Some(log) = &mut self.log {
             let at = |t: Duration| UnixNanos(self.started_at.0 + t.as_nanos() as u64);
             if let Err(source) = log.write_set(set, at(start), at(now), None) {
@@ -173,14 +180,15 @@ impl Recorded {
         }
     }
 
-    /// The figures of the interval last taken up; empty before the first.
-    pub fn last_interval(&self) -> &IntervalPoint {
-        self.report.timeline.last().unwrap_or(&self.nothing)
+    /// The figures of the intervals since this was last called.
+    pub fn since_told(&mut self) -> IntervalPoint {
+        let point = IntervalPoint::of(self.last, Duration::ZERO, &self.untold);
+        self.untold.reset();
+        point
     }
 
-    /// The stages so far, with their figures in the interval last taken up.
-    pub fn stages(&self) -> Vec<StageStatus> {
-        let last = self.last_interval();
+    /// The stages so far, with their figures in `last`, the time since progress was told.
+    pub fn stages(&self, last: &IntervalPoint) -> Vec<StageStatus> {
         let recorded = self.totals.recorded();
         let stages = recorded.map(|(stage, histogram)| StageStatus {
             stage: stage.name().to_owned(),
@@ -248,6 +256,10 @@ impl Recorded {
         {
             self.fail(LOG, source);
         }
+        // The list is on the disk by now, and the report shows what a reader of the folder finds.
+        if let Ok((gaps, _)) = report::read_gaps(&dir.join(GAPS), Some(logged(self.started_at))) {
+            self.report.gaps = gaps;
+        }
         report::write_run(&dir, &self.report)?;
         match self.failed {
             Some(failed) => Err(failed),
@@ -277,6 +289,16 @@ fn open_log(dir: &Path) -> Result<File, OutputError> {
         .truncate(false)
         .open(&path);
     file.map_err(|e| failed(&path, e))
+}
+
+/// As a log's head has it.
+fn logged(at: UnixNanos) -> UnixNanos {
+    UnixNanos(millis(Duration::from_nanos(at.0)).as_nanos() as u64)
+}
+
+/// To the millisecond, as a log's line has it: a report that is made of the folder is then the same.
+fn millis(time: Duration) -> Duration {
+    Duration::from_millis(((time.as_nanos() + 500_000) / 1_000_000) as u64)
 }
 
 /// The sum over all channels that have books.

@@ -12,8 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-/// How often progress is told and an interval ends.
-pub const INTERVAL: Duration = Duration::from_secs(1);
+/// How often progress is told.
+const TOLD: Duration = Duration::from_secs(1);
+
+/// How long the intervals of the log are at first, and how long that is: short runs have a time line too, and something
+/// to be compared by.
+const SHORT_INTERVAL: Duration = Duration::from_millis(100);
+const SHORT_FOR: Duration = Duration::from_secs(30);
+
+/// How long they are then.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the loop sleeps between looks at whether it is over.
 const NAP: Duration = Duration::from_millis(10);
@@ -56,7 +64,8 @@ pub fn supervise(
     recorded.started(plan, input, &handler);
     let mut marks = handler.marks();
     started(&handler);
-    let (mut next, mut before) = (recorded.elapsed() + INTERVAL, handler.reading());
+    let (mut next, mut before) = (recorded.elapsed() + TOLD, handler.reading());
+    let mut interval_ends = recorded.elapsed() + SHORT_INTERVAL;
     let mut bar = match input {
         Input::File(file) => Progress::of_file(file),
         Input::Live => Progress::unwatched(),
@@ -72,13 +81,20 @@ pub fn supervise(
         if until.flag.load(Relaxed) || until.duration.is_some_and(|d| now >= d) {
             break;
         }
+        if now >= interval_ends {
+            recorded.interval(handler.interval());
+            interval_ends = now
+                + match now < SHORT_FOR {
+                    true => SHORT_INTERVAL,
+                    false => INTERVAL,
+                };
+        }
         if now < next {
             continue;
         }
-        next += INTERVAL;
-        let set = handler.interval();
-        recorded.interval(set);
-        handler.board().interval(recorded.stages());
+        next += TOLD;
+        let told = recorded.since_told();
+        handler.board().interval(recorded.stages(&told));
         let reading = handler.reading();
         let this = Second {
             elapsed: now,
@@ -89,7 +105,7 @@ pub fn supervise(
             holes: reading.holes,
             open: reading.open,
         };
-        bar.print_above(&progress(&this, recorded.last_interval()));
+        bar.print_above(&progress(&this, &told));
         before = reading;
     }
     drop(bar);

@@ -12,6 +12,7 @@ mod output;
 mod packets;
 mod progress;
 mod protocols;
+mod report;
 mod start;
 mod support;
 mod usage;

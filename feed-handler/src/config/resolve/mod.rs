@@ -70,6 +70,7 @@ impl Resolver<'_> {
                 sample_messages: self.within("sample_messages", sample, 0..=1_000_000_000) as u32,
                 digits: self.within("digits", number(&file.latency.digits, DIGITS.into()), 2..=3)
                     as u8,
+                inject: None,
             },
             output_dir: file.output.dir.clone(),
             record: None,

@@ -104,7 +104,8 @@ impl<P: Protocol> Channel<P> {
         core: &mut Core<H, R>,
     ) {
         let forgoing = &mut self.units[unit];
-        if forgoing.joining && forgoing.sequencer.expected() < Some(next) {
+        // Once something of it has been delivered, what is missing from there on is lost.
+        if forgoing.joining && next > 1 && forgoing.sequencer.expected() == Some(1) {
             forgoing.holes.lose(SeqSpan::default());
             forgoing.sequencer.begin(next);
             return;
@@ -208,7 +209,10 @@ impl<P: Protocol> Channel<P> {
         while let Some(hole) = self.units[unit].holes.closed(expected) {
             let was_asked = hole.asked.is_some();
             asked |= was_asked;
-            self.units[unit].joining = false;
+            let whole = &mut self.units[unit];
+            if std::mem::take(&mut whole.joining) && hole.lost.is_none() && !whole.void {
+                whole.trust = Trust::VALID; // the lines have brought its beginning themselves
+            }
             if was_asked && hole.lost.is_none() {
                 core.probe.mark(Stage::GapClosed, hole.rx);
             }

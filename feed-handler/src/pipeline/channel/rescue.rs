@@ -5,7 +5,7 @@ use crate::pipeline::rescue::{Join, Rescue};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::recovery::{Handed, Missing, Wish};
-use crate::sequence::{By, SeqSpan};
+use crate::sequence::{By, Refused, SeqSpan};
 use crate::transport::Session;
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::Probe;
@@ -102,6 +102,7 @@ impl<P: Protocol> Channel<P> {
         let next = self.next(unit);
         let settled = &mut self.units[unit];
         settled.wants_snapshot &= !settled.holes.is_empty();
+        settled.void &= settled.wants_snapshot;
         if let (Some(rescue), Some(session)) = (&self.rescue, settled.session) {
             let missing = Missing {
                 channel: self.cx.channel,
@@ -231,9 +232,42 @@ impl<P: Protocol> Channel<P> {
             return;
         };
         self.taking_snapshot = true;
+        self.units[unit].void = true;
         self.units[unit].trust = Trust::RECOVERING;
         self.units[unit].holes.progress(at);
         core.outlet.on_restart(&self.apart(unit));
+    }
+
+    /// What would go on where a snapshot does, while that comes: its messages would be done to books that are not whole,
+    /// and close a hole that nobody would bring a snapshot for any more. True when it waits.
+    #[cold]
+    pub(super) fn waits_for_snapshot<H: Outlet, R: Probe>(
+        &mut self,
+        unit: usize,
+        line: usize,
+        at: u64,
+        span: SeqSpan,
+        packet: Packet<'_>,
+        core: &mut Core<H, R>,
+    ) -> bool {
+        let next = self.next(unit);
+        let waits = &mut self.units[unit];
+        let fills = span.first <= next && next < span.end();
+        if !fills || !waits.wants_snapshot || waits.holes.is_empty() {
+            return false;
+        }
+        match waits.stash.insert(span, line, at, packet) {
+            Ok(()) => true,
+            Err(Refused::Duplicate) => {
+                waits.sequencer.count_duplicate();
+                self.line(line).duplicates += 1;
+                true
+            }
+            Err(Refused::Full) => {
+                core.drops.stash_full += 1;
+                false
+            }
+        }
     }
 
     fn snapshot_message<H: Outlet, R: Probe>(
@@ -245,6 +279,7 @@ impl<P: Protocol> Channel<P> {
     ) {
         let wanting = self.units.iter().position(|u| u.wants_snapshot);
         let Some(unit) = wanting.filter(|_| self.taking_snapshot) else {
+            self.taking_snapshot = false; // it is not whole without this
             return;
         };
         self.units[unit].holes.progress(at);
@@ -275,7 +310,7 @@ impl<P: Protocol> Channel<P> {
             taken.wants_snapshot = false;
             return self.give_up_first(unit, core);
         }
-        taken.wants_snapshot = false;
+        (taken.wants_snapshot, taken.void) = (false, false);
         self.forgo(unit, next, core);
         let whole = &mut self.units[unit];
         whole.trust = Trust::VALID;

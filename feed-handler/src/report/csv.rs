@@ -1,0 +1,89 @@
+//! The report as one table for other tools: a row for each figure, limit and difference. `what` says which columns have
+//! something in them.
+
+use super::document::Document;
+use std::fmt::Write;
+
+/// The columns.
+const HEAD: &str = "what,run,stage,figure,nanoseconds,base_or_limit_nanoseconds,percent,low_percent,high_percent,verdict,reason";
+
+/// The whole report, with a line of names first.
+pub fn render(document: &Document) -> String {
+    let mut out = format!("{HEAD}\n");
+    for run in document.all() {
+        let mut row = |what: &str, reason: &str| {
+            let _ = writeln!(out, "{what},{},,,,,,,,,{}", field(&run.name), field(reason));
+        };
+        if let Some(delay) = run.report.injected() {
+            row("injected", delay);
+        }
+        run.damage.iter().for_each(|damage| row("damage", damage));
+    }
+    for run in document.all() {
+        for (stage, f) in run.report.stages() {
+            let (name, stage) = (field(&run.name), stage.name());
+            // The one figure that is no time.
+            let _ = writeln!(out, "count,{name},{stage},count,{},,,,,,", f.count);
+            let figures = [
+                ("min", f.min),
+                ("p50", f.p50),
+                ("p90", f.p90),
+                ("p99", f.p99),
+                ("p99.9", f.p999),
+                ("p99.99", f.p9999),
+                ("max", f.max),
+            ];
+            for (figure, nanos) in figures {
+                let _ = writeln!(out, "latency,{name},{stage},{figure},{nanos},,,,,,");
+            }
+        }
+    }
+    for j in &document.budget {
+        let found = j.found_ns.map_or_else(String::new, |ns| ns.to_string());
+        let verdict = if j.kept { "kept" } else { "broken" };
+        let reason = j.broken().unwrap_or_default();
+        let (run, reason) = (field(&j.run), field(&reason));
+        let _ = writeln!(
+            out,
+            "budget,{run},{},{},{found},{},,,,{verdict},{reason}",
+            j.stage, j.figure, j.limit_ns
+        );
+    }
+    let Some(c) = &document.comparison else {
+        return out;
+    };
+    for row in &c.rows {
+        let _ = writeln!(
+            out,
+            "comparison,,{},{},{:.1},{:.1},{:.2},{:.2},{:.2},{},{}",
+            row.stage,
+            row.quantile,
+            row.ns,
+            row.base_ns,
+            row.percent,
+            row.low_percent,
+            row.high_percent,
+            row.verdict.name(),
+            field(&row.reason)
+        );
+    }
+    let slowed = c.slowed.unwrap_or_default();
+    let _ = writeln!(
+        out,
+        "verdict,,{slowed},,,,,,,{},{}",
+        c.verdict.name(),
+        field(&c.reason)
+    );
+    for note in &c.notes {
+        let _ = writeln!(out, "note,,,,,,,,,,{}", field(note));
+    }
+    out
+}
+
+/// A field, in quotes where its text needs them.
+fn field(text: &str) -> String {
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}

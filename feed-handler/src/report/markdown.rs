@@ -1,0 +1,84 @@
+//! The report as Markdown: for a pull request or a build's summary.
+
+use super::document::{self, Document};
+use super::holes::holes;
+use super::table::{Table, marked_down};
+use super::units::count;
+use super::{RunReport, html};
+use std::fmt::Write;
+
+/// The whole report.
+pub fn render(document: &Document) -> String {
+    let mut out = String::from("# feed-handler latency report\n\n");
+    for warning in document.warnings() {
+        let _ = writeln!(out, "> **{}**\n", marked_down(&warning));
+    }
+    if let Some(c) = &document.comparison {
+        document::comparison(c).markdown(&mut out);
+        for line in document::said(c) {
+            let _ = writeln!(out, "{}\n", marked_down(&line));
+        }
+        document::means(c).markdown(&mut out);
+    }
+    if !document.budget.is_empty() {
+        document::budget(&document.budget).markdown(&mut out);
+    }
+    match &document.runs[..] {
+        [run] if document.base.is_empty() => one(&run.report, &mut out),
+        _ => {
+            document::side_by_side(document).markdown(&mut out);
+            document::stages_by_run(document).markdown(&mut out);
+        }
+    }
+    out
+}
+
+fn one(report: &RunReport, out: &mut String) {
+    let _ = writeln!(
+        out,
+        "**{}.** {}\n",
+        html::headline(report),
+        html::lead(report)
+    );
+    document::latency(report).markdown(out);
+    if let Some(parts) = document::parts(report) {
+        parts.markdown(out);
+    }
+    let head = [
+        "channel",
+        "line",
+        "group",
+        "packets",
+        "messages",
+        "first",
+        "lost",
+        "duplicates",
+    ];
+    let mut lines = Table::new("Lines", &head, 3);
+    for l in &report.lines {
+        let mut row = vec![l.channel.clone(), l.line.clone(), l.group.clone()];
+        row.extend([l.packets, l.messages, l.first, l.lost, l.duplicates].map(count));
+        lines.rows.push(row);
+    }
+    if !lines.rows.is_empty() {
+        lines.markdown(out);
+    }
+    let mut losses = Table::new("Losses by cause", &["cause", "count"], 1);
+    let mut row = |cause: &str, n: u64| losses.rows.push(vec![cause.to_owned(), count(n)]);
+    row("lost on every line", report.sequence.lost);
+    for (cause, n) in report.drops.iter().filter(|(_, n)| **n > 0) {
+        row(cause, *n);
+    }
+    for c in report.consumers.iter().filter(|c| c.lost > 0) {
+        row(&format!("consumer {} too slow", c.name), c.lost);
+    }
+    losses.markdown(out);
+    for said in holes(report) {
+        let _ = writeln!(out, "{}.\n", marked_down(&said));
+    }
+    let mut facts = Table::new("The run", &["fact", "value"], 2);
+    for (name, value) in report.run.iter() {
+        facts.rows.push(vec![name.to_owned(), value.clone()]);
+    }
+    facts.markdown(out);
+}
