@@ -35,4 +35,4 @@ pub use inject::Delay;
 pub use outputs::{OutputError, Recorded};
 pub use recovery::RecoveryEnd;
 pub use start::{Input, StartError};
-pub use supervise::{INTERVAL, Until, supervise};
+pub use supervise::{Until, supervise};

@@ -21,7 +21,7 @@ const SHORT_INTERVAL: Duration = Duration::from_millis(100);
 const SHORT_FOR: Duration = Duration::from_secs(30);
 
 /// How long they are then.
-pub const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the loop sleeps between looks at whether it is over.
 const NAP: Duration = Duration::from_millis(10);

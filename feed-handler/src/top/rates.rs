@@ -1,6 +1,5 @@
 //! Rates: what two statuses of the same run differ by, a second.
 
-use crate::run::INTERVAL;
 use crate::status::Status;
 
 /// The statuses of a run that its rates come from. Another run, and counters that go back, begin anew.
@@ -8,21 +7,17 @@ use crate::status::Status;
 pub struct History {
     now: Status,
     before: Option<Status>,
-    interval: Option<Earlier>,
-}
-
-/// The last status before the present interval was told.
-#[derive(Clone, Debug)]
-struct Earlier {
-    status: Status,
-    /// Intervals that have ended since: seldom more than one.
-    intervals: u64,
+    /// The first status that told of the present interval, and that of the one before: in between nothing changes of
+    /// what intervals tell, and so its rate does not either.
+    interval: Option<Status>,
+    interval_before: Option<Status>,
 }
 
 impl History {
     /// Begins with a status, of which no rate is known yet.
     pub fn new(first: Status) -> History {
         History {
+            interval: Some(first.clone()),
             now: first,
             ..History::default()
         }
@@ -34,19 +29,16 @@ impl History {
             *self = History::new(next);
             return;
         }
-        let before = std::mem::replace(&mut self.now, next);
-        // What is told of intervals stays as it is until the next one ends, and so does its rate.
-        let intervals = self.now.intervals - before.intervals;
-        if intervals > 0 {
-            let status = before.clone();
-            self.interval = Some(Earlier { status, intervals });
+        let told = self.interval.as_ref().map(|status| status.intervals);
+        if told != Some(next.intervals) {
+            self.interval_before = self.interval.replace(next.clone());
         }
-        self.before = Some(before);
+        self.before = Some(std::mem::replace(&mut self.now, next));
     }
 
-    /// An answer is missing: rates are not known until there are two again.
+    /// An answer is missing: rates are not known until there are answers again.
     pub fn interrupt(&mut self) {
-        (self.before, self.interval) = (None, None);
+        (self.before, self.interval, self.interval_before) = (None, None, None);
     }
 
     /// The last status.
@@ -56,16 +48,16 @@ impl History {
 
     /// By how much a counter grows a second, of those that every status tells as they are. `None` where that is not known.
     pub fn rate(&self, count: impl Fn(&Status) -> Option<u64>) -> Option<u64> {
-        let before = self.before.as_ref()?;
-        let nanos = self.now.elapsed_ns.checked_sub(before.elapsed_ns)?;
-        per_second(count(before)?, count(&self.now)?, nanos)
+        between(self.before.as_ref()?, &self.now, count)
     }
 
     /// The same of counters that are told as of the last interval: channels and lines.
     pub fn interval_rate(&self, count: impl Fn(&Status) -> Option<u64>) -> Option<u64> {
-        let before = self.interval.as_ref()?;
-        let nanos = (INTERVAL.as_nanos() as u64).checked_mul(before.intervals)?;
-        per_second(count(&before.status)?, count(&self.now)?, nanos)
+        between(
+            self.interval_before.as_ref()?,
+            self.interval.as_ref()?,
+            count,
+        )
     }
 }
 
@@ -81,11 +73,12 @@ fn follows(before: &Status, next: &Status) -> bool {
         && grows(Status::messages)
 }
 
-fn per_second(before: u64, now: u64, nanos: u64) -> Option<u64> {
+fn between(before: &Status, now: &Status, count: impl Fn(&Status) -> Option<u64>) -> Option<u64> {
+    let nanos = now.elapsed_ns.checked_sub(before.elapsed_ns)?;
     if nanos == 0 {
         return None;
     }
-    let grown = now.checked_sub(before)?;
+    let grown = count(now)?.checked_sub(count(before)?)?;
     Some((grown as f64 * 1e9 / nanos as f64).round() as u64)
 }
 
@@ -134,13 +127,13 @@ mod tests {
     #[test]
     fn what_intervals_tell_keeps_its_rate_until_the_next_ends() {
         let mut history = History::new(status(1_010, 1, 0, 0));
-        history.add(status(2_005, 2, 0, 40));
+        history.add(status(2_010, 2, 0, 40));
         assert_eq!(lost(&history), Some(40));
         history.add(status(2_995, 2, 0, 40));
         assert_eq!(lost(&history), Some(40), "the same interval");
-        history.add(status(4_001, 4, 0, 120));
+        history.add(status(4_010, 4, 0, 120));
         assert_eq!(lost(&history), Some(40), "two intervals at once");
-        history.add(status(5_001, 5, 0, 120));
+        history.add(status(5_010, 5, 0, 120));
         assert_eq!(lost(&history), Some(0));
     }
 
