@@ -88,6 +88,8 @@ struct World<'a, P: Protocol> {
     judged: usize,
     /// What their consumer knows.
     believed: Believed,
+    /// A whole loop of levels, and of orders, has been taken: one that has nothing to say says nothing.
+    looped: [bool; 2],
     stash_full: u64,
     control: Option<Control>,
     oracle: Oracle<'a>,
@@ -131,6 +133,7 @@ impl<'a, P: Protocol> World<'a, P> {
             records,
             judged: 0,
             believed: Believed::default(),
+            looped: [false; 2],
             stash_full: 0,
             control,
             oracle: Oracle::new(scenario, truth, P::Decoder::BY_INSTRUMENT),
@@ -305,7 +308,8 @@ impl<'a, P: Protocol> World<'a, P> {
             Parcel::SnapshotMessage(message) => self.oracle.snapshot_message(hash(message)),
             &Parcel::SnapshotEnds(_, unit, next) => self.oracle.snapshot_ends(unit, next),
             Parcel::SnapshotFailed => self.oracle.snapshot_failed(),
-            Parcel::LoopBegins(_) | Parcel::Refresh(_) | Parcel::LoopEnds(..) => {}
+            Parcel::LoopEnds(orders, _) => self.looped[usize::from(*orders)] = true,
+            Parcel::LoopBegins(_) | Parcel::Refresh(_) => {}
         }
         self.lane.hand(0, parcel.handed(), rx);
         self.judge(false)?;
@@ -421,6 +425,7 @@ impl<'a, P: Protocol> World<'a, P> {
         if let (Some(clean), Some(books)) = (clean, books)
             && let Some(next) = self.lane.channels()[0].expected(0)
             && P::Decoder::BY_INSTRUMENT
+            && self.looped == [true; 2]
             && let Some(name) = self.believed.doubted(books, clean, next)
         {
             return fail("not whole again after a loop", name);
