@@ -302,7 +302,7 @@ pub struct IntervalPoint {
     pub length: Duration,
     /// The stages that had values.
     pub stages: Vec<(Stage, Figures)>,
-    /// Of the stages that can speak for a run, how many values lay in each bin of [`heat_bin`], empty ones left out.
+    /// Of the stages that can speak for a run, how many values lay in each bin of `heat_bin`, empty ones left out.
     pub heat: Vec<(Stage, Vec<(u8, u64)>)>,
 }
 
