@@ -89,6 +89,8 @@ impl<P: Protocol> Channel<P> {
         let Some(end) = self.units[unit].holes.first().map(|hole| hole.span.end()) else {
             return;
         };
+        // What waited is done to the books before the snapshot that it waited for is whole.
+        self.taking_snapshot &= !self.units[unit].void;
         while let Some(next) = self.units[unit].behind_hole().filter(|&next| next <= end) {
             self.forgo(unit, next, core);
             self.drain(unit, None, core);

@@ -265,6 +265,7 @@ impl<P: Protocol> Channel<P> {
             }
             Err(Refused::Full) => {
                 core.drops.stash_full += 1;
+                self.taking_snapshot = false; // this is done to the books before it is whole
                 false
             }
         }
