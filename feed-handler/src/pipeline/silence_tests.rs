@@ -3,13 +3,15 @@
 use super::*;
 use crate::protocol::Decode;
 use crate::protocol::itch50::{Itch50, Itch50Decoder};
+use crate::protocol::pitch::{Pitch, PitchDecoder};
 use crate::publish::Records;
-use crate::transport::MoldFraming;
+use crate::transport::{MoldFraming, PitchFraming};
 use feed_common::event::{Flags, Kind, NO_INSTRUMENT, Record, Trust};
 use feed_common::latency::NoProbe;
 use feed_common::packet::RxMeta;
 use feed_common::time::UnixNanos;
 use feed_common::wire::moldudp64::{END_OF_SESSION, Header};
+use feed_common::wire::pitch::UnitBuilder;
 use zerocopy::IntoBytes;
 
 type TestLane = Lane<Itch50, Records<Vec<Record>>, NoProbe>;
@@ -144,4 +146,39 @@ fn a_channel_that_was_not_whole_before_is_not_whole_behind() {
         told(&l),
         [(1_010, Trust::STALE), (1_300, Trust::RECOVERING)]
     );
+}
+
+/// Units are known when they have brought something with a number.
+#[test]
+fn a_channel_without_a_numbering_falls_silent_too() {
+    let setup = ChannelSetup {
+        name: "c".into(),
+        number: 0,
+        lines: 1,
+        window_nanos: 20,
+        stash_slots: 8,
+        stash_slot_bytes: 1500,
+        day: SessionDay::Midnight(UnixNanos(1)),
+    };
+    let channel = (setup, PitchFraming, PitchDecoder::with_room(4));
+    let out = Records::new(Vec::new(), 1);
+    let lane: Lane<Pitch, Records<Vec<Record>>, NoProbe> =
+        Lane::new(vec![channel], LaneTime::Captured, 0, out, NoProbe);
+    let mut lane = lane.with_stale_after(0, LIMIT);
+    let mut block = UnitBuilder::new(1, 0, 1_400);
+    assert!(block.push(b"\x03\xfe!"));
+    let bytes = block.block();
+    let meta = RxMeta {
+        rx: Ticks(10),
+        kernel: UnixNanos(10),
+        len: bytes.len() as u32,
+        ..RxMeta::default()
+    };
+    lane.packet(Packet { meta: &meta, bytes }, Ticks(10));
+    lane.idle(11 + LIMIT);
+    let records = lane.into_outlet().into_sink();
+    let last = records
+        .last()
+        .map(|r| (r.data.kind, r.sequence.get(), r.trust));
+    assert_eq!(last, Some((Kind::TRUST.0, 0, Trust::STALE.0)));
 }

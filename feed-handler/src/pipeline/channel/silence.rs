@@ -8,8 +8,9 @@ use super::{Channel, Core};
 use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::transport::FrameKind;
-use feed_common::event::{Flags, MsgCtx, Trust};
+use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::latency::Probe;
+use feed_common::time::UnixNanos;
 
 /// When a channel was last heard, in its nanoseconds, and how often it was not for too long.
 #[derive(Clone, Copy, Debug)]
@@ -93,11 +94,18 @@ impl<P: Protocol> Channel<P> {
     }
 
     fn tell_trust<H: Outlet, R: Probe>(&self, trust: Trust, core: &mut Core<H, R>) {
+        // A channel that has brought nothing with a number has no numbering yet.
+        let unit = self.units.first();
         let cx = MsgCtx {
             trust,
+            sequence: unit.and_then(|u| u.sequencer.expected()).unwrap_or(0),
+            unit: unit.map_or(0, |u| u.key),
+            timestamp: UnixNanos::UNKNOWN,
+            instrument: NO_INSTRUMENT,
+            symbol: NO_SYMBOL,
             // Whatever event is open goes on behind it.
             flags: Flags::END_OF_EVENT.with(Flags::OF_INSTRUMENT),
-            ..self.apart(0)
+            ..self.cx
         };
         core.outlet.on_trust(&cx);
     }
