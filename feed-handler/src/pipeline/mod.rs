@@ -9,6 +9,7 @@ mod channel;
 mod counters;
 mod hold;
 mod hole_ends;
+mod look_ahead;
 mod rescue;
 mod unit;
 
@@ -27,6 +28,7 @@ use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
 use feed_common::ring::Consumer;
 use feed_common::time::{TickScale, Ticks};
+use look_ahead::Group;
 use std::sync::Arc;
 
 /// What "now" means for reorder windows.
@@ -95,6 +97,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 hole_ends: None,
                 messages: 0,
                 sampler: Sampler::one_in(sample_messages),
+                looked_at: 0,
             },
         }
     }
@@ -237,10 +240,36 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         }
         // A packet is taken up when the one before it is done: two packets share a reading of the clock.
         let mut now = self.core.probe.now();
+        // What the packet at hand and the one after it will look up.
+        let [first, mut next] = [0, 1].map(|i| self.look_ahead(&batch, i));
+        first.behind(&self.core.outlet);
+        let mut looked_at = first.messages;
         for i in 0..n {
+            if H::LOOKS_AHEAD {
+                next.behind(&self.core.outlet);
+                self.core.looked_at = std::mem::replace(&mut looked_at, next.messages);
+                next = self.look_ahead(&batch, i + 2);
+            }
             now = self.packet_held(batch.get(i), now, hold);
         }
         Ok(n)
+    }
+
+    /// Looks at the first messages of packet `i` of a batch, if there is one. There is nothing to be won over a packet
+    /// on its own, which looks ahead itself.
+    #[inline]
+    fn look_ahead(&mut self, batch: &impl PacketBatch, i: usize) -> Group {
+        if !H::LOOKS_AHEAD || i >= batch.len() || batch.len() == 1 {
+            return Group::NONE;
+        }
+        let packet = batch.get(i);
+        let route = self.routes.get(packet.meta.line as usize);
+        match route {
+            Some(&(channel, _)) if !packet.meta.is_truncated() => {
+                self.channels[channel].look_ahead(packet, &self.core.outlet)
+            }
+            _ => Group::NONE,
+        }
     }
 
     #[cfg(test)]
@@ -373,6 +402,8 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
 
 #[cfg(test)]
 mod hole_ends_tests;
+#[cfg(test)]
+mod look_ahead_tests;
 #[cfg(test)]
 mod pillar_tests;
 #[cfg(test)]
