@@ -109,10 +109,7 @@ impl Arrivals {
             return; // with the last
         }
         self.close(seen);
-        let passed = match at.checked_sub(self.last) {
-            Some(passed) => passed,
-            None => u64::MAX, // anew
-        };
+        let passed = at.checked_sub(self.last).unwrap_or(u64::MAX); // anew
         (self.last, self.run) = (at, 0);
         for (window, width) in self.windows.iter_mut().zip(WINDOWS) {
             if passed >= width {
