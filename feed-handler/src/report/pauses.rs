@@ -122,8 +122,8 @@ impl Calm {
     /// Takes a line of a log, in which the pauses of an interval come before its stages.
     pub fn take_logged(&mut self, line: &LogInterval) {
         let (start, length) = (line.start, line.length);
-        let same = |l: &&mut Logged| l.start == start && l.length == length;
-        if self.current.as_mut().filter(same).is_none() {
+        let current = self.current.as_ref();
+        if !current.is_some_and(|l| l.start == start && l.length == length) {
             self.current = None;
         }
         let current = self.current.get_or_insert(Logged {
