@@ -17,6 +17,10 @@ pub struct Cost {
     pub mark: f64,
     /// One [`StageRecorder::housekeep`] when nobody asks.
     pub housekeep: f64,
+    /// One packet counted in its windows, and its latency by how many there were; each with a time of its own.
+    pub arrival: f64,
+    /// One round of a loop watched for a pause.
+    pub watch: f64,
 }
 
 const ROUNDS: usize = 9;
@@ -41,11 +45,29 @@ impl Cost {
         let housekeep = per_call(clock, |_| {
             black_box(black_box(&mut recorder).housekeep());
         });
+        let arrival = {
+            let (rx, step) = (clock.now(), 7_000);
+            per_call(clock, |i| {
+                let recorder = black_box(&mut recorder);
+                recorder.arrived(1_000_000_000 + i * step);
+                recorder.crowded(rx, Ticks(rx.0 + i));
+            })
+        };
+        let watch = {
+            let round = clock.scale().ticks(700);
+            per_call(clock, |i| {
+                let recorder = black_box(&mut recorder);
+                recorder.polled(0, Ticks(i * round));
+                recorder.handled(Ticks(i * round));
+            })
+        };
         Cost {
             clock: clock_read,
             record,
             mark,
             housekeep,
+            arrival,
+            watch,
         }
     }
 }
@@ -79,8 +101,8 @@ impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "clock {:.1} ns, record {:.1} ns, mark {:.1} ns, housekeep {:.1} ns",
-            self.clock, self.record, self.mark, self.housekeep
+            "clock {:.1} ns, record {:.1} ns, mark {:.1} ns, housekeep {:.1} ns, arrival {:.1} ns, watch {:.1} ns",
+            self.clock, self.record, self.mark, self.housekeep, self.arrival, self.watch
         )
     }
 }

@@ -1,7 +1,9 @@
 //! Latency: the stages of a packet's way, the recorders that hold what they took, and the interval log.
 
+pub mod bursts;
 pub mod cost;
 pub mod log;
+pub mod pauses;
 mod payload;
 pub mod recorder;
 mod set;

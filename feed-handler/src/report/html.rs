@@ -1,5 +1,7 @@
 //! The report as one HTML file: no script, no external reference, light and dark, for screens, phones and paper.
 
+mod bursts;
+mod pauses;
 mod several;
 
 pub use several::document;
@@ -9,7 +11,7 @@ use super::holes::holes;
 use super::model::whole;
 use super::svg::escape;
 use super::units::{count, percent, plural, time};
-use super::{Ordered, RunReport, document as tables, stack_at};
+use super::{Ordered, RunReport, document as tables, omission, stack_at};
 use feed_common::latency::Stage;
 use std::fmt::Write;
 
@@ -21,6 +23,9 @@ pub fn render(report: &RunReport) -> String {
             &format!("INJECTED DELAY: {delay}. These figures are not those of the program."),
             &mut page,
         );
+    }
+    if let Some(text) = omission::warning(report) {
+        warning(&text, &mut page);
     }
     head(report, &mut page);
     sections(report, &mut page);
@@ -64,6 +69,8 @@ fn sections(report: &RunReport, page: &mut String) {
     where_the_time_went(report, page);
     percentiles(report, page);
     over_time(report, page);
+    pauses::pauses(report, page);
+    bursts::bursts(report, page);
     lines(report, page);
     books(report, page);
     losses(report, page);
@@ -337,10 +344,11 @@ fn over_time(report: &RunReport, page: &mut String) {
             " Grey marks above it are moments at which messages were missing and came after all."
         }
     };
+    let pauses = pauses::marks(report);
     let _ = writeln!(
         page,
         "<p class=\"note after\">The same with every packet in it: the darker a cell, the more of the packets of its \
-         moment took this long.{gaps}</p>"
+         moment took this long.{gaps}{pauses}</p>"
     );
     for size in [WIDE, NARROW] {
         page.push_str(&chart::heat(&report.timeline, &report.gaps, stage, size));
@@ -522,11 +530,12 @@ fn cost(report: &RunReport, page: &mut String) {
         (part("clock"), part("record"), report.headline_stage())
     {
         // The clock is read when the packet is decoded and when it is published; three stages are counted.
-        let each = 2.0 * clock + 3.0 * record;
+        let arrival = part("arrival").unwrap_or(0.0);
+        let each = 2.0 * clock + 3.0 * record + arrival;
         let share = each * 100.0 / f.p50.max(1) as f64;
         let _ = write!(
             page,
-            " A packet with something new reads the clock twice and counts three stages: {each:.0} ns, {share:.1} % of the \
+            " A packet with something new reads the clock twice, counts three stages and its arrival: {each:.0} ns, {share:.1} % of the \
              median of <em>{}</em>.",
             stage.name()
         );

@@ -6,6 +6,7 @@
 //! and [`Budget`] judge what was measured.
 
 mod budget;
+mod bursts;
 mod chart;
 pub mod compare;
 pub mod csv;
@@ -17,13 +18,16 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 mod model;
+mod omission;
 mod ordered;
+mod pauses;
 mod svg;
 mod table;
 pub mod terminal;
 pub mod units;
 
 pub use budget::{Budget, Judged};
+pub use bursts::{Arrivals, Crowd, Window};
 pub use document::{Document, text};
 pub use file::{WriteError, write_atomically};
 pub use folder::{FolderError, Run, read_gaps};
@@ -32,6 +36,7 @@ pub use model::{
     Recording, Recovery, RunReport, Sequence, Share, stack, stack_at,
 };
 pub use ordered::Ordered;
+pub use pauses::{Calm, LONG_PAUSE_NANOS, Pauses, Tail, Tails};
 pub use table::{Table, plain};
 
 use std::path::Path;

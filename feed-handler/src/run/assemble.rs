@@ -2,7 +2,7 @@
 
 use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
-use super::hot::{IdleTime, Quiet, drive, drive_held, receive};
+use super::hot::{IdleTime, Quiet, drive, drive_held, receive, receive_watched};
 use super::inject::Delay;
 use super::recovery::Link;
 use super::start::{Input, StartError};
@@ -42,6 +42,8 @@ pub(super) struct LaneStart {
     pub(super) writer: Writer<Record>,
     pub(super) marks: Marks,
     pub(super) recorder: StageRecorder,
+    /// For the pauses of its receiving thread, where it has one.
+    pub(super) receiving: Option<StageRecorder>,
     /// What its channels want at first, and where they hear of changes.
     pub(super) wanted: Filter,
     pub(super) changes: Arc<Changes>,
@@ -118,20 +120,21 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     let (sample, recorder) = (start.sample_messages, start.recorder);
     let records = Records::new(start.writer, start.channels_total).with_marks(start.marks);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
+    let receiving = start.receiving;
     let (changes, link, ends) = (start.changes, start.link, start.hole_ends);
     match book.keep {
         BookKeep::None => {
             let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
             let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
-            start_threads(plan, lane, input, hot, record)
+            start_threads(plan, lane, input, hot, record, receiving)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
             let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
             let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
-            start_threads(plan, lane, input, hot, record)
+            start_threads(plan, lane, input, hot, record, receiving)
         }
     }
 }
@@ -202,6 +205,7 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
     input: &Input,
     hot: Hot,
     record: Option<Queue>,
+    receiving: Option<StageRecorder>,
 ) -> Result<LaneRunning, StartError> {
     match (input, plan.threads) {
         (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot, record),
@@ -219,7 +223,8 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
             let idle = IdleTime::Follows(quiet.clone());
             let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle, record)?;
             facts.push(ring_fact(&plan, &ring));
-            let receive = socket_thread(&plan, receive_core, receiver, producer, quiet, hot)?;
+            let ends = (receiver, producer);
+            let receive = socket_thread(&plan, receive_core, ends, quiet, hot, receiving)?;
             Ok(LaneRunning {
                 decode,
                 receive: Some(receive),
@@ -372,13 +377,14 @@ fn lane_thread<P: Protocol, H: Outlet + Send + 'static>(
 fn socket_thread(
     plan: &LanePlan,
     core: Option<usize>,
-    mut receiver: UdpReceiver,
-    mut producer: Producer,
+    (mut receiver, mut producer): (UdpReceiver, Producer),
     quiet: Arc<Quiet>,
     hot: Hot,
+    mut recorder: Option<StageRecorder>,
 ) -> Result<JoinHandle<SourceEnd>, StartError> {
     hot_thread(plan, "rx", core, hot, move |hot| {
-        let ended = receive(&mut receiver, &mut producer, &hot.clock, &hot.stop, &quiet);
+        let (from, to, watch) = (&mut receiver, &mut producer, recorder.as_mut());
+        let ended = receive_watched(from, to, &hot.clock, &hot.stop, &quiet, watch);
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()

@@ -11,7 +11,7 @@ use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
 use super::start::{Input, StartError, join};
-use crate::config::{ConsumerPlan, Plan, ProtocolName};
+use crate::config::{ConsumerPlan, LaneThreads, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{
@@ -239,6 +239,15 @@ impl Handler {
                 }
             });
             let (recorder, collector) = pair(resolution, self.clock.clone());
+            // A receiving thread of its own is watched for pauses, and measures nothing else.
+            let receiving = match (input, lane.threads) {
+                (Input::Live, LaneThreads::Two { .. }) => {
+                    let (recorder, collector) = pair(resolution, self.clock.clone());
+                    self.collectors.push(collector);
+                    Some(recorder)
+                }
+                _ => None,
+            };
             let gauge = Arc::new(Gauge::new(lane.channels.iter().map(|c| c.lines.len())));
             let marks = Marks::new(plan.digest_every)?.with_watch(watch.clone());
             self.marks.push(marks.subscriber());
@@ -260,6 +269,7 @@ impl Handler {
                 writer,
                 marks,
                 recorder: recorder.with_fit(fit.clone()),
+                receiving,
                 wanted: subscription.filter(),
                 changes: changes.clone(),
                 record: queues.next(),

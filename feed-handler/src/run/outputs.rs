@@ -10,8 +10,8 @@ use crate::config::Plan;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Books, Consumer, IntervalPoint, Line, Ordered, Recording, Recovery, RunReport, Sequence,
-    WriteError,
+    self, Arrivals, Books, Calm, Consumer, IntervalPoint, Line, Ordered, Recording, Recovery,
+    RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
 use crate::status::StageStatus;
@@ -46,6 +46,8 @@ pub enum OutputError {
 pub struct Recorded {
     report: RunReport,
     totals: StageTotals,
+    /// What of it lay in intervals without a long pause of the machine.
+    calm: Calm,
     dir: Option<PathBuf>,
     /// The log's file until the run has started: what an earlier run wrote into it stays until then.
     opened: Option<File>,
@@ -81,6 +83,7 @@ impl Recorded {
         Ok(Recorded {
             report,
             totals: StageTotals::new(resolution),
+            calm: Calm::new(resolution),
             dir: dir.map(Path::to_owned),
             opened,
             log: None,
@@ -168,6 +171,7 @@ impl Recorded {
         let (start, length) = (self.last, now - self.last);
         self.last = now;
         self.totals.add(set);
+        self.calm.take(set);
         self.untold.add(set);
         self.report
             .push_interval(millis(start), millis(length), set);
@@ -224,6 +228,8 @@ impl Recorded {
             .run
             .set("duration", format!("{:.3} s", self.elapsed().as_secs_f64()));
         self.report.set_latency(&self.totals);
+        self.report.pauses = self.calm.beside(&self.totals);
+        self.report.arrivals = Arrivals::of(self.totals.bursts());
         self.report.record_digest = Some(outcome.record_digest().to_string());
         self.report.book_digest = outcome.book_digest().map(|d| d.to_string());
         self.report.books = books(outcome);
