@@ -1,6 +1,7 @@
-//! Latency: the stages of a packet's way, the recorders that hold what they took, and the interval log.
+//! Latency: the stages of a packet's way, the recorders that hold what they took, the interval log and percentile files.
 
 pub mod cost;
+pub mod hgrm;
 pub mod log;
 mod payload;
 pub mod recorder;
