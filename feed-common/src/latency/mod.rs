@@ -3,6 +3,7 @@
 pub mod cost;
 pub mod hgrm;
 pub mod log;
+pub mod messages;
 mod payload;
 pub mod recorder;
 mod set;

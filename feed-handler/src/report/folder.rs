@@ -208,7 +208,7 @@ impl Run {
 }
 
 /// Opens a regular file: a pipe in its place would keep the reader waiting.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).open(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),

@@ -1,6 +1,8 @@
 //! Everything a report says about a run, independent of how it is shown.
 
 use super::Ordered;
+use super::cost::Instruments;
+use super::kinds::{ChannelTotals, Sampled};
 use super::units::plural;
 use feed_common::latency::log::LogInterval;
 use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
@@ -41,6 +43,15 @@ pub struct RunReport {
     pub published: u64,
     /// Latency by stage name, in the order packets pass the stages.
     pub latency: Ordered<Figures>,
+    /// What measuring cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruments: Option<Instruments>,
+    /// What each channel came to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelTotals>,
+    /// Messages that were timed on their own, where some were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
     /// Kernel stamps that lay after their receive: how often the two clocks disagreed.
     pub clock_backwards: u64,
     /// Consumers and what they missed.

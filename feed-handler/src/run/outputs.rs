@@ -4,14 +4,15 @@ use super::facts;
 use super::handler::{Handler, Outcome};
 use super::losses::{self, GAPS, LossLog};
 use super::recovery::RecoveryEnd;
+use super::sampled::sampled;
 use super::start::Input;
 use super::trail::TrailLog;
 use crate::config::Plan;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Books, Consumer, IntervalPoint, Line, Ordered, Recording, Recovery, RunReport, Sequence,
-    WriteError,
+    self, Books, ChannelTotals, Consumer, IntervalPoint, Line, Ordered, Recording, Recovery,
+    RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
 use crate::status::StageStatus;
@@ -105,7 +106,9 @@ impl Recorded {
         if let Some(injection) = plan.latency.inject {
             self.fact(report::INJECTED, injection.to_string());
         }
-        self.fact("instruments", Cost::measure(handler.clock()).to_string());
+        let cost = Cost::measure(handler.clock());
+        self.fact("instruments", cost.to_string());
+        self.report.instruments = Some(cost.into());
         let opened = self.opened.take();
         let dir = self.dir.clone().filter(|_| opened.is_some());
         let listed = match (input, &dir) {
@@ -224,6 +227,7 @@ impl Recorded {
             .run
             .set("duration", format!("{:.3} s", self.elapsed().as_secs_f64()));
         self.report.set_latency(&self.totals);
+        self.report.judge_instruments();
         self.report.record_digest = Some(outcome.record_digest().to_string());
         self.report.book_digest = outcome.book_digest().map(|d| d.to_string());
         self.report.books = books(outcome);
@@ -260,6 +264,7 @@ impl Recorded {
         if let Ok((gaps, _)) = report::read_gaps(&dir.join(GAPS), Some(logged(self.started_at))) {
             self.report.gaps = gaps;
         }
+        report::hgrm::write(&dir.join(report::hgrm::FOLDER), &self.totals)?;
         report::write_run(&dir, &self.report)?;
         match self.failed {
             Some(failed) => Err(failed),
@@ -350,6 +355,16 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
             sequence.duplicates += s.duplicates;
             sequence.recovered += s.recovered;
             sequence.restarts += s.restarts;
+            report.channels.push(ChannelTotals {
+                channel: channel.name.clone(),
+                lane: lane_plan.name.clone(),
+                messages: channel.messages,
+                gaps: s.gaps,
+                lost: s.lost,
+                duplicates: s.duplicates,
+                recovered: s.recovered,
+                restarts: s.restarts,
+            });
             for (line_plan, line) in channel_plan.lines.iter().zip(&channel.lines) {
                 let since = line.silence.since;
                 report.lines.push(Line {
@@ -377,6 +392,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
         }
     }
     report.sequence = sequence;
+    report.sampled = sampled(plan, &outcome.lanes);
     report.recovery = outcome.recovery.iter().map(recovery).collect();
 }
 
