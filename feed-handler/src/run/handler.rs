@@ -2,6 +2,7 @@
 
 use super::assemble::{Hot, LaneRunning, LaneStart, start_lane};
 use super::board::{Board, Shown, ShownLane};
+use super::books::Following;
 use super::clock::Pairing;
 use super::consumers::Consumer;
 use super::control::Control;
@@ -11,7 +12,7 @@ use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
 use super::start::{Input, StartError, join};
-use crate::config::{ConsumerPlan, Plan, ProtocolName};
+use crate::config::{BookKeep, ConsumerPlan, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{
@@ -303,12 +304,21 @@ impl Handler {
             gauge: gauge.clone(),
             sockets: running.sockets.clone(),
         });
+        let is_live = matches!(input, Input::Live);
+        let books = Following::new(
+            self.subscribers.clone(),
+            plan.channels().map(|(_, c)| c.name.clone()).collect(),
+            self.clock.clone(),
+            is_live,
+            plan.book.keep == BookKeep::Full && plan.book.publish_bbo,
+        );
         self.board.begin(Shown {
             clock: self.clock.clone(),
             started: Instant::now(),
-            is_live: matches!(input, Input::Live),
+            is_live,
             lanes: lanes.collect(),
             consumers: self.consumer_gauges.clone(),
+            books,
         });
     }
 
