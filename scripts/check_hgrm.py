@@ -3,7 +3,7 @@
 
 usage: check_hgrm.py LOG DIR
 
-DIR has a file STAGE.hgrm for each stage of LOG (tags without a channel), in microseconds. For each stage the package decodes
+DIR has a file STAGE.hgrm for each stage of LOG (its lines of single channels left out), in microseconds. For each stage the package decodes
 the log's histograms, adds them up and walks their percentiles; every row, the mean, the standard deviation, the maximum and
 the count must be those of the file. Prints stage, rows and values; exits with 1 and says what differs, with 3 when the
 package (pip install hdrhistogram) is not there.
@@ -29,7 +29,7 @@ def sums(path):
     stages = {}
     with open(path, encoding="ascii") as log:
         for line in log:
-            if not line.startswith("Tag=") or "/" in line.split(",", 1)[0]:
+            if not line.startswith("Tag=") or line.startswith("Tag=channel:"):
                 continue
             tag, _, _, _, payload = line.rstrip("\n").split(",")
             histogram = HdrHistogram.decode(payload)

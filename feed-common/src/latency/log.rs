@@ -3,7 +3,7 @@
 //!
 //! A line is `Tag=<stage>,<start>,<length>,<max>,<histogram>`: seconds since the log's base time, seconds, the largest
 //! value in ms, and the histogram of nanoseconds, deflated and in base64. Threads or channels that are kept apart have
-//! their name before the stage: `Tag=lane0/decoded`.
+//! their name before the stage: `Tag=lane0/decoded`. What is part of another line is so too: `Tag=channel:itch/published`.
 
 use super::payload::{self, Cells};
 use super::set::{MEASURED, StageSet};
@@ -15,6 +15,9 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use hdrhistogram::{Counter, Histogram};
 use std::io::{self, BufRead, Read, Write};
 use std::time::Duration;
+
+/// Before the name of a channel in the tag of its part of what all channels' line has.
+pub const CHANNEL: &str = "channel:";
 
 /// Nanoseconds in the unit of a line's maximum. Readers assume milliseconds.
 const MAX_UNIT: f64 = 1_000_000.0;
@@ -160,6 +163,15 @@ pub struct LogInterval {
     pub length: Duration,
     /// The values, in ns.
     pub cells: Cells,
+}
+
+impl LogInterval {
+    /// True of a channel's part of what another line has: to be left out of sums.
+    pub fn is_part(&self) -> bool {
+        self.source
+            .as_deref()
+            .is_some_and(|s| s.starts_with(CHANNEL))
+    }
 }
 
 /// A line that cannot be read.

@@ -291,6 +291,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             self.core.drops.no_line += 1;
             return false;
         };
+        self.core.probe.turn_to(channel);
         if packet.meta.is_truncated() {
             self.core.drops.truncated += 1;
             self.channels[channel].refuse(line);

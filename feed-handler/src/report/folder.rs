@@ -134,8 +134,8 @@ impl Run {
                     continue;
                 }
             };
-            let Some(stage) = interval.stage else {
-                continue; // of another program's tags nothing is known
+            let Some(stage) = interval.stage.filter(|_| !interval.is_part()) else {
+                continue; // of another program's tags nothing is known, and channels' parts are in the summary
             };
             totals.add_cells(stage, &interval.cells);
             if to_compare {

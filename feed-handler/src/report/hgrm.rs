@@ -43,8 +43,8 @@ pub fn totals(log: &Path) -> io::Result<StageTotals> {
     let lines = LogReader::over(BufReader::with_capacity(1 << 16, open(log)?));
     let mut totals = None;
     for line in lines.flatten() {
-        let (Some(stage), None) = (line.stage, &line.source) else {
-            continue; // a channel's part of what another line has
+        let Some(stage) = line.stage.filter(|_| !line.is_part()) else {
+            continue;
         };
         let digits = line.cells.digits();
         let totals = totals.get_or_insert_with(|| StageTotals::new(resolution(digits)));

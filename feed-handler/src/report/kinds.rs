@@ -1,8 +1,8 @@
 //! What sampled messages took by type and by symbol, and what each channel came to.
 
-use super::RunReport;
 use super::table::Table;
 use super::units::{count, percent, plural, time};
+use super::{Figures, RunReport};
 use serde::{Deserialize, Serialize};
 
 /// Symbols that are named as the slowest.
@@ -85,6 +85,9 @@ pub struct ChannelTotals {
     pub recovered: u64,
     /// Sessions that began anew.
     pub restarts: u64,
+    /// How long its packets took until consumers could see them, in ns; to 1 % where the run has several channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Figures>,
 }
 
 /// The channels; nothing of a run that does not tell them apart.
@@ -96,26 +99,24 @@ pub(super) fn channels(report: &RunReport) -> Option<Table> {
         "channel",
         "lane",
         "messages",
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
         "gaps",
         "lost",
         "duplicates",
         "recovered",
         "restarts",
     ];
-    let mut table = Table::new("Channels", &head, 2);
+    let mut table = Table::new("Channels (latency of published)", &head, 2);
     for c in &report.channels {
-        let mut row = vec![c.channel.clone(), c.lane.clone()];
-        row.extend(
-            [
-                c.messages,
-                c.gaps,
-                c.lost,
-                c.duplicates,
-                c.recovered,
-                c.restarts,
-            ]
-            .map(count),
-        );
+        let mut row = vec![c.channel.clone(), c.lane.clone(), count(c.messages)];
+        match &c.published {
+            Some(f) => row.extend([f.p50, f.p99, f.p999, f.max].map(time)),
+            None => row.extend(["–"; 4].map(str::to_owned)),
+        }
+        row.extend([c.gaps, c.lost, c.duplicates, c.recovered, c.restarts].map(count));
         table.rows.push(row);
     }
     Some(table)

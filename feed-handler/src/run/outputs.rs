@@ -11,16 +11,16 @@ use crate::config::Plan;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Books, ChannelTotals, Consumer, IntervalPoint, Line, Ordered, Recording, Recovery,
-    RunReport, Sequence, WriteError,
+    self, Books, ChannelTotals, Consumer, Figures, IntervalPoint, Line, Ordered, Recording,
+    Recovery, RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
 use crate::status::StageStatus;
 use crate::trail::DIGESTS;
 use feed_common::latency::cost::Cost;
-use feed_common::latency::log::LogWriter;
+use feed_common::latency::log::{CHANNEL, LogWriter};
 use feed_common::latency::summary::{Quantiles, StageTotals};
-use feed_common::latency::{Resolution, StageSet};
+use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::{Clock, UnixNanos};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -47,6 +47,8 @@ pub enum OutputError {
 pub struct Recorded {
     report: RunReport,
     totals: StageTotals,
+    /// Each channel's tag in the log and what it has of [`Stage::Published`], where there are several.
+    channels: Vec<(String, StageTotals)>,
     dir: Option<PathBuf>,
     /// The log's file until the run has started: what an earlier run wrote into it stays until then.
     opened: Option<File>,
@@ -59,6 +61,8 @@ pub struct Recorded {
     started: Instant,
     started_at: UnixNanos,
     last: Duration,
+    /// When the interval before it ended.
+    before: Duration,
     /// Since progress was last told.
     untold: StageSet,
 }
@@ -82,6 +86,7 @@ impl Recorded {
         Ok(Recorded {
             report,
             totals: StageTotals::new(resolution),
+            channels: Vec::new(),
             dir: dir.map(Path::to_owned),
             opened,
             log: None,
@@ -91,6 +96,7 @@ impl Recorded {
             started: Instant::now(),
             started_at,
             last: Duration::ZERO,
+            before: Duration::ZERO,
             untold: StageSet::new(resolution),
         })
     }
@@ -103,6 +109,12 @@ impl Recorded {
     /// The run has started, and nothing will call it off any more: the logs begin.
     pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
         self.fact("input", facts::input(input));
+        let sets = handler.by_channel().iter();
+        let channels = plan.channels().zip(sets).map(|((_, channel), set)| {
+            let tag = format!("{CHANNEL}{}", channel.name);
+            (tag, StageTotals::new(set.resolution()))
+        });
+        self.channels = channels.collect();
         if let Some(injection) = plan.latency.inject {
             self.fact(report::INJECTED, injection.to_string());
         }
@@ -169,7 +181,7 @@ impl Recorded {
     pub fn interval(&mut self, set: &StageSet) {
         let now = self.elapsed();
         let (start, length) = (self.last, now - self.last);
-        self.last = now;
+        (self.before, self.last) = (start, now);
         self.totals.add(set);
         self.untold.add(set);
         self.report
@@ -180,6 +192,25 @@ impl Recorded {
                 self.log = None;
                 self.fail(LOG, source);
             }
+        }
+    }
+
+    /// Takes up what each channel has of [`Stage::Published`] in the interval that was taken up last.
+    pub fn by_channel(&mut self, sets: &[StageSet]) {
+        let at = |t: Duration| UnixNanos(self.started_at.0 + t.as_nanos() as u64);
+        let (from, to) = (at(self.before), at(self.last));
+        let mut failed = None;
+        for ((tag, totals), set) in self.channels.iter_mut().zip(sets) {
+            totals.add(set);
+            let published = set.histogram(Stage::Published).filter(|h| !h.is_empty());
+            if let (Some(log), Some(published)) = (&mut self.log, published) {
+                let written = log.write(Some(tag.as_str()), Stage::Published, published, from, to);
+                failed = failed.or(written.err());
+            }
+        }
+        if let Some(source) = failed {
+            self.log = None;
+            self.fail(LOG, source);
         }
     }
 
@@ -204,6 +235,7 @@ impl Recorded {
     /// Completes the report with what the run came to.
     pub fn complete(&mut self, plan: &Plan, clock: &Clock, outcome: &Outcome) {
         self.interval(&outcome.last);
+        self.by_channel(&outcome.last_by_channel);
         if let Some(trail) = self.trail.take()
             && let Err(source) = trail.done(outcome)
         {
@@ -243,6 +275,16 @@ impl Recorded {
             .collect();
         self.report.record = outcome.record.as_ref().map(recording);
         fill_counts(&mut self.report, plan, outcome);
+        let alone = self.report.figures(Stage::Published).copied();
+        match &mut self.report.channels[..] {
+            [only] => only.published = alone,
+            several => {
+                for (channel, (_, totals)) in several.iter_mut().zip(&self.channels) {
+                    let figures = Figures::from(totals.quantiles(Stage::Published));
+                    channel.published = (figures.count > 0).then_some(figures);
+                }
+            }
+        }
     }
 
     /// The report so far.
@@ -364,6 +406,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
                 duplicates: s.duplicates,
                 recovered: s.recovered,
                 restarts: s.restarts,
+                published: None,
             });
             for (line_plan, line) in channel_plan.lines.iter().zip(&channel.lines) {
                 let since = line.silence.since;

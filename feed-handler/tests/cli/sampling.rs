@@ -37,7 +37,7 @@ fn sampling_tells_types_and_symbols_apart_and_changes_nothing() {
             "book_digest",
             "messages",
             "published",
-            "channels",
+            "sequence",
         ] {
             assert_eq!(plain[same], sampled[same], "{name}: {same}");
         }
@@ -167,4 +167,62 @@ fn percentile_files_are_those_of_the_log() {
         _ => eprintln!("SKIPPED: needs python3 with the package hdrhistogram"),
     }
     feed_handler(&["report", &folder, &folder, "--format", "hgrm"]).is(2, "expected one folder");
+}
+
+#[test]
+fn channels_of_a_lane_have_latencies_of_their_own() {
+    let scratch = Scratch::new();
+    let other = "239.9.9.2:26402";
+    let session = |messages, seed| {
+        Recording::of(&Spec::new(Protocol::Itch50, messages, seed))
+            .unwrap()
+            .0
+    };
+    let (a, b) = (session(4_000, 1), session(9_000, 2));
+    let first = a.packets().map(|p| (GROUP, p.payload));
+    let packets = first.chain(b.packets().map(|p| (other, p.payload)));
+    let capture = scratch.file("two.pcap", pcap(packets));
+    let second = configuration("itch50", other, "");
+    let (_, second) = second.split_once("[[channel]]").unwrap();
+    let second = second.replace("name = \"c\"", "name = \"deep\"");
+    let config = configuration("itch50", GROUP, "") + "[[channel]]" + &second;
+    let (config, out) = (scratch.file("two.toml", config), scratch.path("two"));
+    feed_handler(&["run", "-c", &config, "--input", &capture, "--out", &out]).is(0, "summary.json");
+    let summary = std::fs::read_to_string(format!("{out}/summary.json")).unwrap();
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    let channels = summary["channels"].as_array().unwrap();
+    let figure = |i: usize, key: &str| channels[i]["published"][key].as_u64().unwrap();
+    assert_eq!(
+        (&channels[0]["messages"], &channels[1]["messages"]),
+        (&4_000.into(), &9_000.into())
+    );
+    let whole = &summary["latency"]["published"];
+    assert_eq!(
+        figure(0, "count") + figure(1, "count"),
+        whole["count"].as_u64().unwrap()
+    );
+    assert!(figure(0, "count") > 0 && figure(1, "p50") > 0);
+    let log = std::fs::read_to_string(format!("{out}/latency.hlog")).unwrap();
+    for tag in [
+        "Tag=channel:c/published,",
+        "Tag=channel:deep/published,",
+        "Tag=published,",
+    ] {
+        assert!(log.contains(tag), "{tag}");
+    }
+    // What is read back has them once.
+    let page = scratch.path("page.html");
+    feed_handler(&["report", &out, "-o", &page]).is(0, "wrote ");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(
+        page,
+        std::fs::read_to_string(format!("{out}/report.html")).unwrap()
+    );
+    assert!(page.contains("<h2>Channels</h2>") && page.contains("deep"));
+    let own = format!("{out}/hgrm/published.hgrm");
+    let text = std::fs::read_to_string(own).unwrap();
+    assert!(
+        text.contains(&format!("Total count    = {:>12}]", whole["count"])),
+        "{text}"
+    );
 }

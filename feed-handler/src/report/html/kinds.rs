@@ -14,7 +14,8 @@ pub(super) fn by_channel(report: &RunReport, page: &mut String) {
     section(
         page,
         "Channels",
-        "What each channel delivered after its lines were merged, and what of it no line brought.",
+        "What each channel delivered after its lines were merged, how long its packets took until consumers could see them, and \
+         what no line brought.",
     );
     table.html(page);
     page.push_str("</section>\n");
