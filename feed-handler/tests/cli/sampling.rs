@@ -221,8 +221,6 @@ fn channels_of_a_lane_have_latencies_of_their_own() {
     assert!(page.contains("<h2>Channels</h2>") && page.contains("deep"));
     let own = format!("{out}/hgrm/published.hgrm");
     let text = std::fs::read_to_string(own).unwrap();
-    assert!(
-        text.contains(&format!("Total count    = {:>12}]", whole["count"])),
-        "{text}"
-    );
+    let total = format!("Total count    = {:12}]", whole["count"].as_u64().unwrap());
+    assert!(text.contains(&total), "{text}");
 }
