@@ -15,6 +15,7 @@ use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
+use feed_common::latency::messages::MessageFigures;
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, RxMeta};
 use feed_common::time::{Ticks, UnixNanos, Zone};
@@ -61,6 +62,20 @@ pub(super) struct Core<H, R> {
     pub(super) sampler: Sampler,
     /// How many messages of the packet at hand were looked at before its turn.
     pub(super) looked_at: usize,
+    /// What sampled messages took, by type and instrument.
+    pub(super) figures: Option<Box<MessageFigures>>,
+}
+
+impl<H, R: Probe> Core<H, R> {
+    /// A sampled message, begun at `from`, is done.
+    #[cold]
+    fn sampled(&mut self, message: &[u8], cx: &MsgCtx, from: Ticks) {
+        let to = self.probe.now();
+        self.probe.mark_at(Stage::Message, from, to);
+        if let Some(figures) = &mut self.figures {
+            figures.take(message, cx.channel, (cx.instrument, cx.symbol), from, to);
+        }
+    }
 }
 
 /// Says for which messages a span of their own is measured: one in `every`, or none.
@@ -502,6 +517,11 @@ impl<P: Protocol> Channel<P> {
         }
     }
 
+    /// Messages delivered, each once, whoever brought them.
+    pub fn messages(&self) -> u64 {
+        self.lines.iter().map(|line| line.first).sum::<u64>() + self.back.first
+    }
+
     /// How many holes there have been, and how many are open.
     pub fn holes(&self) -> (u64, u64) {
         let each = self.units.iter().map(|u| &u.holes);
@@ -582,12 +602,16 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
         cx.sequence = sequence + skip;
         cx.skip = skip as u32;
         (skip, sequence) = (0, sequence + numbers);
-        let sampled = core.sampler.due().then(|| core.probe.now());
+        let sampled = core.sampler.due().then(|| {
+            // Of a message about no instrument none may be left over from the one before.
+            (cx.instrument, cx.symbol) = (NO_INSTRUMENT, NO_SYMBOL);
+            core.probe.now()
+        });
         if let Err(e) = decoder.decode(message, cx, &mut core.outlet) {
             core.drops.message(e);
         }
         if let Some(start) = sampled {
-            core.probe.mark(Stage::Message, start);
+            core.sampled(message, cx, start);
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::publish::Outlet;
 use crate::recovery::{Handed, delivered};
 use crate::subscribe::Changes;
 use channel::{Core, Sampler};
+use feed_common::latency::messages::MessageFigures;
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
 use feed_common::ring::Consumer;
@@ -101,8 +102,15 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 messages: 0,
                 sampler: Sampler::one_in(sample_messages),
                 looked_at: 0,
+                figures: None,
             },
         }
+    }
+
+    /// Keeps what sampled messages take by type and instrument.
+    pub fn with_message_figures(mut self, figures: MessageFigures) -> Self {
+        self.core.figures = Some(Box::new(figures));
+        self
     }
 
     /// Follows what is posted there: one filter a channel.
@@ -324,6 +332,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             self.core.drops.no_line += 1;
             return false;
         };
+        self.core.probe.turn_to(channel);
         if packet.meta.is_truncated() {
             self.core.drops.truncated += 1;
             self.channels[channel].refuse(line);
@@ -419,6 +428,11 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     /// Holes of which nothing could be said, because there was no room for it.
     pub fn hole_ends_missed(&self) -> u64 {
         self.core.hole_ends.as_ref().map_or(0, HoleEnds::missed)
+    }
+
+    /// What sampled messages took, where that was kept.
+    pub fn message_figures(&self) -> Option<&MessageFigures> {
+        self.core.figures.as_deref()
     }
 
     /// What was not delivered, by cause.
