@@ -142,7 +142,6 @@ fn ladder(
 pub struct StageTotals {
     figures: [Total; MEASURED.len()],
     resolution: Resolution,
-    backwards: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -150,6 +149,7 @@ struct Total {
     histogram: Histogram<u64>,
     above: u64,
     largest: u64,
+    backwards: u64,
 }
 
 impl StageTotals {
@@ -160,9 +160,9 @@ impl StageTotals {
                 histogram: resolution.histogram(),
                 above: 0,
                 largest: 0,
+                backwards: 0,
             }),
             resolution,
-            backwards: 0,
         }
     }
 
@@ -170,16 +170,16 @@ impl StageTotals {
     pub fn add(&mut self, set: &StageSet) {
         for (mine, theirs) in self.figures.iter_mut().zip(&set.figures) {
             mine.take_up(&theirs.histogram, theirs.above, theirs.largest);
+            mine.backwards += theirs.backwards;
         }
-        self.backwards += set.backwards;
     }
 
     /// Adds what other threads have recorded.
     pub fn merge(&mut self, other: &StageTotals) {
         for (mine, theirs) in self.figures.iter_mut().zip(&other.figures) {
             mine.take_up(&theirs.histogram, theirs.above, theirs.largest);
+            mine.backwards += theirs.backwards;
         }
-        self.backwards += other.backwards;
     }
 
     /// Adds values of one stage, as read from an interval log.
@@ -219,9 +219,9 @@ impl StageTotals {
         position(stage).map_or(0, |at| self.figures[at].largest)
     }
 
-    /// Kernel stamps that lay after the receive they belong to.
-    pub fn backwards(&self) -> u64 {
-        self.backwards
+    /// Spans of a stage across two clocks that were negative.
+    pub fn backwards(&self, stage: Stage) -> u64 {
+        position(stage).map_or(0, |at| self.figures[at].backwards)
     }
 
     /// Range and resolution.

@@ -385,7 +385,7 @@ impl IntervalPoint {
 impl RunReport {
     /// Takes the figures and curves of all stages from the sum of a run.
     pub fn set_latency(&mut self, totals: &StageTotals) {
-        self.clock_backwards = totals.backwards();
+        self.clock_backwards = totals.backwards(Stage::Receive);
         self.latency = Ordered::default();
         for (stage, histogram) in totals.recorded() {
             let figures = Figures {

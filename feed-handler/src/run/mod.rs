@@ -24,6 +24,7 @@ mod supervise;
 mod trail;
 
 pub use board::Board;
+pub use clock::CardFit;
 pub use consumers::Consumer;
 pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, ask_status, reply};
 pub use end::{ChannelEnd, LaneEnd, LineEnd};
