@@ -7,6 +7,7 @@
 
 mod budget;
 mod chart;
+mod clocks;
 pub mod compare;
 pub mod csv;
 mod document;
@@ -24,6 +25,7 @@ pub mod terminal;
 pub mod units;
 
 pub use budget::{Budget, Judged};
+pub use clocks::{ClockLine, Clocks, Crossing};
 pub use document::{Document, text};
 pub use file::{WriteError, write_atomically};
 pub use folder::{FolderError, Run, read_gaps};

@@ -9,6 +9,7 @@ mod board;
 mod clock;
 mod consumers;
 mod control;
+mod crossing;
 mod end;
 mod exposition;
 mod facts;

@@ -1,5 +1,6 @@
 //! What a run writes: the interval log and its marks as it goes, the summary and the report at the end.
 
+use super::crossing;
 use super::facts;
 use super::handler::{Handler, Outcome};
 use super::losses::{self, GAPS, LossLog};
@@ -57,6 +58,7 @@ pub struct Recorded {
     failed: Option<OutputError>,
     started: Instant,
     started_at: UnixNanos,
+    live: bool,
     last: Duration,
     /// Since progress was last told.
     untold: StageSet,
@@ -89,6 +91,7 @@ impl Recorded {
             failed: None,
             started: Instant::now(),
             started_at,
+            live: false,
             last: Duration::ZERO,
             untold: StageSet::new(resolution),
         })
@@ -101,6 +104,7 @@ impl Recorded {
 
     /// The run has started, and nothing will call it off any more: the logs begin.
     pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
+        self.live = matches!(input, Input::Live);
         self.fact("input", facts::input(input));
         if let Some(injection) = plan.latency.inject {
             self.fact(report::INJECTED, injection.to_string());
@@ -224,6 +228,7 @@ impl Recorded {
             .run
             .set("duration", format!("{:.3} s", self.elapsed().as_secs_f64()));
         self.report.set_latency(&self.totals);
+        self.report.clocks = crossing::clocks(self.live, &self.totals, outcome);
         self.report.record_digest = Some(outcome.record_digest().to_string());
         self.report.book_digest = outcome.book_digest().map(|d| d.to_string());
         self.report.books = books(outcome);
