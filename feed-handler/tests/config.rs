@@ -4,6 +4,7 @@ use feed_common::time::Zone;
 use feed_handler::book::BookLimits;
 use feed_handler::config::{
     self, Believed, BookKeep, ByteSize, LaneThreads, Plan, ProtocolName, TimeSpan, Timestamps,
+    defaults,
 };
 use feed_handler::net::Interface;
 use proptest::prelude::*;
@@ -110,7 +111,15 @@ fn the_example_states_the_defaults() {
     );
     let (channel, told) = (&lane.channels[0], &told.channels[0]);
     assert_eq!(channel.reorder_window, told.reorder_window);
-    assert_eq!(channel.stash_packets, told.stash_packets);
+    assert_eq!(channel.stash_packets, defaults::STASH_PACKETS);
+    let with_snapshots = defaults::STASH_PACKETS_SNAPSHOT;
+    assert_eq!(told.stash_packets, with_snapshots);
+    let told_nothing = EXAMPLE.replace(&format!("stash_packets = {with_snapshots} "), "");
+    let plan_told_nothing = parse(&told_nothing).unwrap();
+    assert_eq!(
+        plan_told_nothing.lanes[0].channels[0].stash_packets,
+        with_snapshots
+    );
     assert_eq!(channel.stale_after, told.stale_after);
     assert_eq!(plan.publish_slots, example.publish_slots);
     assert_eq!(plan.digest_every, example.digest_every);

@@ -8,6 +8,7 @@ use feed_common::event::{
     SlotUpdate, Status, StatusKind,
 };
 use feed_handler::book::{BookLimits, Books, Fault, Level, Queued, Quote, View, digest, oracle};
+use feed_handler::publish::Outlet;
 
 /// Small, so that they are reached.
 const LIMITS: BookLimits = BookLimits {
@@ -225,6 +226,12 @@ impl Keeper {
         let mut push = |order| queue.push(order);
         self.books.queue(instrument, side, price, &mut push);
         queue
+    }
+}
+
+impl Outlet for Keeper {
+    fn published(&self) -> u64 {
+        self.events
     }
 }
 

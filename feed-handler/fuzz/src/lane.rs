@@ -1,9 +1,10 @@
 //! A lane with two lines, and packets that nobody would send.
 
 use super::choices::Choices;
+use super::source::One;
 use feed_common::event::{DeleteOrder, Gap, MarketHandler, MsgCtx};
 use feed_common::latency::NoProbe;
-use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
+use feed_common::packet::RxMeta;
 use feed_common::time::{Ticks, UnixNanos, Zone};
 use feed_common::wire::ProtocolName;
 use feed_common::wire::itch50::OrderDelete;
@@ -189,33 +190,6 @@ impl MarketHandler for Order {
 impl Outlet for Order {
     fn published(&self) -> u64 {
         self.events
-    }
-}
-
-/// A source with a single packet.
-struct One<'p>(Option<(RxMeta, &'p [u8])>);
-
-struct Batch<'p>(Option<(RxMeta, &'p [u8])>);
-
-impl<'p> PacketSource for One<'p> {
-    type Batch<'a>
-        = Batch<'p>
-    where
-        Self: 'a;
-
-    fn poll(&mut self) -> Result<Batch<'p>, RxError> {
-        Ok(Batch(self.0.take()))
-    }
-}
-
-impl PacketBatch for Batch<'_> {
-    fn len(&self) -> usize {
-        usize::from(self.0.is_some())
-    }
-
-    fn get(&self, _: usize) -> Packet<'_> {
-        let (meta, bytes) = self.0.as_ref().expect("one packet");
-        Packet { meta, bytes }
     }
 }
 

@@ -20,6 +20,7 @@ mod inspect;
 mod itch50;
 mod itchfile;
 mod lane;
+mod loops;
 mod mdp3;
 mod memoir;
 mod messages;
@@ -30,7 +31,9 @@ mod pitch;
 mod prices;
 mod retransmissions;
 mod seeds;
+mod servers;
 mod soup;
+mod source;
 mod streams;
 mod subscribe;
 
@@ -84,6 +87,7 @@ pub static TARGETS: &[Target] = &[
         retransmissions::retransmissions,
         retransmissions::seeds,
     ),
+    target("loops", loops::loops, loops::seeds),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),

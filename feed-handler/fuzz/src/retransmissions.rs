@@ -2,21 +2,16 @@
 
 use super::choices::Choices;
 use super::seeds::Seeds;
+use super::servers::{Ends, Judge, Lane, SERVERS, STEPS, Wished, wish};
 use feed_common::wire::pillar::{
     Flag, MAX_PACKET, MessageUnavailable, PacketBuilder, PacketStream, ParseError, RequestPacket,
     RequestResponse, SourceId, messages, parse,
 };
-use feed_handler::recovery::{
-    Handed, Heard, Missing, Net, PillarRequests, PillarSettings, Recovery, RecoverySink, Wish,
-};
-use feed_handler::sequence::SeqSpan;
+use feed_handler::recovery::{Handed, Heard, Missing, PillarRequests, PillarSettings, Recovery};
 use zerocopy::IntoBytes;
 
-const SERVERS: usize = 2;
 const GROUP: usize = SERVERS;
 const SOURCE: SourceId = *b"ACME01\0\0\0\0";
-/// Calls of the client at most.
-const STEPS: usize = 2_000;
 
 /// The bytes as what a connection brings, which is the same however it is cut; then every byte is a choice of what
 /// happens next.
@@ -46,56 +41,20 @@ fn packets(bytes: &[u8], piece: usize) -> (Vec<(Vec<u8>, usize)>, Option<ParseEr
     (all, None)
 }
 
-/// Which servers are connected, or about to be: the client closes and writes to no other.
-#[derive(Default)]
-struct Ends([Option<bool>; SERVERS]);
+/// What answers are.
+struct Answers;
 
-impl Net for Ends {
-    fn send(&mut self, server: usize, bytes: &[u8]) {
-        assert_eq!(self.0[server], Some(true));
-        assert_eq!(messages(bytes).map_or(0, Iterator::count), 1);
-    }
-
-    fn open(&mut self, server: usize) {
-        assert!(self.0.iter().all(Option::is_none), "one at a time");
-        self.0[server] = Some(false);
-    }
-
-    fn close(&mut self, server: usize) {
-        assert!(self.0[server].take().is_some());
-    }
-}
-
-/// Takes what there is room for, and holds it against what was wished.
-#[derive(Default)]
-struct Lane {
-    room: usize,
-    wished: Vec<SeqSpan>,
-}
-
-impl RecoverySink for Lane {
-    fn has_room(&self, n: usize) -> bool {
-        self.room >= n
-    }
-
-    fn hand(&mut self, channel: u16, what: Handed<'_>) {
-        assert!(channel == 1 && self.room > 0);
-        self.room -= 1;
-        let is_wished = |n: u64| {
-            let mut wished = self.wished.iter();
-            wished.any(|w| n >= w.first && n < w.end())
-        };
+impl Judge for Answers {
+    fn judge(&mut self, wished: &Wished, what: Handed<'_>) {
         match what {
             Handed::Packet(bytes) => {
                 let (header, _) = parse(bytes).expect("a packet");
                 assert!(matches!(header.delivery_flag, 13 | 15));
                 let first = u64::from(header.seq_num.get());
                 let mut numbers = first..first + u64::from(header.number_msgs);
-                assert!(numbers.any(is_wished));
+                assert!(numbers.any(|number| wished.has(number)));
             }
-            Handed::Failed(Missing { span, .. }) => {
-                assert!(span.count == 0 || (span.first..span.end()).all(is_wished));
-            }
+            Handed::Failed(Missing { span, .. }) => assert!(span.count == 0 || wished.have(span)),
             Handed::SnapshotFailed => {}
             other => panic!("{other:?}"),
         }
@@ -110,14 +69,23 @@ fn drive(data: &[u8]) {
         ..PillarSettings::new(SERVERS, SOURCE, 11, 3)
     };
     let mut client = PillarRequests::new(settings);
-    let (mut choices, mut ends, mut lane) = (Choices(data), Ends::default(), Lane::default());
+    let mut ends = Ends::new(|bytes| {
+        assert_eq!(messages(bytes).map_or(0, Iterator::count), 1);
+    });
+    let (mut choices, mut lane) = (Choices(data), Lane::new(Answers));
     let mut now = 0;
     for _ in 0..STEPS {
         let Some(choice) = choices.byte() else {
             break;
         };
         match choice & 7 {
-            0 => wish(&mut client, &mut choices, now, &mut lane),
+            0 => wish(
+                &mut client,
+                &mut choices,
+                Default::default(),
+                now,
+                &mut lane,
+            ),
             1 => now += choices.small() * 10_000_000,
             2 => lane.room = choices.small() as usize,
             3 | 4 => {
@@ -127,15 +95,9 @@ fn drive(data: &[u8]) {
             }
             what => {
                 let server = usize::from(choice >> 3) % SERVERS;
-                let heard = match (what, ends.0[server]) {
-                    (5, Some(false)) => {
-                        ends.0[server] = Some(true);
-                        Heard::Opened
-                    }
-                    (6, Some(_)) => {
-                        ends.0[server] = None;
-                        Heard::Closed
-                    }
+                let heard = match (what, ends.state(server)) {
+                    (5, Some(false)) => ends.opened(server),
+                    (6, Some(_)) => ends.closed(server),
                     // What no driver brings must change nothing either.
                     _ => {
                         let length = choices.small() as usize;
@@ -158,32 +120,6 @@ fn drive(data: &[u8]) {
         now = client.poll(now, &mut ends, &mut lane).expect("it stays");
     }
     assert_eq!(lane.room, room, "something is open still");
-}
-
-fn wish(client: &mut PillarRequests, choices: &mut Choices<'_>, now: u64, lane: &mut Lane) {
-    let [what, first, count] = [0; 3].map(|_| choices.small());
-    let first = match what & 0xc0 {
-        0x40 => u64::from(u32::MAX) - first,
-        0x80 => u64::MAX - first,
-        _ => first,
-    };
-    let missing = Missing {
-        channel: 1,
-        unit: 0,
-        session: [0; 10],
-        span: SeqSpan { first, count },
-    };
-    let room = std::mem::replace(&mut lane.room, 1_000);
-    let wish = match what & 3 {
-        0 | 1 => Wish::Messages(missing),
-        2 => Wish::Snapshot(missing),
-        _ => Wish::Settled(missing),
-    };
-    if let Wish::Messages(_) = wish {
-        lane.wished.push(missing.span);
-    }
-    client.wish(wish, now, lane);
-    lane.room = room;
 }
 
 /// A client that is connected and asks, and what servers say to that.

@@ -1,18 +1,16 @@
 //! SoupBinTCP: a stream of packets, and the clients of recovery against a server that says anything.
 
 use super::choices::Choices;
+use super::servers::{Ends, Judge, Lane, SERVERS, STEPS, Wished, wish};
 use feed_common::wire::moldudp64::parse;
 use feed_common::wire::soupbintcp::{PacketStream, StreamError};
 use feed_handler::recovery::{
-    Glimpse, GlimpseSettings, Handed, Heard, Missing, Net, Recovery, RecoverySink, ReplaySettings,
-    SoupReplay, SoupServers, SoupUser, Wish,
+    Glimpse, GlimpseSettings, Handed, Heard, Recovery, ReplaySettings, SoupReplay, SoupServers,
+    SoupUser,
 };
 use feed_handler::sequence::SeqSpan;
 
 const SESSION: [u8; 10] = *b"SESSION001";
-const SERVERS: usize = 2;
-/// Calls of a client at most.
-const STEPS: usize = 2_000;
 
 /// A byte says how the stream is cut; it is the same as in one piece.
 pub fn soupbintcp(data: &[u8]) {
@@ -78,58 +76,26 @@ fn servers() -> SoupServers {
     SoupServers::new(SERVERS, user)
 }
 
-/// Which servers are connected, or about to be: a client closes and writes to no other.
+/// Whether a snapshot has begun.
 #[derive(Default)]
-struct Ends([Option<bool>; SERVERS]);
+struct Snapshots(bool);
 
-impl Net for Ends {
-    fn send(&mut self, server: usize, bytes: &[u8]) {
-        assert!(self.0[server] == Some(true) && bytes.len() >= 3);
-    }
-
-    fn open(&mut self, server: usize) {
-        assert!(self.0.iter().all(Option::is_none), "one at a time");
-        self.0[server] = Some(false);
-    }
-
-    fn close(&mut self, server: usize) {
-        assert!(self.0[server].take().is_some());
-    }
-}
-
-/// Takes what there is room for, and holds it against what was wished.
-#[derive(Default)]
-struct Lane {
-    room: usize,
-    wished: Vec<SeqSpan>,
-    begun: bool,
-}
-
-impl RecoverySink for Lane {
-    fn has_room(&self, n: usize) -> bool {
-        self.room >= n
-    }
-
-    fn hand(&mut self, channel: u16, what: Handed<'_>) {
-        assert_eq!(channel, 1);
-        assert!(self.room > 0);
-        self.room -= 1;
-        let wished = |span: SeqSpan| {
-            (span.first..span.end())
-                .all(|n| self.wished.iter().any(|w| n >= w.first && n < w.end()))
-        };
+impl Judge for Snapshots {
+    fn judge(&mut self, wished: &Wished, what: Handed<'_>) {
         match what {
             Handed::Packet(bytes) => {
                 let (header, blocks) = parse(bytes).expect("a packet");
                 let (first, count) = (header.sequence.get(), blocks.count() as u64);
-                assert!(count > 0 && wished(SeqSpan { first, count }));
+                assert!(count > 0 && wished.have(SeqSpan { first, count }));
                 assert_eq!(header.session, SESSION);
             }
-            Handed::Failed(missing) => assert!(missing.span.count == 0 || wished(missing.span)),
-            Handed::SnapshotBegins => self.begun = true,
-            Handed::SnapshotMessage(_) => assert!(self.begun),
-            Handed::SnapshotEnds { .. } => assert!(std::mem::take(&mut self.begun)),
-            Handed::SnapshotFailed => self.begun = false,
+            Handed::Failed(missing) => {
+                assert!(missing.span.count == 0 || wished.have(missing.span));
+            }
+            Handed::SnapshotBegins => self.0 = true,
+            Handed::SnapshotMessage(_) => assert!(self.0),
+            Handed::SnapshotEnds { .. } => assert!(std::mem::take(&mut self.0)),
+            Handed::SnapshotFailed => self.0 = false,
             Handed::LoopBegins { .. } | Handed::Refresh(_) | Handed::LoopEnds { .. } => {
                 panic!("it has no loops")
             }
@@ -139,29 +105,24 @@ impl RecoverySink for Lane {
 
 /// Every byte is a choice of what happens next; the client must keep within its room and the lane's.
 fn drive(mut client: impl Recovery, data: &[u8]) {
-    let (mut choices, mut ends, mut lane) = (Choices(data), Ends::default(), Lane::default());
+    let mut ends = Ends::new(|bytes| assert!(bytes.len() >= 3));
+    let (mut choices, mut lane) = (Choices(data), Lane::new(Snapshots::default()));
     let mut now = 0;
     for _ in 0..STEPS {
         let Some(choice) = choices.byte() else {
             break;
         };
         match choice & 7 {
-            0 => wish(&mut client, &mut choices, now, &mut lane),
+            0 => wish(&mut client, &mut choices, SESSION, now, &mut lane),
             1 => now += choices.small() * 10_000_000,
             2 => lane.room = choices.small() as usize,
             what => {
                 let server = usize::from(choice >> 3) % SERVERS;
                 let length = usize::from(choice >> 4) * 5 + 1;
                 let room = client.room(server);
-                let heard = match (what, ends.0[server]) {
-                    (3, Some(false)) => {
-                        ends.0[server] = Some(true);
-                        Heard::Opened
-                    }
-                    (4, Some(_)) => {
-                        ends.0[server] = None;
-                        Heard::Closed
-                    }
+                let heard = match (what, ends.state(server)) {
+                    (3, Some(false)) => ends.opened(server),
+                    (4, Some(_)) => ends.closed(server),
                     // What no driver brings must change nothing either.
                     (3, _) => Heard::Bytes(choices.bytes(length)),
                     (_, Some(true)) => Heard::Bytes(choices.bytes(length.min(room))),
@@ -177,37 +138,11 @@ fn drive(mut client: impl Recovery, data: &[u8]) {
     for _ in 0..1_000 {
         lane.room = 1_000;
         let Some(next) = client.poll(now, &mut ends, &mut lane) else {
-            assert!(ends.0.iter().all(Option::is_none));
+            assert!(ends.are_left());
             return;
         };
         assert!(next > now, "what is due at once is done at once");
         now = next;
     }
     panic!("it never ends");
-}
-
-fn wish(client: &mut impl Recovery, choices: &mut Choices<'_>, now: u64, lane: &mut Lane) {
-    let [what, first, count] = [0; 3].map(|_| choices.small());
-    let first = if what & 64 == 0 {
-        first
-    } else {
-        u64::MAX - first
-    };
-    let missing = Missing {
-        channel: 1,
-        unit: 0,
-        session: SESSION,
-        span: SeqSpan { first, count },
-    };
-    let room = std::mem::replace(&mut lane.room, 1_000);
-    let wish = match what & 3 {
-        0 | 1 => Wish::Messages(missing),
-        2 => Wish::Snapshot(missing),
-        _ => Wish::Settled(missing),
-    };
-    if let Wish::Messages(_) = wish {
-        lane.wished.push(missing.span);
-    }
-    client.wish(wish, now, lane);
-    lane.room = room;
 }

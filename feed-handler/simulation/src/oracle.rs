@@ -109,8 +109,8 @@ pub struct Oracle<'a> {
     by_instrument: bool,
     /// What the lane is being handed of a snapshot.
     snapshot: Option<Part>,
-    /// The lane takes one.
-    taking: bool,
+    /// When the lane got on with the one that it takes.
+    taking: Option<u64>,
     /// A session was joined late and its beginning not asked for, or the stash had no room for what waited.
     joined_live: bool,
     overflowed: bool,
@@ -194,7 +194,7 @@ impl<'a> Oracle<'a> {
             from_the_start: true,
             by_instrument,
             snapshot: None,
-            taking: false,
+            taking: None,
             joined_live: false,
             overflowed: false,
         }
@@ -327,7 +327,7 @@ impl<'a> Oracle<'a> {
 
     /// It is about to be told that there is no snapshot.
     pub fn snapshot_failed(&mut self) {
-        self.taking = false;
+        self.taking = None;
         let reached = self.units.values().map(Unit::reached).max();
         self.failed.add(0..reached.unwrap_or(0));
     }
@@ -335,22 +335,22 @@ impl<'a> Oracle<'a> {
     /// It has been handed something; what it had to do about that it has done.
     pub fn handed(&mut self) -> Result<(), Failure> {
         match self.snapshot.take() {
-            Some(Part::Message(hash)) if self.taking => {
+            Some(Part::Message(hash)) if self.is_taking() => {
                 // Nothing is missing any more, or was given up for want of room: it is not wanted.
                 if self.open().is_some() && !self.overflowed {
                     return fail("a message of a snapshot was left out", hash);
                 }
             }
-            Some(Part::Ends(key, next)) if self.taking => self.gone_on(key, next),
+            Some(Part::Ends(key, next)) if self.is_taking() => self.gone_on(key, next),
             _ => return Ok(()),
         }
-        self.taking = false;
+        self.taking = None;
         Ok(())
     }
 
     /// The lane takes a snapshot.
     pub fn is_taking(&self) -> bool {
-        self.taking
+        self.taking.is_some()
     }
 
     /// The lane goes on with `next`: of a beginning that was waited for nothing came, and it is not waited for any more.
@@ -394,14 +394,14 @@ impl<'a> Oracle<'a> {
                         numbers,
                         hash,
                     };
-                    self.delivered(unit, message, trust)?;
+                    self.delivered(unit, message, trust, moment)?;
                 }
                 Deed::Gap { unit, first, count } => {
                     self.declared(unit, SeqSpan { first, count }, moment)?;
                 }
                 Deed::Restart if self.snapshot == Some(Part::Begins) => {
                     self.snapshot = None;
-                    self.taking = true;
+                    self.taking = Some(moment.now);
                     // Whoever reads the records knows nothing of what comes until it is whole.
                     self.units.values_mut().for_each(|unit| {
                         (unit.filling, unit.doubtful) = (false, Some(true));
@@ -414,21 +414,35 @@ impl<'a> Oracle<'a> {
         Ok(())
     }
 
-    fn delivered(&mut self, key: u8, message: Message, trust: Trust) -> Result<(), Failure> {
+    fn delivered(
+        &mut self,
+        key: u8,
+        message: Message,
+        trust: Trust,
+        moment: Moment,
+    ) -> Result<(), Failure> {
         if let Some(Part::Message(hash)) = self.snapshot {
             self.snapshot = None;
-            return match hash == message.hash && self.taking && trust == Trust::RECOVERING {
+            let taken = self.taking.replace(moment.now);
+            return match hash == message.hash && taken.is_some() && trust == Trust::RECOVERING {
                 true => Ok(()),
                 false => fail("not the message of the snapshot", (key, message, trust)),
             };
         }
         self.tally.messages += message.numbers;
         let (truth, by_instrument) = (self.truth, self.by_instrument);
-        if let (Some(Part::Ends(of, next)), true) = (self.snapshot, self.taking)
+        let taking = self.taking.take();
+        if let (Some(Part::Ends(of, next)), Some(_)) = (self.snapshot, taking)
             && of == key
         {
-            self.taking = false;
             self.gone_on(key, next);
+        } else if let Some(since) = taking {
+            // It may be given up, without anything missing then, and not before.
+            let limit = self.scenario.recovery.as_ref().map(|r| r.limit);
+            let given_up = moment.ended || moment.now - since >= limit.unwrap_or(0);
+            if !given_up && !moment.stash_full {
+                return fail("done to books that a snapshot is to fill", (key, message));
+            }
         }
         let Some((unit, messages)) = self.unit(key, truth) else {
             return fail("a message of no unit", (key, message));
@@ -462,7 +476,9 @@ impl<'a> Oracle<'a> {
         let failed = self.failed.clone();
         let (window, recovery) = (self.scenario.handler.window, &self.scenario.recovery);
         let recoverable = self.scenario.is_recoverable();
-        let snapshot = self.snapshot.filter(|_| self.taking);
+        // What waited behind it is done to the books that a snapshot was to fill: that is not wanted any more.
+        let taking = self.taking.take();
+        let snapshot = self.snapshot.filter(|_| taking.is_some());
         let Some((unit, messages)) = self.unit(key, truth) else {
             return fail("a gap of no unit", (key, gap));
         };
@@ -477,7 +493,6 @@ impl<'a> Oracle<'a> {
             if gap.end() > unit.reached() {
                 unit.reached.push((gap.end(), moment.now));
             }
-            self.taking = false;
             return Ok(());
         }
         (unit.filling, unit.doubtful) = (false, Some(true));
@@ -511,12 +526,11 @@ impl<'a> Oracle<'a> {
         };
         let waited = moment.now - revealed;
         let asked = recovery.as_ref().filter(|r| r.wishes >= 4_096);
-        // Holes that there is no room to part fail as a whole.
+        // Holes that there is no room to part, since too many of their messages cannot be had, fail as a whole.
         let crowded =
-            |ask: u16| gap.count / u64::from(ask.max(1)) > self.scenario.handler.stash as u64;
-        let any_failed = (gap.first..gap.end()).any(|n| failed.contains(n));
+            |ask: u16| failed.count() / u64::from(ask.max(1)) > self.scenario.handler.stash as u64;
         let due = match asked.filter(|r| r.service != Service::Mdp3) {
-            Some(r) if any_failed && crowded(r.ask) => window,
+            Some(r) if crowded(r.ask) => window,
             Some(r) if (gap.first..gap.end()).any(|n| !failed.contains(n)) => window + r.limit,
             _ => window,
         };

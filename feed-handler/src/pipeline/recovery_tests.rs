@@ -401,3 +401,46 @@ fn a_snapshot_of_which_a_message_was_left_out_is_not_taken_for_whole() {
     let valid = |r: &&Record| r.sequence.get() > 1 && r.trust == Trust::VALID.0;
     assert_eq!(records.iter().find(valid), None);
 }
+
+#[test]
+fn a_snapshot_is_not_taken_when_the_last_hole_was_closed_before_it_was_asked_for() {
+    let mut r = snapshots(2);
+    r.line(10, 1, 1);
+    r.line(20, 3, 1);
+    r.lane.idle(20 + WINDOW);
+    assert_eq!(r.wishes(), [Wish::Snapshot(missing(2, 3))]);
+    r.line(1_100, 5, 1); // another hole, which keeps the snapshot wanted
+    give(&mut r.lane, 1, 1_101, &packet(SESSION, 2, 1));
+    assert_eq!(r.wishes(), [Wish::Settled(missing(4, 4))]);
+    give(&mut r.lane, 1, 1_102, &packet(SESSION, 4, 1));
+    assert_eq!(r.wishes(), [Wish::Settled(missing(6, 6))]);
+    r.hand(1_103, Handed::SnapshotBegins);
+    r.line(1_104, 6, 1);
+    r.hand(1_105, ends(7));
+    r.line(1_106, 7, 1);
+    let records = r.lane.into_outlet().into_sink();
+    assert!(records.iter().all(|r| r.trust == Trust::VALID.0));
+    assert_eq!(records.len(), 7);
+}
+
+#[test]
+fn a_snapshot_is_not_taken_for_whole_when_what_waited_for_it_found_no_room() {
+    let mut r = snapshots(2);
+    r.line(10, 1, 1);
+    r.line(20, 3, 1);
+    r.lane.idle(20 + WINDOW);
+    r.hand(1_100, Handed::SnapshotBegins);
+    // The stash has room for eight: three is in it, and what fills the hole is the ninth.
+    for number in 4..11 {
+        r.line(1_101, number, 1);
+    }
+    give(&mut r.lane, 1, 1_102, &packet(SESSION, 2, 1));
+    assert_eq!(r.lane.drops().stash_full, 1);
+    r.line(1_103, 12, 1); // and another hole
+    r.lane.idle(1_103 + WINDOW);
+    r.hand(3_000, ends(13));
+    r.line(3_001, 13, 1);
+    let records = r.lane.into_outlet().into_sink();
+    let valid = |r: &&Record| r.sequence.get() > 1 && r.trust == Trust::VALID.0;
+    assert_eq!(records.iter().find(valid), None);
+}

@@ -79,6 +79,8 @@ struct Run {
     /// When the last message came, or was not what was waited for.
     progress: u64,
     messages: u64,
+    /// What it was for has come otherwise: the lane may have left out part of it.
+    void: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,7 +125,7 @@ impl Glimpse {
 
     fn advance(&mut self, now: u64, net: &mut dyn Net, out: &mut dyn RecoverySink) {
         let session = self.wish.map(|wish| wish.missing.session);
-        if self.run.is_some_and(|run| Some(run.session) != session) {
+        if (self.run).is_some_and(|run| run.void || Some(run.session) != session) {
             self.client.log_out(net);
             self.run = None;
         }
@@ -267,6 +269,7 @@ impl Glimpse {
             accepted: false,
             progress: now,
             messages: 0,
+            void: false,
         });
     }
 
@@ -350,7 +353,8 @@ impl Recovery for Glimpse {
                     let SeqSpan { first, .. } = wish.missing.span;
                     let end = wish.missing.span.end();
                     if settled.span.first >= end {
-                        self.wish = None; // the next call ends the connection
+                        self.wish = None; // the next call ends the connection, also where another wish comes before it
+                        self.run = self.run.map(|run| Run { void: true, ..run });
                     } else {
                         wish.missing.span = SeqSpan::between(first.max(settled.span.first), end);
                     }

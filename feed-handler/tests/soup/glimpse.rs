@@ -365,6 +365,23 @@ fn a_snapshot_not_wanted_any_more_is_left() {
 }
 
 #[test]
+fn a_snapshot_on_its_way_is_not_taken_for_what_is_wished_when_its_own_wish_was_settled() {
+    let slow = SoupFaults {
+        trickle: MILLISECOND / 5,
+        ..SoupFaults::default()
+    };
+    let mut world = world(vec![vec![faulty(1_000, slow), well(7)]]);
+    world.wish(Wish::Snapshot(missing(1, 3)));
+    world.run_to(300 * MILLISECOND);
+    // The lane has left out what came since, or all of it.
+    world.wish(Wish::Settled(missing(3, 3)));
+    world.wish(Wish::Snapshot(missing(4, 6)));
+    world.run();
+    assert_eq!(last(&world).1, Some(Got::Ends(7)));
+    assert_eq!((world.count("connections"), world.logouts), (2, 2));
+}
+
+#[test]
 fn a_snapshot_for_another_session_is_begun_anew() {
     let slow = SoupFaults {
         trickle: MILLISECOND / 5,

@@ -107,13 +107,17 @@ impl Resolver<'_> {
             self.wrong(&file.name, format!("nothing is sent first: {expected}"));
         }
         lines.extend(self.listed(file));
+        let stash_packets = match file.snapshot {
+            Some(_) => STASH_PACKETS_SNAPSHOT,
+            None => STASH_PACKETS,
+        };
         ChannelPlan {
             name,
             reorder_window: Duration::from_nanos(window),
             stale_after: self.stale_after(file),
             stash_packets: self.within(
                 "stash_packets",
-                number(&file.stash_packets, STASH_PACKETS),
+                number(&file.stash_packets, stash_packets),
                 1..=STASH_PACKETS_MAX,
             ),
             definitions: self.definitions(file),

@@ -185,7 +185,9 @@ impl<P: Protocol> Channel<P> {
                 }
             }
         }
-        if asked {
+        // A snapshot that was asked for the sake of one hole serves those behind it: nobody wants it when they are closed.
+        let whole = &self.units[unit];
+        if asked || whole.wants_snapshot && whole.holes.is_empty() {
             self.settle(unit);
         }
     }
