@@ -535,7 +535,7 @@ impl Seen {
         self.check(layout);
         assert!(self.gaps > 0, "{layout}: {self:?}");
         assert!(self.ends >= self.gaps, "{layout}: {self:?}");
-        assert!(self.intervals > 10, "{layout}: {self:?}");
+        assert!(self.intervals > 5, "{layout}: {self:?}");
         assert!(self.filtered > 0, "{layout}: {self:?}");
     }
 }
