@@ -3,7 +3,7 @@
 //! A packet borrows its batch, the batch borrows its source, and dropping the batch gives the slots back, so the
 //! compiler proves that nothing outlives its slot.
 
-use crate::time::{Ticks, UnixNanos};
+use crate::time::{CardNanos, Ticks, UnixNanos};
 
 /// What is known about a packet besides its bytes: one cache line at the head of its slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct RxMeta {
     /// Records that the payload is known to hold, whole and with nothing behind them, because the receiver has walked
     /// them already (runs of a BinaryFILE); 0 where it has not looked.
     pub records: u32,
+    /// When the network card saw it, by the card's own clock. [`CardNanos::UNKNOWN`] where no card stamps.
+    pub card: CardNanos,
 }
 
 impl RxMeta {

@@ -265,7 +265,9 @@ pub fn outcome_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Out
 pub fn failure(e: StartError) -> Failure {
     match e {
         StartError::Socket(
-            SocketError::NoInterface { .. } | SocketError::UnknownInterface { .. },
+            SocketError::NoInterface { .. }
+            | SocketError::UnknownInterface { .. }
+            | SocketError::Unstamped { .. },
         )
         | StartError::Pin {
             source: AffinityError::NoSuchCore { .. },

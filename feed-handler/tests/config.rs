@@ -72,7 +72,7 @@ fn the_example_says_what_it_says() {
         Some(Interface::Address([10, 0, 0, 7].into()))
     );
     assert_eq!(lines[1].2.source, Some([10, 0, 0, 99].into()));
-    assert_eq!(plan.lanes[1].timestamps, Timestamps::None);
+    assert_eq!(plan.lanes[1].timestamps, Timestamps::User);
     assert_eq!(plan.lanes[1].threads, LaneThreads::One { core: Some(4) });
     let channels: Vec<_> = plan
         .channels()

@@ -166,7 +166,7 @@ fn a_poll_that_ran_out_of_slots_goes_on_where_it_stopped() {
 
 fn without_stamps_the_kernel_time_is_unknown() {
     let options = UdpOptions {
-        kernel_timestamps: false,
+        timestamps: Timestamps::User,
         ..options(4)
     };
     let mut rx = UdpReceiver::open(&[line(A)], options, Clock::new()).unwrap();
@@ -466,7 +466,7 @@ fn options(batch: usize) -> UdpOptions {
     UdpOptions {
         batch,
         socket_buffer: 1 << 20,
-        kernel_timestamps: true,
+        timestamps: Timestamps::Kernel,
     }
 }
 

@@ -266,7 +266,8 @@ fn outputs(clock: &Clock) -> (Writer<Record>, StageRecorder) {
     let mut ring = broadcast(SLOTS).expect("memory");
     // Once around, so that none of its pages is touched for the first time while it is measured.
     (0..SLOTS).for_each(|_| ring.push(&Record::default()));
-    (ring, recorder::pair(Resolution::default(), clock.clone()).0)
+    let recorder = recorder::pair(Resolution::default(), clock.clone()).0;
+    (ring, recorder.of_capture())
 }
 
 #[inline(never)]

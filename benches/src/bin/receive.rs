@@ -9,7 +9,7 @@
 
 use feed_common::packet::{RxBackend, RxMeta, SlotMut, SlotWriter};
 use feed_common::time::Clock;
-use feed_handler::net::{LineAddress, UdpOptions, UdpReceiver, enter_private};
+use feed_handler::net::{LineAddress, Timestamps, UdpOptions, UdpReceiver, enter_private};
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 
 const PACKETS: usize = 4096;
@@ -45,7 +45,10 @@ fn compare(bytes: usize, stamps: bool) -> [Vec<f64>; 3] {
     let options = UdpOptions {
         batch: BATCH,
         socket_buffer: 64 << 20,
-        kernel_timestamps: stamps,
+        timestamps: match stamps {
+            true => Timestamps::Kernel,
+            false => Timestamps::User,
+        },
     };
     let line = LineAddress {
         group: SocketAddrV4::new(Ipv4Addr::LOCALHOST, 26_477),

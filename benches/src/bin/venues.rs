@@ -191,7 +191,8 @@ fn outputs(clock: &Clock) -> (Writer<Record>, StageRecorder) {
     let mut ring = broadcast(SLOTS).expect("memory");
     // Once around, so that none of its pages is touched for the first time while it is measured.
     (0..SLOTS).for_each(|_| ring.push(&Record::default()));
-    (ring, recorder::pair(Resolution::default(), clock.clone()).0)
+    let recorder = recorder::pair(Resolution::default(), clock.clone()).0;
+    (ring, recorder.of_capture())
 }
 
 /// Books as large as a lane has them by default, so used that no page of the order table is left untouched, nor of that of

@@ -10,6 +10,7 @@ use super::pauses::PauseMeter;
 use super::set::{Resolution, StageSet};
 use super::stage::{Probe, Stage};
 use super::summary::StageTotals;
+use crate::packet::RxMeta;
 use crate::sys::handover::Slot;
 use crate::time::{Clock, FitReader, TickScale, Ticks, UnixNanos};
 use std::sync::Arc;
@@ -26,9 +27,10 @@ pub fn pair(resolution: Resolution, clock: Clock) -> (StageRecorder, Collector) 
         arrivals: Arrivals::new(),
         clock,
         active: Some(active),
-        fit: None,
         channels: Box::default(),
         channel: 0,
+        wall: Wall::Unknown,
+        cards: Box::default(),
         exchange: exchange.clone(),
     };
     let collector = Collector {
@@ -76,21 +78,47 @@ pub struct StageRecorder {
     scale: TickScale,
     /// `None` only while being dropped.
     active: Option<Box<StageSet>>,
-    /// The line between the clocks, for kernel stamps.
-    fit: Option<FitReader>,
     meter: PauseMeter,
     arrivals: Arrivals,
     /// Of each channel, where they are told apart, and the one at hand.
     channels: Box<[StageRecorder]>,
     channel: usize,
+    /// What stamps that are not ticks are compared with.
+    wall: Wall,
+    /// The lines of the clocks of network cards, by the packet's line; those without a card's stamps have none.
+    cards: Box<[Option<FitReader>]>,
     exchange: Arc<Exchange>,
 }
 
+/// Where a packet's time on the wall clock comes from.
+enum Wall {
+    /// Nowhere.
+    Unknown,
+    /// The counter, by the line that follows the wall clock.
+    Fitted(FitReader),
+    /// The capture, whose stamp is all that is known of when the packet was received.
+    Captured,
+}
+
 impl StageRecorder {
-    /// Measures [`Stage::Receive`] too, by the line that `fit` follows.
-    pub fn with_fit(mut self, fit: FitReader) -> StageRecorder {
-        self.fit = Some(fit);
+    /// Of live packets: measures [`Stage::Receive`] and [`Stage::Exchange`] too, by the line that `fit` follows.
+    pub fn with_fit(mut self, mut fit: FitReader) -> StageRecorder {
+        // The first packets may be there before anything is asked for.
+        fit.refresh();
+        self.wall = Wall::Fitted(fit);
         self
+    }
+
+    /// Of packets from a file: measures [`Stage::Exchange`] too, up to the capture's stamp. No tick is in it.
+    pub fn of_capture(mut self) -> StageRecorder {
+        self.wall = Wall::Captured;
+        self
+    }
+
+    /// Measures [`Stage::Card`] too: for each line of packets, what follows the clock of the card that stamps them.
+    pub fn follow_cards(&mut self, mut cards: Vec<Option<FitReader>>) {
+        cards.iter_mut().flatten().for_each(FitReader::refresh);
+        self.cards = cards.into();
     }
 
     /// Counts `nanos` at `stage`: a few nanoseconds, no clock, no allocation.
@@ -137,9 +165,10 @@ impl StageRecorder {
     /// To be called once per poll: two relaxed loads, unless the collector asks, which is once an interval. True then.
     #[inline]
     pub fn housekeep(&mut self) -> bool {
-        if let Some(fit) = &mut self.fit {
+        if let Wall::Fitted(fit) = &mut self.wall {
             fit.refresh();
         }
+        self.cards.iter_mut().flatten().for_each(FitReader::refresh);
         let ends = !self.exchange.offered.seems_empty();
         if ends {
             self.hand_over();
@@ -204,22 +233,28 @@ impl Probe for StageRecorder {
         self.record(stage, nanos);
     }
 
-    /// Counts [`Stage::Receive`]: from the kernel's stamp to the return of the receive call, by the fitted line between
-    /// the two clocks. A stamp that lies after the receive is impossible; it shows how far the clocks disagree and is
-    /// counted apart instead of being recorded as zero. Does nothing for packets nobody stamped, or before the first
-    /// fit.
+    /// Counts what lies between a stamp of another clock and the return of the receive call, by the fitted line
+    /// between the two: from the exchange's send time, the card's stamp and the kernel's. A stamp that lies after the
+    /// receive shows how far the clocks disagree and is counted apart instead of being recorded as zero. Does nothing
+    /// for stamps that are not there, or before the first fit.
     #[inline]
-    fn received(&mut self, rx: Ticks, kernel: UnixNanos) {
-        let (Some(fit), Some(active)) = (&self.fit, &mut self.active) else {
+    fn received(&mut self, meta: &RxMeta, sent: UnixNanos) {
+        let Some(active) = &mut self.active else {
             return;
         };
-        if !kernel.is_known() {
-            return;
-        }
-        match fit.nanos_between(kernel, rx) {
-            Some(nanos) if nanos >= 0 => active.record(Stage::Receive, nanos as u64),
-            Some(_) => active.backwards += 1,
-            None => {}
+        let user = match &self.wall {
+            Wall::Unknown => return,
+            Wall::Captured => return active.record_across(Stage::Exchange, sent, meta.kernel),
+            Wall::Fitted(fit) => fit.line().to_unix(meta.rx),
+        };
+        active.record_across(Stage::Receive, meta.kernel, user);
+        active.record_across(Stage::Exchange, sent, user);
+        if meta.card.is_known()
+            && let Some(Some(fit)) = self.cards.get(usize::from(meta.line))
+        {
+            // Both are readings of the card's clock, whatever that counts from.
+            let user = fit.line().to_unix(meta.rx);
+            active.record_across(Stage::Card, UnixNanos(meta.card.0), user);
         }
     }
 

@@ -1,5 +1,6 @@
 use super::*;
-use crate::time::{FitLine, shared_line};
+use crate::packet::RxMeta;
+use crate::time::{CardNanos, FitLine, shared_line};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 fn new() -> (StageRecorder, Collector) {
@@ -51,24 +52,100 @@ fn a_recorder_that_does_not_poll_is_late_and_loses_nothing() {
     assert!(collector.is_over());
 }
 
+/// A packet received at the tick 1,000,000, which is [`SEEN`] of a half a nanosecond a tick.
+fn received(kernel: u64) -> RxMeta {
+    RxMeta {
+        rx: Ticks(1_000_000),
+        kernel: UnixNanos(kernel),
+        ..RxMeta::default()
+    }
+}
+
+const SEEN: u64 = 5_000_000_000;
+
+fn figure(set: &StageSet, stage: Stage) -> (u64, u64, u64) {
+    let h = set.histogram(stage).unwrap();
+    (h.len(), h.max(), set.backwards(stage))
+}
+
 #[test]
-fn receive_is_recorded_across_the_clocks() {
+fn stamps_of_kernel_and_exchange_are_compared_by_the_fitted_line() {
     let (recorder, mut collector) = new();
     let (mut writer, fit) = shared_line();
     let mut recorder = recorder.with_fit(fit);
-    let rx = Ticks(1_000_000);
-    let kernel = |nanos: i64| UnixNanos(5_000_000_000u64.saturating_add_signed(-nanos));
-    recorder.received(rx, kernel(10));
-    writer.publish(FitLine::new(rx, UnixNanos(5_000_000_000), 0.5));
+    let unknown = UnixNanos::UNKNOWN;
+    recorder.received(&received(SEEN - 10), UnixNanos(SEEN - 10));
+    writer.publish(FitLine::new(Ticks(1_000_000), UnixNanos(SEEN), 0.5));
     recorder.housekeep();
-    recorder.received(rx, kernel(1_500));
-    recorder.received(rx, kernel(-300));
-    recorder.received(rx, UnixNanos::UNKNOWN);
+    recorder.received(&received(SEEN - 1_500), UnixNanos(SEEN - 2_000));
+    recorder.received(&received(SEEN + 300), unknown);
+    recorder.received(&received(0), UnixNanos(SEEN + 1));
+    recorder.received(&received(0), UnixNanos(u64::MAX));
     drop(recorder);
     let set = collector.collect(Duration::ZERO).interval().expect("last");
-    let h = set.histogram(Stage::Receive).unwrap();
-    assert_eq!((h.len(), h.max()), (1, 1_500));
-    assert_eq!(set.backwards(), 1);
+    assert_eq!(figure(set, Stage::Receive), (1, 1_500, 1));
+    assert_eq!(figure(set, Stage::Exchange), (1, 2_000, 2));
+    assert_eq!(figure(set, Stage::Card), (0, 0, 0));
+}
+
+#[test]
+fn a_card_is_compared_by_the_line_of_its_own_clock() {
+    let (recorder, mut collector) = new();
+    let (mut writer, fit) = shared_line();
+    let (mut card_writer, card_fit) = shared_line();
+    let mut recorder = recorder.with_fit(fit);
+    recorder.follow_cards(vec![None, Some(card_fit)]);
+    writer.publish(FitLine::new(Ticks(1_000_000), UnixNanos(SEEN), 0.5));
+    // A clock that counts from its own start.
+    card_writer.publish(FitLine::new(Ticks(1_000_000), UnixNanos(40_000), 0.5));
+    recorder.housekeep();
+    let stamped = |line, card| RxMeta {
+        line,
+        card: CardNanos(card),
+        ..received(SEEN - 1_500)
+    };
+    let unknown = UnixNanos::UNKNOWN;
+    recorder.received(&stamped(1, 38_200), unknown);
+    recorder.received(&stamped(1, 40_001), unknown);
+    recorder.received(&stamped(1, 0), unknown);
+    // Lines whose card's clock nobody follows.
+    recorder.received(&stamped(0, 38_000), unknown);
+    recorder.received(&stamped(2, 38_000), unknown);
+    drop(recorder);
+    let set = collector.collect(Duration::ZERO).interval().expect("last");
+    assert_eq!(figure(set, Stage::Card), (1, 1_800, 1));
+    assert_eq!(figure(set, Stage::Receive), (5, 1_500, 0));
+}
+
+#[test]
+fn a_line_that_is_there_is_known_from_the_first_packet_on() {
+    let (recorder, mut collector) = new();
+    let (mut writer, fit) = shared_line();
+    writer.publish(FitLine::new(Ticks(1_000_000), UnixNanos(SEEN), 0.5));
+    let mut recorder = recorder.with_fit(fit.clone());
+    recorder.follow_cards(vec![Some(fit)]);
+    let meta = RxMeta {
+        card: CardNanos(SEEN - 200),
+        ..received(SEEN - 100)
+    };
+    recorder.received(&meta, UnixNanos::UNKNOWN);
+    drop(recorder);
+    let set = collector.collect(Duration::ZERO).interval().expect("last");
+    assert_eq!(figure(set, Stage::Receive), (1, 100, 0));
+    assert_eq!(figure(set, Stage::Card), (1, 200, 0));
+}
+
+#[test]
+fn from_a_file_the_exchange_is_compared_with_the_capture_alone() {
+    let (recorder, mut collector) = new();
+    let mut recorder = recorder.of_capture();
+    recorder.received(&received(SEEN), UnixNanos(SEEN - 700));
+    recorder.received(&received(SEEN), UnixNanos(SEEN + 700));
+    recorder.received(&received(0), UnixNanos(SEEN));
+    drop(recorder);
+    let set = collector.collect(Duration::ZERO).interval().expect("last");
+    assert_eq!(figure(set, Stage::Exchange), (1, 700, 1));
+    assert_eq!(figure(set, Stage::Receive), (0, 0, 0));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use super::Stage;
 use super::bursts::Bursts;
 use super::pauses::Pauses;
-use crate::time::Ticks;
+use crate::time::{Ticks, UnixNanos};
 use hdrhistogram::Histogram;
 
 /// Stages that have a figure: all but [`Stage::Kernel`], which is only an origin.
-pub const MEASURED: [Stage; 7] = [
+pub const MEASURED: [Stage; 9] = [
+    Stage::Exchange,
+    Stage::Card,
     Stage::Receive,
     Stage::Dequeue,
     Stage::Decoded,
@@ -20,7 +22,7 @@ pub const MEASURED: [Stage; 7] = [
 /// Position of a stage in [`MEASURED`]; `None` for [`Stage::Kernel`].
 #[inline]
 pub(super) const fn position(stage: Stage) -> Option<usize> {
-    (stage as usize).checked_sub(Stage::Receive as usize)
+    (stage as usize).checked_sub(Stage::Exchange as usize)
 }
 
 /// Range and resolution of the histograms of a run.
@@ -91,6 +93,8 @@ pub(super) struct Figure {
     pub(super) above: u64,
     /// The largest value, also beyond the range, in ns.
     pub(super) largest: u64,
+    /// Spans across two clocks that came out negative: not recorded, only counted.
+    pub(super) backwards: u64,
 }
 
 impl Figure {
@@ -100,6 +104,7 @@ impl Figure {
             histogram: resolution.histogram(),
             above: 0,
             largest: 0,
+            backwards: 0,
         };
         figure.touch();
         figure
@@ -126,6 +131,7 @@ impl Figure {
         self.histogram.reset();
         self.above = 0;
         self.largest = 0;
+        self.backwards = 0;
     }
 
     /// Counts one value. Never allocates; a value above `highest`, the end of the range, is counted there and as above.
@@ -159,6 +165,7 @@ impl Figure {
         }
         self.above += other.above;
         self.largest = self.largest.max(other.largest);
+        self.backwards += other.backwards;
     }
 }
 
@@ -173,8 +180,6 @@ pub struct StageSet {
     pub(super) opened: Ticks,
     /// When the recorder gave it away.
     pub(super) closed: Ticks,
-    /// Kernel stamps later than the receive itself, by the fitted clocks: not recorded, only counted.
-    pub(super) backwards: u64,
 }
 
 impl StageSet {
@@ -187,7 +192,6 @@ impl StageSet {
             resolution,
             opened: Ticks(0),
             closed: Ticks(0),
-            backwards: 0,
         }
     }
 
@@ -198,7 +202,6 @@ impl StageSet {
         self.bursts.reset();
         self.opened = Ticks(0);
         self.closed = Ticks(0);
-        self.backwards = 0;
     }
 
     /// Counts one value. Never allocates; a value above the range is counted at its top and as above. A stage without
@@ -210,6 +213,23 @@ impl StageSet {
         }
     }
 
+    /// Counts the time from a stamp of one clock to one of another; a negative one is only counted as such, since
+    /// it says how far the clocks disagree and not how long anything took. Does nothing where either is not known.
+    #[inline]
+    pub fn record_across(&mut self, stage: Stage, from: UnixNanos, to: UnixNanos) {
+        let Some(figure) = position(stage).and_then(|at| self.figures.get_mut(at)) else {
+            return;
+        };
+        if !from.is_known() || !to.is_known() {
+            return;
+        }
+        // Not `to - from`, which wraps: the exchange's time is whatever a packet says.
+        match to.0.checked_sub(from.0) {
+            Some(nanos) => figure.record(nanos, self.resolution.highest_nanos),
+            None => figure.backwards += 1,
+        }
+    }
+
     /// Adds what another thread recorded in the same interval. Both must have the same resolution.
     pub fn add(&mut self, other: &StageSet) {
         for (mine, theirs) in self.figures.iter_mut().zip(&other.figures) {
@@ -217,7 +237,6 @@ impl StageSet {
         }
         self.pauses.add(&other.pauses);
         self.bursts.add(&other.bursts);
-        self.backwards += other.backwards;
         if self.opened == Ticks(0) || (other.opened != Ticks(0) && other.opened < self.opened) {
             self.opened = other.opened;
         }
@@ -254,9 +273,9 @@ impl StageSet {
         &self.bursts
     }
 
-    /// Kernel stamps that lay after the receive.
-    pub fn backwards(&self) -> u64 {
-        self.backwards
+    /// Spans of a stage across two clocks that were negative.
+    pub fn backwards(&self, stage: Stage) -> u64 {
+        position(stage).map_or(0, |at| self.figures[at].backwards)
     }
 
     /// Range and resolution.
@@ -322,6 +341,27 @@ mod tests {
     }
 
     #[test]
+    fn what_crosses_clocks_is_never_negative_and_never_wraps() {
+        let mut set = StageSet::new(Resolution::default());
+        let mut across = |from, to| {
+            set.record_across(Stage::Exchange, UnixNanos(from), UnixNanos(to));
+            let h = set.histogram(Stage::Exchange).unwrap();
+            (h.len(), set.backwards(Stage::Exchange))
+        };
+        assert_eq!(across(0, 5), (0, 0), "not known");
+        assert_eq!(across(5, 0), (0, 0), "not known");
+        assert_eq!(across(5, 5), (1, 0));
+        assert_eq!(across(6, 5), (1, 1));
+        // As differences of 64 bits these would be 1 and -2.
+        assert_eq!(across(u64::MAX, 1), (1, 2));
+        assert_eq!(across(1, u64::MAX), (2, 2));
+        assert_eq!(set.above(Stage::Exchange), 1);
+        assert_eq!(set.backwards(Stage::Receive), 0);
+        set.record_across(Stage::Kernel, UnixNanos(2), UnixNanos(1));
+        assert_eq!(set.backwards(Stage::Kernel), 0, "it has no figure");
+    }
+
+    #[test]
     fn sets_add_up_and_empty_again() {
         let mut a = StageSet::new(Resolution::default());
         let mut b = StageSet::new(Resolution::default());
@@ -330,13 +370,17 @@ mod tests {
         a.record(Stage::Published, 500);
         b.record(Stage::Published, 700);
         b.record(Stage::Published, u64::MAX);
-        b.backwards = 2;
+        b.record_across(Stage::Receive, UnixNanos(8), UnixNanos(7));
+        b.record_across(Stage::Receive, UnixNanos(u64::MAX), UnixNanos(7));
         a.add(&b);
         let h = a.histogram(Stage::Published).unwrap();
         assert_eq!((h.len(), h.min()), (3, 500));
-        assert_eq!((a.above(Stage::Published), a.backwards()), (1, 2));
+        assert_eq!(
+            (a.above(Stage::Published), a.backwards(Stage::Receive)),
+            (1, 2)
+        );
         assert_eq!(a.interval(), (Ticks(5), Ticks(20)));
         a.reset();
-        assert!(a.is_empty() && a.backwards() == 0 && a.above(Stage::Published) == 0);
+        assert!(a.is_empty() && a.backwards(Stage::Receive) == 0 && a.above(Stage::Published) == 0);
     }
 }

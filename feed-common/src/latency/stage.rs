@@ -1,36 +1,45 @@
 //! The one list of stages, and the hook the pipeline calls at each.
 
+use crate::packet::RxMeta;
 use crate::time::{Ticks, UnixNanos};
 
 /// A point on a packet's way from the wire to a consumer.
 ///
-/// Every figure is the time from [`Stage::Receive`] to the stage, so queueing is never left out; the exception is
-/// [`Stage::Receive`] itself, which is the time from the kernel's stamp and therefore crosses two clocks.
+/// Every figure is the time from [`Stage::Receive`] to the stage, so queueing is never left out. Those of
+/// [`Stage::Exchange`], [`Stage::Card`] and [`Stage::Receive`] itself are the time from a stamp of another clock to the
+/// receive ([`Stage::crosses_clocks`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Stage {
     /// The kernel stamped the packet (the origin of `Receive`; has no figure of its own).
     Kernel = 0,
-    /// The receive call returned in user space.
-    Receive = 1,
+    /// The receive call returned in user space (from the exchange's send time, where the packet says it). From a file:
+    /// the capturing machine stamped the packet.
+    Exchange = 1,
+    /// The receive call returned in user space (from the network card's stamp).
+    Card = 2,
+    /// The receive call returned in user space (from the kernel's stamp).
+    Receive = 3,
     /// The lane took the packet up.
-    Dequeue = 2,
+    Dequeue = 4,
     /// The packet's last message was decoded and its records written.
-    Decoded = 3,
+    Decoded = 5,
     /// The packet's records became visible to consumers.
-    Published = 4,
+    Published = 6,
     /// An in-process consumer had the record in its hands.
-    Taken = 5,
+    Taken = 7,
     /// One sampled message: decoding it and writing its records (a span of its own, not from receive).
-    Message = 6,
+    Message = 8,
     /// What recovery was asked for had come (from the receive of the packet that showed it was missing).
-    GapClosed = 7,
+    GapClosed = 9,
 }
 
 impl Stage {
     /// All stages in the order packets pass them.
-    pub const ALL: [Stage; 8] = [
+    pub const ALL: [Stage; 10] = [
         Stage::Kernel,
+        Stage::Exchange,
+        Stage::Card,
         Stage::Receive,
         Stage::Dequeue,
         Stage::Decoded,
@@ -44,6 +53,8 @@ impl Stage {
     pub const fn name(self) -> &'static str {
         match self {
             Stage::Kernel => "kernel",
+            Stage::Exchange => "exchange",
+            Stage::Card => "card",
             Stage::Receive => "receive",
             Stage::Dequeue => "dequeue",
             Stage::Decoded => "decoded",
@@ -58,7 +69,11 @@ impl Stage {
     pub const fn meaning(self) -> &'static str {
         match self {
             Stage::Kernel => "kernel receive",
-            Stage::Receive => "kernel receive to user space (crosses two clocks)",
+            Stage::Exchange => {
+                "exchange's send time to user space, from a file to the capture's stamp"
+            }
+            Stage::Card => "network card's stamp to user space",
+            Stage::Receive => "kernel receive to user space",
             Stage::Dequeue => "receive call returned to lane takes the packet",
             Stage::Decoded => "receive call returned to last message decoded",
             Stage::Published => "receive call returned to records visible",
@@ -66,6 +81,11 @@ impl Stage {
             Stage::Message => "one sampled message: decode and write its records",
             Stage::GapClosed => "messages were found missing to recovery had brought them",
         }
+    }
+
+    /// True where the figure is a difference of two clocks, and only as good as these agree.
+    pub const fn crosses_clocks(self) -> bool {
+        matches!(self, Stage::Exchange | Stage::Card | Stage::Receive)
     }
 }
 
@@ -89,9 +109,6 @@ pub trait Probe {
     /// A span measured elsewhere, in nanoseconds.
     fn span(&mut self, stage: Stage, nanos: u64);
 
-    /// The kernel stamped a packet at `kernel`, and the receive call that brought it returned at `rx`.
-    fn received(&mut self, rx: Ticks, kernel: UnixNanos);
-
     /// A packet came at `at`, in nanoseconds of the clock that arrivals are timed by; in the order they came.
     #[inline]
     fn arrived(&mut self, _at: u64) {}
@@ -100,6 +117,10 @@ pub trait Probe {
     /// cost it.
     #[inline]
     fn crowded(&mut self, _rx: Ticks, _at: Ticks) {}
+
+    /// A packet was received, which was stamped on its way and says it was `sent` then, or not: the stages that cross
+    /// clocks.
+    fn received(&mut self, meta: &RxMeta, sent: UnixNanos);
 }
 
 /// Measures nothing, has no size, and lets the compiler drop every stamp.
@@ -122,7 +143,7 @@ impl Probe for NoProbe {
     fn span(&mut self, _stage: Stage, _nanos: u64) {}
 
     #[inline]
-    fn received(&mut self, _rx: Ticks, _kernel: UnixNanos) {}
+    fn received(&mut self, _meta: &RxMeta, _sent: UnixNanos) {}
 }
 
 const _: () = assert!(size_of::<NoProbe>() == 0);

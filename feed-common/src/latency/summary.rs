@@ -146,7 +146,6 @@ pub struct StageTotals {
     pauses: PauseTotals,
     bursts: BurstTotals,
     resolution: Resolution,
-    backwards: u64,
 }
 
 /// Values that a correction may add: a second of work.
@@ -165,6 +164,7 @@ pub(super) struct Total {
     histogram: Histogram<u64>,
     above: u64,
     largest: u64,
+    backwards: u64,
 }
 
 impl StageTotals {
@@ -175,7 +175,6 @@ impl StageTotals {
             pauses: PauseTotals::new(resolution),
             bursts: BurstTotals::new(resolution),
             resolution,
-            backwards: 0,
         }
     }
 
@@ -186,7 +185,6 @@ impl StageTotals {
         }
         self.pauses.add(&set.pauses);
         self.bursts.add(&set.bursts);
-        self.backwards += set.backwards;
     }
 
     /// Adds what other threads have recorded.
@@ -196,7 +194,6 @@ impl StageTotals {
         }
         self.pauses.merge(&other.pauses);
         self.bursts.merge(&other.bursts);
-        self.backwards += other.backwards;
     }
 
     /// Adds values of one stage, as read from an interval log.
@@ -269,9 +266,9 @@ impl StageTotals {
         &self.bursts
     }
 
-    /// Kernel stamps that lay after the receive they belong to.
-    pub fn backwards(&self) -> u64 {
-        self.backwards
+    /// Spans of a stage across two clocks that were negative.
+    pub fn backwards(&self, stage: Stage) -> u64 {
+        position(stage).map_or(0, |at| self.figures[at].backwards)
     }
 
     /// Range and resolution.
@@ -287,15 +284,18 @@ impl Total {
             histogram: resolution.histogram(),
             above: 0,
             largest: 0,
+            backwards: 0,
         }
     }
 
     pub(super) fn add(&mut self, figure: &Figure) {
         self.take_up(&figure.histogram, figure.above, figure.largest);
+        self.backwards += figure.backwards;
     }
 
     pub(super) fn merge(&mut self, other: &Total) {
         self.take_up(&other.histogram, other.above, other.largest);
+        self.backwards += other.backwards;
     }
 
     /// Adds values as read from an interval log.

@@ -159,15 +159,6 @@ impl FitReader {
     pub fn line(&self) -> FitLine {
         self.line
     }
-
-    /// Nanoseconds from a wall-clock stamp to a tick reading, negative when the stamp is later; `None` before the
-    /// first line.
-    #[inline]
-    pub fn nanos_between(&self, earlier: UnixNanos, later: Ticks) -> Option<i64> {
-        self.line
-            .is_known()
-            .then(|| self.line.to_unix(later) - earlier)
-    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -207,13 +198,11 @@ mod tests {
     #[test]
     fn no_line_no_time() {
         let (mut writer, mut reader) = shared_line();
-        assert_eq!(reader.nanos_between(UnixNanos(1), Ticks(1)), None);
         assert_eq!(reader.line().to_unix(Ticks(1)), UnixNanos::UNKNOWN);
         writer.publish(FitLine::new(Ticks(10), UnixNanos(1_000), 1.0));
-        assert_eq!(reader.nanos_between(UnixNanos(900), Ticks(15)), None);
+        assert_eq!(reader.line().to_unix(Ticks(15)), UnixNanos::UNKNOWN);
         reader.refresh();
-        assert_eq!(reader.nanos_between(UnixNanos(900), Ticks(15)), Some(105));
-        assert_eq!(reader.nanos_between(UnixNanos(1_100), Ticks(15)), Some(-95));
+        assert_eq!(reader.line().to_unix(Ticks(15)), UnixNanos(1_005));
     }
 
     /// One writer races readers; every line a reader holds must be one that was published, whole.

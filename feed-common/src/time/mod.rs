@@ -1,7 +1,8 @@
-//! Two kinds of time that never mix by accident.
+//! Kinds of time that never mix by accident.
 //!
 //! [`Ticks`] is the raw time-stamp counter: cheap (12 ns), monotonic on one machine, meaningless elsewhere.
-//! [`UnixNanos`] is wall-clock time. They meet only in a report, through a fitted line.
+//! [`UnixNanos`] is wall-clock time, [`CardNanos`] that of a network card. They meet only in a report, through a fitted
+//! line for each.
 
 mod clock;
 mod line;
@@ -25,6 +26,23 @@ impl Ticks {
     #[inline]
     pub const fn since(self, earlier: Ticks) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A reading of a network card's own clock, in nanoseconds of it: since the epoch in TAI or UTC, or since the card was
+/// started. It can be compared with nothing but readings of the same clock. Zero means "not known".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct CardNanos(pub u64);
+
+impl CardNanos {
+    /// The sentinel for a time that is not known.
+    pub const UNKNOWN: CardNanos = CardNanos(0);
+
+    /// True unless this is [`CardNanos::UNKNOWN`].
+    #[inline]
+    pub const fn is_known(self) -> bool {
+        self.0 != 0
     }
 }
 

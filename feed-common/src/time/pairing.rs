@@ -24,7 +24,12 @@ impl ClockPair {
 
     /// Takes a few pairs and keeps the tightest. For a cold thread: about 0.5 µs.
     pub fn sample(clock: &Clock) -> ClockPair {
-        Self::tightest(|| clock.now(), UnixNanos::now)
+        Self::sample_of(clock, UnixNanos::now)
+    }
+
+    /// The same of any other clock, of which `wall` is a reading in nanoseconds.
+    pub fn sample_of(clock: &Clock, wall: impl FnMut() -> UnixNanos) -> ClockPair {
+        Self::tightest(|| clock.now(), wall)
     }
 
     fn tightest(
@@ -78,6 +83,8 @@ pub struct FitQuality {
     pub uncertainty: f64,
     /// Times the wall clock was set.
     pub steps: u64,
+    /// What the wall clock reads where the counter is 0, by the line; unknown before the first pair.
+    pub offset: UnixNanos,
 }
 
 impl ClockFit {
@@ -142,6 +149,7 @@ impl ClockFit {
         let mut q = FitQuality {
             pairs: self.window.len(),
             steps: self.steps,
+            offset: self.line.to_unix(Ticks(0)),
             ..FitQuality::default()
         };
         if self.window.is_empty() {
@@ -237,6 +245,7 @@ mod tests {
         let later = fit.to_unix(Ticks(1_000 + 2_500_000)) - UnixNanos(EPOCH + 1_000_000);
         assert!(later.abs() <= 1, "{later}");
         assert_eq!(fit.quality().drift_ppm, 0.0);
+        assert_eq!(fit.quality().offset, UnixNanos(EPOCH - 400));
     }
 
     #[test]

@@ -32,7 +32,11 @@ fn text(file: &Path, plan: &Plan) -> String {
     // Writing to a String cannot fail.
     for lane in &plan.lanes {
         let (name, protocol) = (&lane.name, lane.protocol.name());
-        let _ = writeln!(out, "lane {name} ({protocol}, {})", lane.threads);
+        let (threads, stamps) = (lane.threads, lane.timestamps.name());
+        let _ = writeln!(
+            out,
+            "lane {name} ({protocol}, {threads}, timestamps {stamps})"
+        );
         for (channel, line) in lane.lines() {
             let _ = writeln!(
                 out,
@@ -64,6 +68,7 @@ fn facts(file: &Path, plan: &Plan) -> Value {
             "name": lane.name,
             "protocol": lane.protocol.name(),
             "threads": lane.threads.to_string(),
+            "timestamps": lane.timestamps.name(),
             "channels": channels,
         })
     };

@@ -1,7 +1,8 @@
 //! The file as written: keys and types, nothing resolved. Every value that can be wrong for a reason beyond its type
 //! carries its place, so that the error can point at it.
 
-use super::plan::{Believed, BookKeep, ServiceKind, Timestamps, WhenFull};
+use super::plan::{Believed, BookKeep, ServiceKind, WhenFull};
+use crate::net::Timestamps;
 use crate::pipeline::Join;
 use feed_common::config::{ByteSize, TimeSpan};
 use feed_common::wire::ProtocolName;

@@ -11,13 +11,14 @@ mod plan;
 mod resolve;
 mod write;
 
+pub use crate::net::Timestamps;
 pub use feed_common::config::{ByteSize, ConfigError, Problem, TimeSpan, UnitError};
 pub use feed_common::wire::ProtocolName;
 pub use injection::{Injection, InjectionError};
 pub use plan::{
     Account, Believed, BookKeep, BookPlan, ChannelPlan, ConsumerPlan, FeedId, LanePlan,
     LaneThreads, LatencyPlan, LinePlan, Plan, RecordPlan, ServiceKind, ServicePlan, SessionPlan,
-    Timestamps, WhenFull,
+    WhenFull,
 };
 
 use std::path::Path;

@@ -6,7 +6,7 @@
 use super::Injection;
 use super::defaults;
 use crate::book::BookLimits;
-use crate::net::{Interface, LineAddress, UdpOptions};
+use crate::net::{Interface, LineAddress, Timestamps, UdpOptions};
 use crate::pipeline::Join;
 use crate::subscribe::Glob;
 use feed_common::time::{CivilDate, Zone};
@@ -105,7 +105,7 @@ pub struct LanePlan {
     pub batch: usize,
     /// Receive buffer to ask for each socket, in bytes.
     pub socket_buffer: usize,
-    /// Whether the kernel stamps packets.
+    /// Who stamps packets before user space sees them.
     pub timestamps: Timestamps,
     /// Its channels, in the order of the file; never empty.
     pub channels: Vec<ChannelPlan>,
@@ -146,7 +146,7 @@ impl LanePlan {
         UdpOptions {
             batch: self.batch,
             socket_buffer: self.socket_buffer,
-            kernel_timestamps: self.timestamps == Timestamps::Kernel,
+            timestamps: self.timestamps,
         }
     }
 }
@@ -184,17 +184,6 @@ impl fmt::Display for LaneThreads {
             ),
         }
     }
-}
-
-/// Who stamps packets before user space sees them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Timestamps {
-    /// The kernel (`SO_TIMESTAMPNS`), at 0.2 to 0.35 µs a packet.
-    #[default]
-    Kernel,
-    /// Nobody.
-    None,
 }
 
 /// A channel: one sequence of messages, carried by one or more equal lines.

@@ -87,7 +87,7 @@ fn of_card(m: &Machine, card: &Card) -> Vec<Check> {
         asked(&RING, ring(name, card)),
         asked(&COALESCING, coalescing(name, card)),
         asked(&OFFLOADS, offloads(name, card)),
-        asked(&STAMPS, stamps(m, card)),
+        asked(&STAMPS, stamps(m, name, card)),
         NODE.from(behind.and_then(|cards| node(m, &cards))),
     ];
     checks.into_iter().map(|check| check.of(name)).collect()
@@ -137,34 +137,43 @@ fn offloads(name: &str, card: &Card) -> Check {
     }
 }
 
-fn stamps(m: &Machine, card: &Card) -> Check {
-    let s = match &card.stamps {
-        Err(why) => return STAMPS.unknown(why),
-        Ok(s) => s,
+/// In the words in which a run refuses to start, or goes on with the kernel's.
+fn stamps(m: &Machine, name: &str, card: &Card) -> Check {
+    let software = match &card.stamps.sources {
+        Ok(sources) => sources.software,
+        Err(why) if !m.wants.hardware => return STAMPS.unknown(why),
+        Err(_) => false,
     };
-    let clock = s
-        .clock
-        .map_or("no clock".to_owned(), |n| format!("clock /dev/ptp{n}"));
-    let hardware = match (s.hardware, s.every_packet) {
-        (true, true) => "the card stamps every packet",
-        (true, false) => "the card stamps some packets only",
-        (false, _) => "the card stamps none",
+    let lack = match card.stamps.by_card(name) {
+        Ok(clock) => {
+            return STAMPS.ok(format_args!(
+                "the card stamps every packet, by its own clock /dev/ptp{clock}"
+            ));
+        }
+        Err(lack) => lack,
     };
-    let software = if s.software {
-        "the kernel does"
+    let kernel = if software {
+        "the kernel stamps packets"
     } else {
         "neither does the kernel"
     };
-    let reason = format!("{hardware} ({clock}), {software}");
-    match (s.hardware && s.every_packet, s.software || !m.wants.stamps) {
-        (true, _) => STAMPS.ok(reason),
-        (false, true) => STAMPS.warn(
+    let reason = format!("{}; {kernel}", lack.reason);
+    if m.wants.hardware {
+        let fix = lack
+            .fix
+            .unwrap_or("timestamps = \"auto\" in the [[lane]], or another card".to_owned());
+        let reason = format!("{reason}; with timestamps = \"hardware\" a run does not start");
+        return STAMPS.fail(reason, fix);
+    }
+    match (software || !m.wants.stamps, lack.fix) {
+        (true, Some(fix)) => STAMPS.warn(reason, fix),
+        (true, None) => STAMPS.warn(
             reason,
             "use a card with hardware stamps of all received packets (ethtool -T lists them)",
         ),
-        (false, false) => STAMPS.fail(
+        (false, _) => STAMPS.fail(
             reason,
-            "timestamps = \"none\" in the [[lane]], or another card",
+            "timestamps = \"user\" in the [[lane]], or another card",
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::wants::Wants;
 use crate::net::{
-    Coalescing, Ethtool, Interface, InterfaceFacts, Offloads, RingSizes, StampSources,
+    CardStamps, Coalescing, Ethtool, Interface, InterfaceFacts, Offloads, RingSizes,
     granted_buffer, interfaces,
 };
 use std::io;
@@ -32,8 +32,8 @@ pub struct Card {
     pub coalescing: Result<Coalescing, String>,
     /// Whether packets are put together.
     pub offloads: Result<Offloads, String>,
-    /// Who can stamp packets.
-    pub stamps: Result<StampSources, String>,
+    /// Who can stamp packets, and does.
+    pub stamps: CardStamps,
 }
 
 impl Probed {
@@ -77,7 +77,7 @@ fn card(ethtool: &Ethtool, asked: String, found: Option<InterfaceFacts>) -> Card
         ring: ethtool.ring(name).map_err(say),
         coalescing: ethtool.coalescing(name).map_err(say),
         offloads: ethtool.offloads(name).map_err(say),
-        stamps: ethtool.stamps(name).map_err(say),
+        stamps: CardStamps::read(ethtool, name),
         asked,
         found,
     }

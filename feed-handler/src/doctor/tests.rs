@@ -7,7 +7,7 @@ mod tree;
 
 use super::Status::{self, Fail, Ok as Good, Unknown, Warn};
 use super::*;
-use crate::net::{Coalescing, Offloads, RingSizes, StampSources};
+use crate::net::{CardStamps, Coalescing, Offloads, RingSizes, StampSources};
 use proptest::prelude::*;
 use tree::{TUNED, Tree, card, find, probed, wants};
 
@@ -32,7 +32,11 @@ fn where_nothing_can_be_read_nothing_is_wrong() {
         ring: refused().map(|()| RingSizes { rx: 0, rx_max: 0 }),
         coalescing: refused().map(|()| Coalescing::default()),
         offloads: refused().map(|()| Offloads::default()),
-        stamps: refused().map(|()| StampSources::default()),
+        stamps: CardStamps {
+            sources: refused().map(|()| StampSources::default()),
+            on: refused().map(|()| false),
+            clock: refused(),
+        },
         ..card("eth0")
     };
     let probed = Probed {
@@ -231,27 +235,34 @@ fn cards() {
             hardware,
             every_packet,
             software,
-            clock: None,
+            clock: Some(1),
         };
-        with_card(|c| c.stamps = Ok(sources), "card.timestamps.eth0")
+        with_card(|c| c.stamps.sources = Ok(sources), "card.timestamps.eth0")
     };
+    is(
+        stamps(true, true, true),
+        Good,
+        "the card stamps every packet, by its own clock /dev/ptp1",
+        "",
+    );
     is(
         stamps(false, false, true),
         Warn,
-        "the card stamps none (no clock), the kernel does",
+        "eth0: the card can stamp no received packets; the kernel stamps packets",
         "use a card",
     );
-    is(
-        stamps(true, false, true),
-        Warn,
-        "some packets only",
-        "use a card",
-    );
+    is(stamps(true, false, true), Warn, "of PTP only", "use a card");
     is(
         stamps(false, false, false),
         Fail,
         "neither does the kernel",
-        "timestamps = \"none\"",
+        "timestamps = \"user\"",
+    );
+    is(
+        with_card(|c| c.stamps.on = Ok(false), "card.timestamps.eth0"),
+        Warn,
+        "not told to stamp every packet",
+        "hwstamp_ctl -i eth0 -r 1",
     );
     is(
         with_card(
@@ -274,6 +285,46 @@ fn cards() {
         Fail,
         "there is no interface eth0",
         "ip -brief address",
+    );
+}
+
+#[test]
+fn stamps_that_a_lane_cannot_do_without_are_a_fault() {
+    let tree = Tree::tuned();
+    let wants = Wants {
+        hardware: true,
+        ..wants()
+    };
+    let stamps = |change: fn(&mut CardStamps)| {
+        let mut card = card("eth0");
+        change(&mut card.stamps);
+        let probed = Probed {
+            cards: Ok(vec![card]),
+            ..probed()
+        };
+        let checks = examine(&tree.host(), &wants, &probed);
+        find(&checks, "card.timestamps.eth0").clone()
+    };
+    is(stamps(|_| ()), Good, "every packet", "");
+    let refused = "with timestamps = \"hardware\" a run does not start";
+    is(
+        stamps(|s| s.on = Ok(false)),
+        Fail,
+        refused,
+        "hwstamp_ctl -i eth0 -r 1",
+    );
+    is(
+        stamps(|s| s.clock = Err("Permission denied".into())),
+        Fail,
+        "/dev/ptp0 cannot be read: Permission denied",
+        "chmod a+r /dev/ptp0",
+    );
+    let silent = |s: &mut CardStamps| s.sources = Err("the driver has no answer".into());
+    is(
+        stamps(silent),
+        Fail,
+        "the driver has no answer",
+        "timestamps = \"auto\"",
     );
 }
 

@@ -29,6 +29,8 @@ pub struct Wants {
     pub sources: bool,
     /// Whether the kernel is to stamp packets.
     pub stamps: bool,
+    /// Whether a lane does not start unless its cards stamp packets.
+    pub hardware: bool,
     /// Bytes of each ring, all of which is touched at the start.
     pub rings: Vec<usize>,
     /// Bytes of the stashes.
@@ -59,6 +61,7 @@ impl Wants {
             multicast: false,
             sources: false,
             stamps: false,
+            hardware: false,
             rings: Vec::new(),
             stashes: 0,
             books: 0,
@@ -122,7 +125,8 @@ impl Wants {
             ]),
         }
         self.buffers.insert(lane.socket_buffer);
-        self.stamps |= lane.timestamps == Timestamps::Kernel;
+        self.stamps |= lane.timestamps.by_kernel();
+        self.hardware |= lane.timestamps == Timestamps::Hardware;
         self.rings.push(lane.ring_slots * lane.slot_bytes);
         self.rings.push(publish_slots * size_of::<Record>());
         for channel in &lane.channels {

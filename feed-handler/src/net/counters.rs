@@ -10,6 +10,7 @@ pub struct LineCounters {
     packets: AtomicU64,
     bytes: AtomicU64,
     truncated: AtomicU64,
+    by_card: AtomicU64,
     socket_drops: AtomicU64,
     ring_full: AtomicU64,
     empty_polls: AtomicU64,
@@ -25,6 +26,8 @@ pub struct LineCounts {
     pub bytes: u64,
     /// Packets among them that were longer than a slot.
     pub truncated: u64,
+    /// Packets among them that a network card had stamped.
+    pub by_card: u64,
     /// Packets the socket's buffer had no room for, as of the last packet taken: the kernel says it with the next.
     pub socket_drops: u64,
     /// Packets taken off the socket and thrown away because no slot was free.
@@ -35,6 +38,17 @@ pub struct LineCounts {
     pub troubles: u64,
 }
 
+/// What one receive call brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    pub packets: u64,
+    pub bytes: u64,
+    pub truncated: u64,
+    pub by_card: u64,
+}
+
+const _: () = assert!(size_of::<LineCounters>() == 64);
+
 impl LineCounters {
     /// The counters now.
     pub fn read(&self) -> LineCounts {
@@ -42,6 +56,7 @@ impl LineCounters {
             packets: self.packets.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
             truncated: self.truncated.load(Relaxed),
+            by_card: self.by_card.load(Relaxed),
             socket_drops: self.socket_drops.load(Relaxed),
             ring_full: self.ring_full.load(Relaxed),
             empty_polls: self.empty_polls.load(Relaxed),
@@ -50,10 +65,11 @@ impl LineCounters {
     }
 
     #[inline]
-    pub(super) fn received(&self, packets: u64, bytes: u64, truncated: u64, drops: u64) {
-        add(&self.packets, packets);
-        add(&self.bytes, bytes);
-        add(&self.truncated, truncated);
+    pub(super) fn received(&self, sums: Sums, drops: u64) {
+        add(&self.packets, sums.packets);
+        add(&self.bytes, sums.bytes);
+        add(&self.truncated, sums.truncated);
+        add(&self.by_card, sums.by_card);
         self.socket_drops.store(drops, Relaxed);
     }
 

@@ -18,7 +18,7 @@ use feed_common::capture::{
 use feed_common::packet::{
     Packet, PacketBatch, PacketSource, RxBackend, RxError, RxMeta, SlotWriter,
 };
-use feed_common::time::{Clock, Ticks};
+use feed_common::time::{CardNanos, Clock, Ticks};
 pub use lines::{DuplicateLine, LineMap};
 
 /// Most packets of one poll, as many as one receive call of a socket brings.
@@ -308,6 +308,7 @@ impl Taken {
             socket_drops: 0,
             ring_drops: 0,
             records: if whole { self.found.records } else { 0 },
+            card: CardNanos::UNKNOWN,
         }
     }
 }

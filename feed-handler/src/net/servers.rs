@@ -2,6 +2,7 @@
 
 use super::LineAddress;
 use super::socket::{LineSocket, SocketError};
+use super::stamps::Timestamps;
 use super::sys::wait;
 use crate::recovery::{Heard, Net};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -86,7 +87,7 @@ impl Servers {
     /// wrong with it is said at once.
     pub fn groups(lines: &[LineAddress]) -> Result<Servers, SocketError> {
         let server = |line: &LineAddress| {
-            LineSocket::open(line, GROUP_BYTES, false)?;
+            LineSocket::open(line, GROUP_BYTES, Timestamps::User)?;
             Ok(Server {
                 address: line.group,
                 group: Some(line.clone()),
@@ -106,7 +107,7 @@ impl Servers {
             self.all.push(Server {
                 address: line.group,
                 group: None,
-                socket: Some(LineSocket::open(line, GROUP_BYTES, false)?.socket),
+                socket: Some(LineSocket::open(line, GROUP_BYTES, Timestamps::User)?.socket),
                 state: State::Datagrams,
                 unsent: Vec::new(),
             });
@@ -267,7 +268,7 @@ impl Net for Servers {
             && server.state == State::Apart
         {
             let opened = match &server.group {
-                Some(line) => LineSocket::open(line, GROUP_BYTES, false)
+                Some(line) => LineSocket::open(line, GROUP_BYTES, Timestamps::User)
                     .ok()
                     .map(|line| (line.socket, State::Joining)),
                 None => server.connect().ok().map(|s| (s, State::Connecting)),

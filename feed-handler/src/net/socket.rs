@@ -1,11 +1,12 @@
 //! Opening a line: from its address to a bound, joined socket, or an error that says what to do.
 
 use super::address::{Interface, LineAddress};
+use super::stamps::{Lack, Stamper, Timestamps, stamper};
 use super::sys::interfaces::{InterfaceFacts, interfaces};
 use super::sys::options;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, Socket, Type};
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsFd;
 
 /// A bound, joined, non-blocking socket of one line.
@@ -14,6 +15,8 @@ pub(super) struct LineSocket {
     pub socket: Socket,
     /// Receive buffer granted, in the unit it was asked in (the kernel keeps twice that, for its own headers).
     pub granted: usize,
+    /// Who stamps its packets.
+    pub stamper: Stamper,
 }
 
 /// Why a line could not be opened.
@@ -42,6 +45,17 @@ pub enum SocketError {
         group: SocketAddrV4,
         /// The interface.
         name: String,
+    },
+    /// The card does not stamp packets, and was to.
+    #[error(
+        "{group}: timestamps = \"hardware\" cannot be had: {lack}{}",
+        otherwise(lack)
+    )]
+    Unstamped {
+        /// The line.
+        group: SocketAddrV4,
+        /// Why.
+        lack: Lack,
     },
     /// The port is taken.
     #[error(
@@ -79,9 +93,13 @@ impl LineSocket {
     pub fn open(
         line: &LineAddress,
         buffer: usize,
-        stamps: bool,
+        stamps: Timestamps,
     ) -> Result<LineSocket, SocketError> {
         let group = line.group;
+        let interface = interface(line)?;
+        let name = interface.as_ref().map(|i| i.name.as_str());
+        let stamper =
+            stamper(stamps, name).map_err(|lack| SocketError::Unstamped { group, lack })?;
         let failed = |step| move |source: io::Error| SocketError::new(group, step, source);
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))
             .map_err(failed("open a socket"))?;
@@ -91,9 +109,12 @@ impl LineSocket {
         // Everything that shapes what is received comes before bind, so that the first packet is treated as all are.
         let granted = set_buffer(&socket, buffer).map_err(failed("set the receive buffer"))?;
         options::count_overflow(socket.as_fd()).map_err(failed("count overflow"))?;
-        if stamps {
-            options::stamp_datagrams(socket.as_fd()).map_err(failed("have packets stamped"))?;
-        }
+        let stamped = match stamper {
+            Stamper::Card { .. } => options::stamp_by_card(socket.as_fd()),
+            Stamper::Kernel { .. } => options::stamp_datagrams(socket.as_fd()),
+            Stamper::Nobody => Ok(()),
+        };
+        stamped.map_err(failed("have packets stamped"))?;
         if group.ip().is_multicast() {
             // Several programs may listen to a group on one port. A unicast port has one owner, and a second one is
             // a mistake to be told.
@@ -108,10 +129,14 @@ impl LineSocket {
         socket
             .bind(&SockAddr::from(group))
             .map_err(failed("bind"))?;
-        if group.ip().is_multicast() {
-            join(&socket, line)?;
+        if let Some(interface) = interface.filter(|_| group.ip().is_multicast()) {
+            join(&socket, line, &interface)?;
         }
-        Ok(LineSocket { socket, granted })
+        Ok(LineSocket {
+            socket,
+            granted,
+            stamper,
+        })
     }
 }
 
@@ -130,23 +155,41 @@ pub fn granted_buffer(bytes: usize) -> io::Result<usize> {
     set_buffer(&socket, bytes)
 }
 
-fn join(socket: &Socket, line: &LineAddress) -> Result<(), SocketError> {
+/// The interface a line's packets come in on: where its group is joined, or whose address it has. `None` for an address
+/// that no interface has, which `bind` refuses.
+fn interface(line: &LineAddress) -> Result<Option<InterfaceFacts>, SocketError> {
     let group = line.group;
+    let all =
+        interfaces().map_err(|e| SocketError::new(group, "list the network interfaces", e))?;
+    if !group.ip().is_multicast() {
+        // Any address of 127.0.0.0/8 is one of loopback, which names only the first.
+        let has =
+            |own: &Ipv4Addr| own == group.ip() || own.is_loopback() && group.ip().is_loopback();
+        return Ok(all.into_iter().find(|i| i.addresses.iter().any(has)));
+    }
     let asked = line
         .interface
         .as_ref()
         .ok_or(SocketError::NoInterface { group })?;
-    let all =
-        interfaces().map_err(|e| SocketError::new(group, "list the network interfaces", e))?;
     let found = all.iter().find(|i| match asked {
         Interface::Name(name) => i.name == *name,
         Interface::Address(address) => i.addresses.contains(address),
     });
-    let interface = found.ok_or_else(|| SocketError::UnknownInterface {
+    let interface = found.cloned();
+    let interface = interface.ok_or_else(|| SocketError::UnknownInterface {
         group,
         asked: asked.clone(),
         available: describe(&all),
     })?;
+    Ok(Some(interface))
+}
+
+fn join(
+    socket: &Socket,
+    line: &LineAddress,
+    interface: &InterfaceFacts,
+) -> Result<(), SocketError> {
+    let group = line.group;
     if !interface.up {
         let name = interface.name.clone();
         return Err(SocketError::InterfaceDown { group, name });
@@ -158,6 +201,14 @@ fn join(socket: &Socket, line: &LineAddress) -> Result<(), SocketError> {
         }
     };
     joined.map_err(|e| SocketError::new(group, "join the group", e))
+}
+
+/// What to do where no command makes the card stamp.
+fn otherwise(lack: &Lack) -> &'static str {
+    match lack.fix {
+        Some(_) => "",
+        None => ": `timestamps = \"auto\"` takes the best there is",
+    }
 }
 
 fn describe(all: &[InterfaceFacts]) -> String {

@@ -9,8 +9,9 @@
 //! would come later with a receive time that hides how long they waited.
 
 use super::address::LineAddress;
-use super::counters::{LineCounters, LineCounts};
+use super::counters::{LineCounters, LineCounts, Sums};
 use super::socket::{LineSocket, SocketError};
+use super::stamps::{Stamper, Timestamps};
 use super::sys::recvmmsg::{Facts, MessageBatch};
 use feed_common::packet::{RxBackend, RxError, RxMeta, SlotWriter};
 use feed_common::time::Clock;
@@ -25,8 +26,8 @@ pub struct UdpOptions {
     pub batch: usize,
     /// Receive buffer to ask for each socket, in bytes.
     pub socket_buffer: usize,
-    /// Whether the kernel stamps packets.
-    pub kernel_timestamps: bool,
+    /// Who stamps packets.
+    pub timestamps: Timestamps,
 }
 
 /// The sockets of a lane as a [`RxBackend`].
@@ -62,15 +63,17 @@ impl UdpReceiver {
     ) -> Result<UdpReceiver, SocketError> {
         assert!(lines.len() <= 1 << 16, "line numbers have 16 bits");
         let open = |line| {
-            LineSocket::open(line, options.socket_buffer, options.kernel_timestamps).map(|socket| {
-                Line {
-                    socket,
-                    drops: 0,
-                    discarded: 0,
-                }
+            let socket = LineSocket::open(line, options.socket_buffer, options.timestamps)?;
+            Ok(Line {
+                socket,
+                drops: 0,
+                discarded: 0,
             })
         };
-        let opened = lines.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let opened = lines
+            .iter()
+            .map(open)
+            .collect::<Result<Vec<_>, SocketError>>()?;
         Ok(UdpReceiver {
             granted: opened.iter().map(|line| line.socket.granted).collect(),
             counters: opened.iter().map(|_| LineCounters::default()).collect(),
@@ -95,6 +98,11 @@ impl UdpReceiver {
     pub fn granted(&self) -> &[usize] {
         &self.granted
     }
+
+    /// Who stamps the packets of each line.
+    pub fn stampers(&self) -> impl Iterator<Item = &Stamper> {
+        self.lines.iter().map(|line| &line.socket.stamper)
+    }
 }
 
 impl RxBackend for UdpReceiver {
@@ -117,10 +125,14 @@ impl RxBackend for UdpReceiver {
                 continue;
             };
             let rx = self.clock.now();
-            let (mut bytes, mut truncated) = (0, 0);
+            let mut sums = Sums {
+                packets: received as u64,
+                ..Sums::default()
+            };
             aimed.commit(received, |facts| {
-                bytes += u64::from(facts.len);
-                truncated += u64::from(facts.truncated);
+                sums.bytes += u64::from(facts.len);
+                sums.truncated += u64::from(facts.truncated);
+                sums.by_card += u64::from(facts.card.is_known());
                 RxMeta {
                     rx,
                     kernel: facts.kernel,
@@ -134,9 +146,10 @@ impl RxBackend for UdpReceiver {
                     socket_drops: line.saw(facts),
                     ring_drops: line.discarded,
                     records: 0,
+                    card: facts.card,
                 }
             });
-            counters.received(received as u64, bytes, truncated, line.drops);
+            counters.received(sums, line.drops);
             return Ok(received);
         }
         Ok(0)
@@ -215,7 +228,57 @@ fn widen(before: u64, now: Option<u32>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sys::options::stamp_by_card;
     use super::*;
+    use feed_common::packet::{PacketBatch, PacketSource};
+    use feed_common::ring::{Inline, SlotConfig};
+    use feed_common::time::{CardNanos, UnixNanos};
+    use std::net::UdpSocket;
+    use std::time::{Duration, Instant};
+
+    /// What a card that stamps would be asked by: loopback has none, and the kernel's stamp comes all the same.
+    #[test]
+    fn the_kernel_stamps_beside_a_card() {
+        let line = LineAddress {
+            group: "127.0.0.1:0".parse().unwrap(),
+            interface: None,
+            source: None,
+        };
+        let options = UdpOptions {
+            batch: 4,
+            socket_buffer: 1 << 16,
+            timestamps: Timestamps::User,
+        };
+        let receiver = UdpReceiver::open(&[line], options, Clock::new()).unwrap();
+        let socket = &receiver.lines[0].socket.socket;
+        stamp_by_card(socket.as_fd()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let slots = SlotConfig {
+            slots: 4,
+            stride: 128,
+            batch: 4,
+        };
+        let counters = receiver.counters();
+        let mut source = Inline::new(receiver, &slots).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let before = UnixNanos::now();
+        // The kernel begins to stamp a moment after it was asked.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let mut stamped = UnixNanos::UNKNOWN;
+        while !stamped.is_known() {
+            assert!(Instant::now() < deadline, "no packet is stamped");
+            sender.send_to(b"x", address).unwrap();
+            let batch = source.poll().unwrap();
+            for i in 0..batch.len() {
+                let meta = batch.get(i).meta;
+                assert_eq!(meta.card, CardNanos::UNKNOWN);
+                stamped = meta.kernel;
+            }
+        }
+        assert!((0..10_000_000_000).contains(&(stamped - before)));
+        let counts = counters[0].read();
+        assert!(counts.packets > 0 && counts.by_card == 0);
+    }
 
     #[test]
     fn a_wrapping_counter_goes_on() {

@@ -59,6 +59,8 @@ pub(super) struct Core<H, R> {
     pub(super) hole_ends: Option<HoleEnds>,
     /// Messages delivered, each once.
     pub(super) messages: u64,
+    /// When the packet at hand was sent, where it says so.
+    pub(super) sent: UnixNanos,
     pub(super) sampler: Sampler,
     /// How many messages of the packet at hand were looked at before its turn.
     pub(super) looked_at: usize,
@@ -225,6 +227,10 @@ impl<P: Protocol> Channel<P> {
         loop {
             match self.framing.open_walked(rest, packet.meta.records) {
                 Ok((frame, after)) => {
+                    // What was sent for the second time says nothing of the way here.
+                    if frame.sent.is_known() && !self.is_retransmission(line) {
+                        core.sent = frame.sent;
+                    }
                     let bytes = &rest[..rest.len() - after.len()];
                     let meta = packet.meta;
                     self.frame(line, at, frame, Packet { meta, bytes }, core);

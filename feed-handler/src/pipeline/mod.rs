@@ -28,7 +28,7 @@ use feed_common::latency::messages::MessageFigures;
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
 use feed_common::ring::Consumer;
-use feed_common::time::{TickScale, Ticks};
+use feed_common::time::{TickScale, Ticks, UnixNanos};
 use look_ahead::Group;
 use std::sync::Arc;
 
@@ -100,6 +100,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 drops: Drops::default(),
                 hole_ends: None,
                 messages: 0,
+                sent: UnixNanos::UNKNOWN,
                 sampler: Sampler::one_in(sample_messages),
                 looked_at: 0,
                 figures: None,
@@ -316,11 +317,9 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             self.core.probe.mark_at(Stage::Published, rx, done);
         }
         self.core.probe.mark_at(Stage::Dequeue, rx, now);
-        if let LaneTime::Received(_) = self.time {
-            self.core.probe.received(rx, packet.meta.kernel);
-            if new {
-                self.core.probe.crowded(rx, done);
-            }
+        self.core.probe.received(packet.meta, self.core.sent);
+        if let (LaneTime::Received(_), true) = (self.time, new) {
+            self.core.probe.crowded(rx, done);
         }
         done
     }
@@ -328,6 +327,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     /// Merges and decodes a packet; true when there are new records to make visible.
     #[inline]
     fn deliver(&mut self, packet: Packet<'_>) -> bool {
+        self.core.sent = UnixNanos::UNKNOWN;
         let Some(&(channel, line)) = self.routes.get(packet.meta.line as usize) else {
             self.core.drops.no_line += 1;
             return false;

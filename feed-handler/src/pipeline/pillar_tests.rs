@@ -18,6 +18,10 @@ use zerocopy::IntoBytes;
 type TestLane = Lane<Pillar, Records<Vec<Record>>, NoProbe>;
 
 fn lane() -> TestLane {
+    probed(NoProbe)
+}
+
+fn probed<R: Probe>(probe: R) -> Lane<Pillar, Records<Vec<Record>>, R> {
     let setup = ChannelSetup {
         name: "c".into(),
         number: 0,
@@ -29,11 +33,18 @@ fn lane() -> TestLane {
     };
     let channel = (setup, PillarFraming, PillarDecoder::with_room(4));
     let out = Records::new(Vec::new(), 1);
-    Lane::new(vec![channel], LaneTime::Captured, 0, out, NoProbe)
+    Lane::new(vec![channel], LaneTime::Captured, 0, out, probe)
 }
 
 /// Hands the lane a packet that is sent, and arrives on `line`, at `at`.
-fn give(lane: &mut TestLane, line: u16, at: u64, flag: Flag, first: u32, messages: &[&[u8]]) {
+fn give<R: Probe>(
+    lane: &mut Lane<Pillar, Records<Vec<Record>>, R>,
+    line: u16,
+    at: u64,
+    flag: Flag,
+    first: u32,
+    messages: &[&[u8]],
+) {
     let mut builder = PacketBuilder::new(first, MAX_PACKET);
     assert!(messages.iter().all(|message| builder.push(message)));
     let bytes = builder.payload(flag, at);
@@ -128,4 +139,38 @@ fn refreshes_are_counted_and_not_delivered() {
     assert_eq!((s.gaps, l.drops().refresh), (0, 6));
     assert_eq!(l.messages(), 1, "what is unavailable is said by a message");
     assert_eq!(sequences(l), [0; 0]);
+}
+
+/// Remembers when packets were sent, as the lane says.
+#[derive(Default)]
+struct Sent(Vec<u64>);
+
+impl Probe for Sent {
+    fn now(&self) -> Ticks {
+        Ticks(0)
+    }
+
+    fn mark(&mut self, _stage: Stage, _rx: Ticks) {}
+
+    fn mark_at(&mut self, _stage: Stage, _rx: Ticks, _at: Ticks) {}
+
+    fn span(&mut self, _stage: Stage, _nanos: u64) {}
+
+    fn received(&mut self, _meta: &RxMeta, sent: UnixNanos) {
+        self.0.push(sent.0);
+    }
+}
+
+#[test]
+fn every_packet_says_when_it_was_sent_but_those_that_were_sent_again() {
+    let mut l = probed(Sent::default()).with_retransmissions(0, [1]);
+    give(&mut l, 0, 10, Flag::HEARTBEAT, 1, &[]);
+    let delete = DeleteOrder::new();
+    give(&mut l, 0, 20, Flag::ORIGINAL, 1, &[delete.as_bytes()]);
+    // One that brings nothing new was on its way too.
+    give(&mut l, 0, 30, Flag::ORIGINAL, 1, &[delete.as_bytes()]);
+    give(&mut l, 1, 40, Flag::ORIGINAL, 1, &[delete.as_bytes()]);
+    let (meta, bytes) = (RxMeta::default(), [0; 3].as_slice());
+    l.packet(Packet { meta: &meta, bytes }, Ticks(50));
+    assert_eq!(l.probe_mut().0, [10, 20, 30, 0, 0]);
 }

@@ -159,7 +159,7 @@ impl Probe for Marks {
 
     fn span(&mut self, _stage: Stage, _nanos: u64) {}
 
-    fn received(&mut self, _rx: Ticks, _kernel: UnixNanos) {}
+    fn received(&mut self, _meta: &RxMeta, _sent: UnixNanos) {}
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! From recorded packets back to the frames of a capture.
 
 use super::queue::held;
-use crate::config::{LanePlan, LinePlan, Timestamps};
+use crate::config::{LanePlan, LinePlan};
 use feed_common::capture::{
     InterfaceDescription, InterfaceStatistics, PacketNote, PcapWriter, PcapngWriter,
     SectionDescription,
@@ -85,7 +85,7 @@ impl Frames {
         machine: &SectionDescription<'_>,
     ) -> io::Result<Frames> {
         let lines = lanes.iter().flat_map(|lane| {
-            let stamped = lane.timestamps == Timestamps::Kernel;
+            let stamped = lane.timestamps.by_kernel();
             lane.lines().map(move |(_, line)| Line::new(line, stamped))
         });
         let out = match format {
@@ -207,9 +207,10 @@ impl Line {
 
 /// An interface for each line of a lane, called "channel/line".
 fn describe(lane: &LanePlan, out: &mut PcapngWriter<Vec<u8>>) -> io::Result<()> {
-    let times = match lane.timestamps {
-        Timestamps::Kernel => "kernel receive times",
-        Timestamps::None => "user-space receive times",
+    // Also where a card stamps: its time is of its own clock, and readers of captures expect UTC.
+    let times = match lane.timestamps.by_kernel() {
+        true => "kernel receive times",
+        false => "user-space receive times",
     };
     for (channel, line) in lane.lines() {
         out.interface(&InterfaceDescription {

@@ -1,6 +1,7 @@
 //! Tests of the frames a recording is made of, read back by the capture reader and by a walk of its own.
 
 use super::*;
+use crate::config::Timestamps;
 use crate::config::{ChannelPlan, ProtocolName};
 use crate::net::{Interface, LineAddress};
 use crate::record::walk::walk;
@@ -27,7 +28,7 @@ fn lanes() -> Vec<LanePlan> {
     vec![
         LanePlan::new("first", ProtocolName::Itch50, channel(vec![a])),
         LanePlan {
-            timestamps: Timestamps::None,
+            timestamps: Timestamps::User,
             ..LanePlan::new("second", ProtocolName::Itch50, channel(vec![b]))
         },
     ]

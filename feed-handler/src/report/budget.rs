@@ -248,7 +248,7 @@ mod tests {
         for (text, want) in [
             (
                 "[publish]\np99 = \"5us\"\n",
-                "budget.toml:1:2: unknown stage `publish`, expected one of `receive`",
+                "budget.toml:1:2: unknown stage `publish`, expected one of `exchange`",
             ),
             ("[kernel]\n", "budget.toml:1:2: unknown stage `kernel`"),
             (

@@ -56,6 +56,32 @@ pub fn render(document: &Document) -> String {
         pauses::rows(&run.report, &mut row);
         bursts::rows(&run.report, &mut row);
     }
+    for run in document.all() {
+        let (name, clocks) = (field(&run.name), &run.report.clocks);
+        for (stage, crossing) in clocks.stages.iter() {
+            let between = field(&format!("{} to {}", crossing.from, crossing.to));
+            let stage = field(stage);
+            // A count and no time.
+            let _ = writeln!(
+                out,
+                "clocks,{name},{stage},negative,{},,,,,,{between}",
+                crossing.backwards
+            );
+        }
+        for line in &clocks.lines {
+            let clock = field(&line.clock);
+            let figures = [
+                ("offset", line.offset_ns.to_string()),
+                // 1 ppm is 1000 ns a second.
+                ("drift a second", format!("{:.0}", line.drift_ppm * 1e3)),
+                ("residual rms", line.residual_rms_ns.to_string()),
+                ("residual max", line.residual_max_ns.to_string()),
+            ];
+            for (figure, nanos) in figures {
+                let _ = writeln!(out, "clock line,{name},,{figure},{nanos},,,,,,{clock}");
+            }
+        }
+    }
     for j in &document.budget {
         let found = j.found_ns.map_or_else(String::new, |ns| ns.to_string());
         let verdict = if j.kept { "kept" } else { "broken" };

@@ -74,7 +74,7 @@ pub(super) fn latency(report: &RunReport) -> Table {
         "stage", "count", "min", "p50", "p90", "p99", "p99.9", "p99.99", "max",
     ];
     let mut table = Table::new("Latency by stage", &head, 1);
-    for (stage, f) in report.stages() {
+    for (stage, f) in report.stages_of_one_clock() {
         let mut row = vec![stage.name().to_owned(), count(f.count)];
         row.extend([f.min, f.p50, f.p90, f.p99, f.p999, f.p9999].map(time));
         let more = if f.above > 0 { "> " } else { "" };
@@ -119,6 +119,7 @@ pub(super) fn side_by_side(document: &Document) -> Table {
 pub(super) fn stages_by_run(document: &Document) -> Table {
     let stages: Vec<Stage> = MEASURED
         .into_iter()
+        .filter(|s| !s.crosses_clocks())
         .filter(|s| document.all().any(|run| run.report.figures(*s).is_some()))
         .collect();
     let head: Vec<&str> = ["run"]

@@ -1,6 +1,7 @@
 //! The report as one HTML file: no script, no external reference, light and dark, for screens, phones and paper.
 
 mod bursts;
+mod clocks;
 mod kinds;
 mod pauses;
 mod several;
@@ -67,6 +68,7 @@ fn warning(text: &str, page: &mut String) {
 /// Everything there is to say of a run, without its head.
 fn sections(report: &RunReport, page: &mut String) {
     stages(report, page);
+    clocks::clocks(report, page);
     where_the_time_went(report, page);
     percentiles(report, page);
     over_time(report, page);
@@ -167,14 +169,14 @@ fn head(report: &RunReport, page: &mut String) {
 }
 
 fn stages(report: &RunReport, page: &mut String) {
-    if report.stages().next().is_none() {
+    if report.stages_of_one_clock().next().is_none() {
         return;
     }
     section(
         page,
         "Latency by stage",
-        "How long packets took to reach each stage; every row but the first and the last counts from the return of the \
-         receive call, so waiting is part of it.",
+        "How long packets took to reach each stage, counted from the return of the receive call, so waiting is part of it; \
+         only <em>message</em> is a span of its own.",
     );
     page.push_str("<div class=\"scroll\"><table class=\"stages\">\n");
     header(
@@ -184,7 +186,7 @@ fn stages(report: &RunReport, page: &mut String) {
             "Count", "Min", "50 %", "90 %", "99 %", "99.9 %", "99.99 %", "Max",
         ],
     );
-    for (stage, f) in report.stages() {
+    for (stage, f) in report.stages_of_one_clock() {
         let _ = write!(
             page,
             "<tr><td class=\"t\"><span class=\"swatch s-{name}\"></span>{name}<small>{}</small></td><td>{}</td>",
@@ -199,23 +201,12 @@ fn stages(report: &RunReport, page: &mut String) {
         let _ = writeln!(page, "<td>{more}{}</td></tr>", time(f.max));
     }
     page.push_str("</table></div>\n");
-    for (stage, f) in report.stages().filter(|(_, f)| f.above > 0) {
+    for (stage, f) in report.stages_of_one_clock().filter(|(_, f)| f.above > 0) {
         let _ = writeln!(
             page,
             "<p class=\"note\">{}: {} above the recorded range.</p>",
             stage.name(),
             plural(f.above, "value")
-        );
-    }
-    if report.clock_backwards > 0 {
-        let _ = writeln!(
-            page,
-            "<p class=\"note\">{} later than the receive and left out of <em>receive</em>: the kernel's clock and the \
-             time-stamp counter disagreed.</p>",
-            match report.clock_backwards {
-                1 => "1 kernel stamp was".to_owned(),
-                n => format!("{} kernel stamps were", count(n)),
-            }
         );
     }
     page.push_str("</section>\n");
@@ -272,7 +263,9 @@ fn where_the_time_went(report: &RunReport, page: &mut String) {
 }
 
 fn percentiles(report: &RunReport, page: &mut String) {
-    if report.curves.is_empty() {
+    // What an exchange's clock is off by would be the scale of all others.
+    let shown = |curve: &&super::Curve| curve.stage != Stage::Exchange;
+    if !report.curves.iter().any(|curve| shown(&curve)) {
         return;
     }
     section(
@@ -283,7 +276,7 @@ fn percentiles(report: &RunReport, page: &mut String) {
          that stays low to the right is a program that is never slow.",
     );
     page.push_str("<ul class=\"legend\">");
-    for curve in &report.curves {
+    for curve in report.curves.iter().filter(shown) {
         let name = curve.stage.name();
         let _ = write!(
             page,
@@ -294,6 +287,7 @@ fn percentiles(report: &RunReport, page: &mut String) {
     let series: Vec<Series<'_>> = report
         .curves
         .iter()
+        .filter(shown)
         .map(|curve| Series {
             class: format!("s-{}", curve.stage.name()),
             name: curve.stage.name(),

@@ -1,5 +1,6 @@
 //! The report as Markdown: for a pull request or a build's summary.
 
+use super::clocks;
 use super::document::{self, Document};
 use super::holes::holes;
 use super::table::{Table, marked_down};
@@ -28,9 +29,22 @@ pub fn render(document: &Document) -> String {
         _ => {
             document::side_by_side(document).markdown(&mut out);
             document::stages_by_run(document).markdown(&mut out);
+            let runs = document.all().map(|run| (run.name.as_str(), &run.report));
+            clocks::tables(runs)
+                .iter()
+                .for_each(|table| table.markdown(&mut out));
         }
     }
     out
+}
+
+fn clocks(report: &RunReport, out: &mut String) {
+    for table in clocks::tables([("", report)].into_iter()) {
+        table.markdown(out);
+    }
+    for sentence in clocks::said(report) {
+        let _ = writeln!(out, "{}.\n", marked_down(&document::capital(&sentence)));
+    }
 }
 
 fn one(report: &RunReport, out: &mut String) {
@@ -41,6 +55,7 @@ fn one(report: &RunReport, out: &mut String) {
         html::lead(report)
     );
     document::latency(report).markdown(out);
+    clocks(report, out);
     if let Some(parts) = document::parts(report) {
         parts.markdown(out);
     }

@@ -8,6 +8,7 @@
 mod budget;
 mod bursts;
 mod chart;
+mod clocks;
 pub mod compare;
 mod cost;
 pub mod csv;
@@ -31,6 +32,7 @@ pub mod units;
 
 pub use budget::{Budget, Judged};
 pub use bursts::{Arrivals, Crowd, Window};
+pub use clocks::{ClockLine, Clocks, Crossing};
 pub use cost::Instruments;
 pub use document::{Document, text};
 pub use file::{WriteError, write_atomically};

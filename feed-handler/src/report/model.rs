@@ -1,5 +1,6 @@
 //! Everything a report says about a run, independent of how it is shown.
 
+use super::clocks::Clocks;
 use super::cost::Instruments;
 use super::kinds::{ChannelTotals, Sampled};
 use super::units::plural;
@@ -63,6 +64,9 @@ pub struct RunReport {
     pub sampled: Option<Sampled>,
     /// Kernel stamps that lay after their receive: how often the two clocks disagreed.
     pub clock_backwards: u64,
+    /// The clocks that stages cross, and how well these are known against each other.
+    #[serde(skip_serializing_if = "Clocks::is_empty")]
+    pub clocks: Clocks,
     /// Consumers and what they missed.
     pub consumers: Vec<Consumer>,
     /// What was kept of the input, where that was asked for.
@@ -408,7 +412,7 @@ impl IntervalPoint {
 impl RunReport {
     /// Takes the figures and curves of all stages from the sum of a run.
     pub fn set_latency(&mut self, totals: &StageTotals) {
-        self.clock_backwards = totals.backwards();
+        self.clock_backwards = totals.backwards(Stage::Receive);
         self.latency = Ordered::default();
         for (stage, histogram) in totals.recorded() {
             let figures = Figures {
@@ -479,6 +483,11 @@ impl RunReport {
             .filter_map(|stage| self.figures(stage).map(|f| (stage, f)))
     }
 
+    /// Those of them whose figures are of one clock; the others have a table of their own.
+    pub fn stages_of_one_clock(&self) -> impl Iterator<Item = (Stage, &Figures)> {
+        self.stages().filter(|(stage, _)| !stage.crosses_clocks())
+    }
+
     /// The stage that speaks for the run: records visible to consumers, or the last one before that was measured.
     pub fn headline_stage(&self) -> Option<(Stage, &Figures)> {
         HEADLINES
@@ -537,7 +546,7 @@ fn stack_by(report: &RunReport, read: fn(&Figures) -> u64) -> Vec<Share> {
     if let Some(figures) = report.figures(Stage::Receive) {
         shares.push(Share {
             stage: Stage::Receive,
-            label: "kernel to user space",
+            label: "kernel to user space (two clocks)",
             nanos: read(figures),
         });
     }

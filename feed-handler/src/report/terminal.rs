@@ -1,5 +1,6 @@
 //! The report as text: the tables printed at the end of a run and the line printed every second of it.
 
+use super::clocks;
 use super::holes::holes;
 use super::model::whole;
 use super::table::{Table, plain};
@@ -19,6 +20,7 @@ pub fn render(report: &RunReport) -> String {
         );
     }
     latency(report, &mut out);
+    out.push_str(&clocks::text(report));
     shares(report, &mut out);
     pauses::terminal(report, &mut out);
     bursts::terminal(report, &mut out);
@@ -77,7 +79,7 @@ fn latency(report: &RunReport, out: &mut String) {
         ],
         1,
     );
-    for (stage, f) in report.stages() {
+    for (stage, f) in report.stages_of_one_clock() {
         let mut row = vec![stage.name().to_owned(), count(f.count)];
         row.extend([f.min, f.p50, f.p90, f.p99, f.p999, f.p9999].map(time));
         row.push(if f.above > 0 {
@@ -92,19 +94,12 @@ fn latency(report: &RunReport, out: &mut String) {
         return;
     }
     table.render(out);
-    for (stage, f) in report.stages() {
+    for (stage, f) in report.stages_of_one_clock() {
         let _ = write!(out, "  {:<10} {}", stage.name(), stage.meaning());
         if f.above > 0 {
             let _ = write!(out, "; {} above the range", count(f.above));
         }
         out.push('\n');
-    }
-    if report.clock_backwards > 0 {
-        let n = count(report.clock_backwards);
-        let _ = writeln!(
-            out,
-            "  {n} kernel stamps lay after their receive: the two clocks disagreed"
-        );
     }
     if let Some(said) = report.instruments_said() {
         let _ = writeln!(out, "  {said}");
@@ -241,7 +236,7 @@ mod tests {
     fn columns_are_aligned() {
         let (report, _) = sample(1);
         let text = render(&report);
-        let rows: Vec<&str> = text.lines().skip(1).take(7).collect();
+        let rows: Vec<&str> = text.lines().skip(1).take(6).collect();
         assert!(rows[0].starts_with("  stage"));
         let end = rows[0].chars().count();
         for row in &rows {

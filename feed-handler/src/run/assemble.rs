@@ -1,18 +1,17 @@
 //! The one match from a lane's plan to concrete types, and the threads it runs on.
 
+use super::clock::{CardPairing, pair_cards};
 use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
 use super::hot::{IdleTime, Quiet, drive, drive_held, receive, receive_watched};
 use super::inject::Delay;
 use super::recovery::Link;
 use super::start::{Input, StartError};
-use crate::config::{
-    BookKeep, BookPlan, ChannelPlan, Injection, LanePlan, LaneThreads, Timestamps,
-};
+use crate::config::{BookKeep, BookPlan, ChannelPlan, Injection, LanePlan, LaneThreads, LinePlan};
 use crate::net::file::{
     CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap, Position,
 };
-use crate::net::{LineCounters, UdpOptions, UdpReceiver};
+use crate::net::{LineCounters, UdpReceiver};
 use crate::pipeline::{ChannelSetup, HoleEnds, Lane, LaneTime};
 use crate::protocol::itch50::Itch50File;
 use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, type_code, with_protocol};
@@ -78,7 +77,18 @@ pub(super) struct LaneRunning {
     pub(super) sockets: Option<Arc<[LineCounters]>>,
     /// How far its file is read.
     pub(super) position: Option<Arc<Position>>,
+    /// The cards that stamp its packets.
+    pub(super) cards: Cards,
     pub(super) facts: Vec<(String, String)>,
+}
+
+/// The cards that stamp a lane's packets.
+#[derive(Default)]
+pub(super) struct Cards {
+    /// Their clocks.
+    pub(super) pairings: Vec<CardPairing>,
+    /// The lines that they stamp, by number, with their names.
+    pub(super) lines: Vec<(usize, String)>,
 }
 
 type PlannedLane<P, H> = Lane<P, H, StageRecorder>;
@@ -240,7 +250,8 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
         ) => {
             let receiver = open_sockets(&plan, &hot)?;
             let sockets = receiver.counters();
-            let mut facts = buffer_facts(&plan, &receiver);
+            let mut facts = line_facts(&plan, &receiver);
+            let (lane, cards) = with_cards(lane, &receiver, &plan, &hot)?;
             let quiet = Arc::new(Quiet::default());
             let idle = IdleTime::Follows(quiet.clone());
             let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle, record)?;
@@ -253,6 +264,7 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
                 threads: 2,
                 sockets: Some(sockets),
                 position: None,
+                cards,
                 facts,
             })
         }
@@ -271,6 +283,7 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
                 threads: 1,
                 sockets: None,
                 position: Some(position),
+                cards: Cards::default(),
                 facts: Vec::new(),
             })
         }
@@ -293,6 +306,7 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
                 threads: 2,
                 sockets: None,
                 position: Some(position),
+                cards: Cards::default(),
                 facts,
             })
         }
@@ -308,7 +322,8 @@ fn live_one<P: Protocol, H: Outlet + Send + 'static>(
 ) -> Result<LaneRunning, StartError> {
     let receiver = open_sockets(plan, &hot)?;
     let sockets = receiver.counters();
-    let facts = buffer_facts(plan, &receiver);
+    let facts = line_facts(plan, &receiver);
+    let (lane, cards) = with_cards(lane, &receiver, plan, &hot)?;
     // One poll brings at most one batch, and its slots are free again before the next.
     let slots = SlotConfig {
         slots: plan.batch.next_power_of_two(),
@@ -329,8 +344,30 @@ fn live_one<P: Protocol, H: Outlet + Send + 'static>(
         threads: 1,
         sockets: Some(sockets),
         position: None,
+        cards,
         facts,
     })
+}
+
+/// A lane that follows the clocks of the cards that stamp its packets.
+fn with_cards<P: Protocol, H: Outlet>(
+    mut lane: PlannedLane<P, H>,
+    receiver: &UdpReceiver,
+    plan: &LanePlan,
+    hot: &Hot,
+) -> Result<(PlannedLane<P, H>, Cards), StartError> {
+    let paired = pair_cards(&hot.clock, receiver.stampers());
+    let (pairings, readers) = paired.map_err(|source| StartError::CardClock {
+        lane: plan.name.clone(),
+        source,
+    })?;
+    let names = plan.lines().map(|line| line_name(plan, line)).enumerate();
+    let lines = names.zip(&readers).filter(|(_, reader)| reader.is_some());
+    let lines = lines.map(|(line, _)| line).collect();
+    if !pairings.is_empty() {
+        lane.probe_mut().follow_cards(readers);
+    }
+    Ok((lane, Cards { pairings, lines }))
 }
 
 /// Starts the decoding half of a two-thread lane and returns the ring's other end.
@@ -475,13 +512,8 @@ fn settle(lane: &str, core: Option<usize>, priority: Option<u8>) -> Result<(), S
 }
 
 fn open_sockets(plan: &LanePlan, hot: &Hot) -> Result<UdpReceiver, StartError> {
-    let lines: Vec<_> = plan.lines().map(|(_, line)| line.address.clone()).collect();
-    let options = UdpOptions {
-        batch: plan.batch,
-        socket_buffer: plan.socket_buffer,
-        kernel_timestamps: plan.timestamps == Timestamps::Kernel,
-    };
-    Ok(UdpReceiver::open(&lines, options, hot.clock.clone())?)
+    let (lines, clock) = (plan.addresses(), hot.clock.clone());
+    Ok(UdpReceiver::open(&lines, plan.udp_options(), clock)?)
 }
 
 /// Lines by address. Two lines of one group on different interfaces look the same in a capture: the first stands for both.
@@ -509,20 +541,49 @@ fn file_end(ended: Result<(), RxError>, counters: FileCounters, cut: Option<Cut>
     }
 }
 
-fn buffer_facts(plan: &LanePlan, receiver: &UdpReceiver) -> Vec<(String, String)> {
-    let lines = plan.lines().zip(receiver.granted());
+/// What each line's socket was granted, and who stamps its packets.
+fn line_facts(plan: &LanePlan, receiver: &UdpReceiver) -> Vec<(String, String)> {
+    let lines = plan
+        .lines()
+        .zip(receiver.granted())
+        .zip(receiver.stampers());
     lines
-        .map(|((channel, line), granted)| {
-            let name = format!(
-                "socket buffer {}/{}",
-                plan.channels[channel].name, line.name
-            );
-            (
-                name,
-                format!("{granted} bytes granted, {} asked", plan.socket_buffer),
-            )
+        .flat_map(|((line, granted), stamper)| {
+            let name = line_name(plan, line);
+            let asked = plan.timestamps.name();
+            [
+                (
+                    format!("socket buffer {name}"),
+                    format!("{granted} bytes granted, {} asked", plan.socket_buffer),
+                ),
+                (format!("timestamps {name}"), format!("{asked}: {stamper}")),
+            ]
         })
         .collect()
+}
+
+fn line_name(plan: &LanePlan, (channel, line): (usize, &LinePlan)) -> String {
+    format!("{}/{}", plan.channels[channel].name, line.name)
+}
+
+impl Cards {
+    /// How many packets of each line carried a stamp, when the run is over: a card can be told to stamp and not do it.
+    pub(super) fn facts<'c>(
+        &'c self,
+        sockets: &'c [LineCounters],
+    ) -> impl Iterator<Item = (String, String)> + 'c {
+        self.lines.iter().filter_map(|(number, name)| {
+            let counts = sockets.get(*number)?.read();
+            let stamped = match counts.by_card {
+                0 => "not a single packet carried a stamp of the card".to_owned(),
+                n => format!(
+                    "{n} of {} packets carried a stamp of the card",
+                    counts.packets
+                ),
+            };
+            Some((format!("card stamps {name}"), stamped))
+        })
+    }
 }
 
 fn ring_fact(plan: &LanePlan, ring: &RingGauge) -> (String, String) {

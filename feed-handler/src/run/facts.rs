@@ -66,8 +66,10 @@ fn describe(lane: &LanePlan) -> String {
         .priority
         .map_or(String::new(), |p| format!(", SCHED_FIFO {p}"));
     let stamps = match lane.timestamps {
+        Timestamps::Auto => "the best stamps there are",
+        Timestamps::Hardware => "stamps of card and kernel",
         Timestamps::Kernel => "kernel stamps",
-        Timestamps::None => "no kernel stamps",
+        Timestamps::User => "no kernel stamps",
     };
     format!(
         "{}, {}{priority}, batches of {}, {stamps}",
@@ -84,7 +86,7 @@ pub(super) fn clocks(scale: TickScale, fit: &FitQuality) -> Vec<(String, String)
         (
             "stage clock".into(),
             format!(
-                "time-stamp counter, {gigahertz:.3} GHz; every figure but receive is a difference of it"
+                "time-stamp counter, {gigahertz:.3} GHz; every figure of one clock is a difference of it"
             ),
         ),
         (

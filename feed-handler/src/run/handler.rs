@@ -3,7 +3,7 @@
 use super::assemble::{Hot, LaneRunning, LaneStart, start_lane};
 use super::board::{Board, Shown, ShownLane};
 use super::books::Following;
-use super::clock::Pairing;
+use super::clock::{CardFit, CardPairing, Pairing};
 use super::consumers::Consumer;
 use super::control::Control;
 use super::end::LaneEnd;
@@ -84,8 +84,10 @@ pub struct Outcome {
     pub lanes: Vec<LaneEnd>,
     /// Consumers on queues.
     pub consumers: Vec<ConsumerStats>,
-    /// How well the two clocks were fitted.
+    /// How well the wall clock was fitted.
     pub clocks: FitQuality,
+    /// And the clocks of the cards that stamped packets.
+    pub cards: Vec<CardFit>,
     /// The last interval of every lane.
     pub last: StageSet,
     /// The same of each channel's [`Stage::Published`], where there are several.
@@ -280,8 +282,11 @@ impl Handler {
                 sample_messages: plan.latency.sample_messages,
                 writer,
                 marks,
-                recorder: recorder.with_fit(fit.clone()),
                 receiving,
+                recorder: match input {
+                    Input::Live => recorder.with_fit(fit.clone()),
+                    Input::File(_) => recorder.of_capture(),
+                },
                 wanted: subscription.filter(),
                 changes: changes.clone(),
                 record: queues.next(),
@@ -521,7 +526,16 @@ impl Handler {
         self.stop();
         drop(self.control.take());
         drop(self.metrics.take());
+        let stamped = self.lanes.iter_mut();
+        let stamped = stamped.map(|l| (std::mem::take(&mut l.cards), l.sockets.clone()));
+        let stamped: Vec<_> = stamped.collect();
         let mut lanes: Vec<LaneEnd> = self.lanes.drain(..).map(join_lane).collect();
+        let mut cards = Vec::new();
+        for (lane, sockets) in stamped {
+            let sockets = sockets.as_deref().unwrap_or_default();
+            self.facts.extend(lane.facts(sockets));
+            cards.extend(lane.pairings.into_iter().map(CardPairing::finish));
+        }
         // Lanes of one file each walk the whole of it: what is another lane's is foreign to nobody.
         let packets: Vec<u64> = lanes.iter().map(|l| l.packets).collect();
         for (i, lane) in lanes.iter_mut().enumerate() {
@@ -541,6 +555,7 @@ impl Handler {
             lanes,
             consumers: bridge.unwrap_or_default(),
             clocks: self.pairing.finish(),
+            cards,
             last: self.interval,
             last_by_channel: self.by_channel,
             facts: self.facts,

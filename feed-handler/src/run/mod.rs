@@ -10,6 +10,7 @@ mod books;
 mod clock;
 mod consumers;
 mod control;
+mod crossing;
 mod end;
 mod exposition;
 mod facts;
@@ -26,6 +27,7 @@ mod supervise;
 mod trail;
 
 pub use board::Board;
+pub use clock::CardFit;
 pub use consumers::Consumer;
 pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, ask_books, ask_status, reply};
 pub use end::{ChannelEnd, LaneEnd, LineEnd, SampledEnd};

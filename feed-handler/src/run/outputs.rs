@@ -1,5 +1,6 @@
 //! What a run writes: the interval log and its marks as it goes, the summary and the report at the end.
 
+use super::crossing;
 use super::facts;
 use super::handler::{Handler, Outcome};
 use super::losses::{self, GAPS, LossLog};
@@ -62,6 +63,7 @@ pub struct Recorded {
     failed: Option<OutputError>,
     started: Instant,
     started_at: UnixNanos,
+    live: bool,
     last: Duration,
     /// When the interval before it ended.
     before: Duration,
@@ -98,6 +100,7 @@ impl Recorded {
             failed: None,
             started: Instant::now(),
             started_at,
+            live: false,
             last: Duration::ZERO,
             before: Duration::ZERO,
             untold: StageSet::new(resolution),
@@ -111,6 +114,7 @@ impl Recorded {
 
     /// The run has started, and nothing will call it off any more: the logs begin.
     pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
+        self.live = matches!(input, Input::Live);
         self.fact("input", facts::input(input));
         let sets = handler.by_channel().iter();
         let channels = plan.channels().zip(sets).map(|((_, channel), set)| {
@@ -266,6 +270,7 @@ impl Recorded {
         self.report.pauses = self.calm.beside(&self.totals);
         self.report.arrivals = Arrivals::of(self.totals.bursts());
         self.report.judge_instruments();
+        self.report.clocks = crossing::clocks(self.live, &self.totals, outcome);
         self.report.record_digest = Some(outcome.record_digest().to_string());
         self.report.book_digest = outcome.book_digest().map(|d| d.to_string());
         self.report.books = books(outcome);

@@ -52,6 +52,14 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The clock of a card that stamps packets could not be followed.
+    #[error("lane {lane}: cannot read the clock of its network card: {source}")]
+    CardClock {
+        /// The lane.
+        lane: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A packet ring could not be made.
     #[error(transparent)]
     Slots(#[from] SlotError),

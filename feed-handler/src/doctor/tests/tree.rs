@@ -2,7 +2,7 @@
 
 use super::super::{Card, Check, Host, Probed, Wants, examine};
 use crate::config;
-use crate::net::{Coalescing, InterfaceFacts, Offloads, RingSizes, StampSources};
+use crate::net::{CardStamps, Coalescing, InterfaceFacts, Offloads, RingSizes, StampSources};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -238,12 +238,16 @@ pub fn card(name: &str) -> Card {
             adaptive: false,
         }),
         offloads: Ok(Offloads::default()),
-        stamps: Ok(StampSources {
-            hardware: true,
-            every_packet: true,
-            software: true,
-            clock: Some(0),
-        }),
+        stamps: CardStamps {
+            sources: Ok(StampSources {
+                hardware: true,
+                every_packet: true,
+                software: true,
+                clock: Some(0),
+            }),
+            on: Ok(true),
+            clock: Ok(()),
+        },
     }
 }
 

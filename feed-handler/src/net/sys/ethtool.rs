@@ -1,7 +1,8 @@
-//! What a network card's driver says of it: the reading half of `SIOCETHTOOL`. Nothing is set.
+//! What a network card's driver says of it: the reading halves of `SIOCETHTOOL` and of the settings of stamps. Nothing is
+//! set.
 //!
-//! Commands and layouts are those of linux/ethtool.h: each structure is an array of 32-bit words, of which the first is
-//! the command. Any user may ask.
+//! Commands and layouts are those of linux/ethtool.h and linux/net_tstamp.h: each structure is an array of 32-bit words; of
+//! the former the first is the command. Any user may ask.
 
 use socket2::{Domain, Socket, Type};
 use std::io;
@@ -9,6 +10,8 @@ use std::os::fd::AsRawFd;
 
 /// `SIOCETHTOOL` (linux/sockios.h).
 const SIOCETHTOOL: libc::c_ulong = 0x8946;
+/// `SIOCGHWTSTAMP` (linux/sockios.h).
+const SIOCGHWTSTAMP: libc::c_ulong = 0x89b1;
 
 /// Slots of the card's receive ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,10 +108,28 @@ impl Ethtool {
         })
     }
 
+    /// `SIOCGHWTSTAMP`: whether the card has been told to stamp every received packet.
+    pub fn stamps_every_packet(&self, interface: &str) -> io::Result<bool> {
+        const FILTER_ALL: u32 = 1;
+        // struct hwtstamp_config: flags, what of the sent packets is stamped, what of the received ones.
+        let [_, _, filter] = self.ask(interface, SIOCGHWTSTAMP, [0; 3])?;
+        Ok(filter == FILTER_ALL)
+    }
+
     /// Asks one of the commands above, whose structure has `N` words or fewer.
     fn get<const N: usize>(&self, interface: &str, command: u32) -> io::Result<[u32; N]> {
         let mut words = [0u32; N];
         words[0] = command;
+        self.ask(interface, SIOCETHTOOL, words)
+    }
+
+    /// Private to this file, which asks nothing that sets anything, and with room for the answer.
+    fn ask<const N: usize>(
+        &self,
+        interface: &str,
+        call: libc::c_ulong,
+        mut words: [u32; N],
+    ) -> io::Result<[u32; N]> {
         // SAFETY: a C structure of integers and unions of them and pointers, for which all zeros is a valid value.
         let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
         // One byte stays for the closing zero.
@@ -121,9 +142,10 @@ impl Ethtool {
         request.ifr_ifru.ifru_data = words.as_mut_ptr().cast();
         // SAFETY: SIOCETHTOOL reads the name and the data pointer of an `ifreq`, reads the command from the data, and
         // for each command asked in this file, a reading one, writes at most its structure there: 9 words for
-        // GRINGPARAM, 23 for GCOALESCE, 2 for GGRO and GFLAGS, 11 for GET_TS_INFO, which the callers give as `N`. Both
-        // live through the call and nothing else refers to them; the kernel keeps no pointer.
-        let done = unsafe { libc::ioctl(self.0.as_raw_fd(), SIOCETHTOOL as _, &mut request) };
+        // GRINGPARAM, 23 for GCOALESCE, 2 for GGRO and GFLAGS, 11 for GET_TS_INFO; SIOCGHWTSTAMP writes the 3 words of a
+        // hwtstamp_config. The callers give them as `N`. Both live through the call and nothing else refers to them; the
+        // kernel keeps no pointer.
+        let done = unsafe { libc::ioctl(self.0.as_raw_fd(), call as _, &mut request) };
         match done {
             0 => Ok(words),
             _ => Err(io::Error::last_os_error()),
@@ -144,6 +166,7 @@ mod tests {
         assert!(!ethtool.offloads("lo").unwrap().lro);
         let no_ring = ethtool.ring("lo").unwrap_err();
         assert_eq!(no_ring.raw_os_error(), Some(libc::EOPNOTSUPP));
+        assert!(ethtool.stamps_every_packet("lo").is_err());
     }
 
     #[test]
@@ -152,6 +175,7 @@ mod tests {
         for name in ["none0", "", "sixteen-letters!", "a\0b"] {
             assert!(ethtool.ring(name).is_err(), "{name:?}");
             assert!(ethtool.coalescing(name).is_err(), "{name:?}");
+            assert!(ethtool.stamps_every_packet(name).is_err(), "{name:?}");
         }
     }
 }

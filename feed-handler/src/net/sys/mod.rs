@@ -5,5 +5,6 @@ pub mod ethtool;
 pub mod interfaces;
 pub mod namespace;
 pub(super) mod options;
+pub mod phc;
 pub(super) mod recvmmsg;
 pub(super) mod wait;

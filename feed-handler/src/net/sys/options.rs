@@ -16,6 +16,16 @@ pub fn stamp_datagrams(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1i32)
 }
 
+/// Has the kernel and the network card stamp every datagram, the card in its own time. Where the card stamps none,
+/// this is not refused. What the kernel receives within a moment of the first such request on the machine it has not
+/// stamped yet, and nothing stands in for it.
+pub fn stamp_by_card(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let by_kernel = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
+    let by_card = libc::SOF_TIMESTAMPING_RX_HARDWARE | libc::SOF_TIMESTAMPING_RAW_HARDWARE;
+    let flags: u32 = by_kernel | by_card;
+    set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, &flags)
+}
+
 /// Has the kernel say with each datagram how many the full buffer has cost so far.
 pub fn count_overflow(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, &1i32)

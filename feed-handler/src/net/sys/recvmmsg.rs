@@ -6,7 +6,7 @@
 
 use super::cmsg::{self, ControlBuffer, SPACE};
 use feed_common::packet::{RxMeta, SlotWriter};
-use feed_common::time::UnixNanos;
+use feed_common::time::{CardNanos, UnixNanos};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::{self, NonNull};
@@ -31,6 +31,8 @@ pub(in crate::net) struct Facts {
     pub truncated: bool,
     /// When the kernel saw it.
     pub kernel: UnixNanos,
+    /// When the network card saw it, by its own clock.
+    pub card: CardNanos,
     /// The socket's drop counter, which wraps; not said before the first drop.
     pub drops: Option<u32>,
 }
@@ -159,6 +161,7 @@ impl MessageBatch {
             len: header.msg_len.min(capacity as u32),
             truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
             kernel: control.kernel,
+            card: control.card,
             drops: control.drops,
         }
     }

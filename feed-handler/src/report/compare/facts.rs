@@ -151,9 +151,10 @@ fn lanes(run: &Run) -> String {
         .join("; ")
 }
 
-/// The clock's frequency and everything else that is said of it.
+/// The clock's frequency and everything else that is said of it, up to what its figures are.
 fn clock(run: &Run) -> Option<(f64, String)> {
     let fact = run.report.run.get("stage clock")?;
+    let fact = fact.split(';').next()?;
     let frequency = fact.split(' ').find_map(|word| word.parse::<f64>().ok())?;
     let rest = fact.split(' ').filter(|word| word.parse::<f64>().is_err());
     Some((frequency, rest.collect::<Vec<_>>().join(" ")))

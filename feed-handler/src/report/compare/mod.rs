@@ -134,8 +134,9 @@ pub fn compare(runs: &[Run], base: &[Run]) -> Comparison {
         return comparison;
     }
     for stage in MEASURED {
-        // How long holes were open follows from what was lost, and not from the program.
-        if stage != Stage::GapClosed {
+        // How long holes were open follows from what was lost, and what an exchange's clock says from it: neither from the
+        // program.
+        if !matches!(stage, Stage::GapClosed | Stage::Exchange) {
             comparison.rows.extend(rows(stage, runs, base, pairing));
         }
     }

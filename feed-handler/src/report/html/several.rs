@@ -6,7 +6,7 @@ use super::super::document::{self as tables, Document};
 use super::super::folder::Run;
 use super::super::svg::escape;
 use super::super::units::plural;
-use super::{begin, end, head, headline, lead, render, section, sections, warning};
+use super::{begin, clocks, end, head, headline, lead, render, section, sections, warning};
 use std::fmt::Write;
 
 /// Lines of a chart that have a colour of their own; more share them.
@@ -75,6 +75,7 @@ fn many(document: &Document) -> String {
         );
         tables::stages_by_run(document).html(&mut page);
         page.push_str("</section>\n");
+        clocks::of_runs(document, &mut page);
     }
     if let [run] = &document.runs[..] {
         sections(&run.report, &mut page);
