@@ -80,6 +80,18 @@ fn every_view_shows_a_run_while_a_session_is_replayed() {
         terminal.shows(&["[5 consumers]", "quotes", "Drops by cause"]);
         terminal.key("PageDown");
         terminal.shows(&["[5 consumers]", "socket_buffer"]);
+        terminal.key("6");
+        terminal.shows(&["[6 books]", "No symbols are chosen: press /"]);
+        terminal.key("/");
+        terminal.key("*");
+        terminal.shows(&["symbols: *_"]);
+        terminal.key("Enter");
+        terminal.shows(&["Best bid and offer", "bid size", " valid ", "*: "]);
+        terminal.until("changes of best prices", |screen| changes(screen) > 0);
+        let before = changes(&terminal.screen());
+        terminal.until("more of them", |screen| changes(screen) > before);
+        terminal.key("5");
+        terminal.shows(&["[5 consumers]"]);
         terminal.key("?");
         terminal.shows(&["PageUp, PageDown"]);
         terminal.key("?");
@@ -177,6 +189,16 @@ fn one_status_is_printed_for_scripts() {
         (told.pid, told.channels[0].name.as_str()),
         (process.id(), CHANNEL)
     );
+    let chosen = ["--socket", &socket, "--once", "--symbol", "Z*"];
+    let (status, out, _) = top(&chosen);
+    assert_eq!(status, Some(0));
+    assert!(out.contains("\nBest bid and offer\n"), "{out}");
+    let (_, out, _) = top(&[&chosen[..], &["--format", "json"]].concat());
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&told["books"]["symbols"], &told["pid"]),
+        (&"Z*".into(), &process.id().into())
+    );
     process.terminate();
 }
 
@@ -212,6 +234,21 @@ fn rate_of(screen: &str, row: &[&str]) -> u64 {
         figure.replace(',', "").parse().ok()
     });
     figures.max().unwrap_or(0)
+}
+
+/// Changes of best prices of all symbols in view: the sum of that column.
+fn changes(screen: &str) -> u64 {
+    let mut rows = screen.lines().skip_while(|line| !line.contains("bid size"));
+    let head = rows.next().unwrap_or("");
+    let Some(end) = head.find(" changes").map(|at| at + " changes".len()) else {
+        return 0;
+    };
+    let figure = |row: &str| {
+        let row: String = row.chars().take(end).collect();
+        let figure = row.split_whitespace().last()?.replace(',', "");
+        figure.parse::<u64>().ok()
+    };
+    rows.filter_map(figure).sum()
 }
 
 /// A configuration in a directory of its own.

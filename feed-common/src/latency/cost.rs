@@ -1,7 +1,9 @@
 //! What measuring costs: a report that does not say it invites the reader to guess.
 
+use super::messages::MessageFigures;
 use super::recorder::{self, StageRecorder};
 use super::{Probe, Resolution, Stage};
+use crate::event::NO_SYMBOL;
 use crate::time::{Clock, Ticks};
 use std::hint::black_box;
 
@@ -21,6 +23,8 @@ pub struct Cost {
     pub arrival: f64,
     /// One round of a loop watched for a pause.
     pub watch: f64,
+    /// Timing one sampled message: two clock reads, its span, its type and its instrument.
+    pub message: f64,
 }
 
 const ROUNDS: usize = 9;
@@ -61,6 +65,20 @@ impl Cost {
                 recorder.handled(Ticks(i * round));
             })
         };
+        let message = {
+            let code = |message: &[u8]| message.first().copied().unwrap_or(0).into();
+            let mut figures = MessageFigures::new(code, clock.scale(), 0, 1, INSTRUMENTS);
+            per_call(clock, |i| {
+                let from = clock.now();
+                let to = clock.now();
+                black_box(&mut recorder).mark_at(Stage::Message, from, to);
+                let (kind, about) = (
+                    [b'A' + i as u8 % 16],
+                    (i as u32 % INSTRUMENTS as u32, NO_SYMBOL),
+                );
+                black_box(&mut figures).take(&kind, 0, about, from, to);
+            })
+        };
         Cost {
             clock: clock_read,
             record,
@@ -68,9 +86,19 @@ impl Cost {
             housekeep,
             arrival,
             watch,
+            message,
         }
     }
+
+    /// What is spent on a packet that brings something new and is alone in its poll: the clock is read when it is decoded and
+    /// when it is published, three stages and its arrival are counted, and somebody may have asked for the interval.
+    pub fn packet(&self) -> f64 {
+        2.0 * self.mark + self.record + self.arrival + self.housekeep
+    }
 }
+
+/// Instruments whose sampled messages are counted in turn.
+const INSTRUMENTS: usize = 256;
 
 fn mark(recorder: &mut StageRecorder, rx: Ticks) {
     recorder.mark(Stage::Published, rx);
@@ -101,8 +129,15 @@ impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "clock {:.1} ns, record {:.1} ns, mark {:.1} ns, housekeep {:.1} ns, arrival {:.1} ns, watch {:.1} ns",
-            self.clock, self.record, self.mark, self.housekeep, self.arrival, self.watch
+            "clock {:.1} ns, record {:.1} ns, mark {:.1} ns, housekeep {:.1} ns, arrival {:.1} ns, watch {:.1} ns, \
+             sampled message {:.1} ns",
+            self.clock,
+            self.record,
+            self.mark,
+            self.housekeep,
+            self.arrival,
+            self.watch,
+            self.message
         )
     }
 }
@@ -116,5 +151,7 @@ mod tests {
         let cost = Cost::measure(&Clock::new());
         assert!(cost.clock > 0.0 && cost.mark > cost.clock, "{cost}");
         assert!(cost.mark < 100_000.0, "{cost}");
+        assert!(cost.message > cost.mark, "{cost}");
+        assert!(cost.packet() > 2.0 * cost.mark, "{cost}");
     }
 }

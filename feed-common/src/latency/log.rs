@@ -3,7 +3,7 @@
 //!
 //! A line is `Tag=<stage>,<start>,<length>,<max>,<histogram>`: seconds since the log's base time, seconds, the largest
 //! value in ms, and the histogram of nanoseconds, deflated and in base64. Threads or channels that are kept apart have
-//! their name before the stage: `Tag=lane0/decoded`.
+//! their name before the stage: `Tag=lane0/decoded`. What is part of another line is so too: `Tag=channel:itch/published`.
 
 use super::pauses::PAUSE_TAG;
 use super::payload::{self, Cells};
@@ -16,6 +16,9 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use hdrhistogram::{Counter, Histogram};
 use std::io::{self, BufRead, Read, Write};
 use std::time::Duration;
+
+/// Before the name of a channel in the tag of its part of what all channels' line has.
+pub const CHANNEL: &str = "channel:";
 
 /// Nanoseconds in the unit of a line's maximum. Readers assume milliseconds.
 const MAX_UNIT: f64 = 1_000_000.0;
@@ -183,6 +186,13 @@ impl LogInterval {
     pub fn is_pauses(&self) -> bool {
         let tag = self.source.as_deref().filter(|_| self.stage.is_none());
         tag.is_some_and(|tag| tag.rsplit('/').next() == Some(PAUSE_TAG))
+    }
+
+    /// True of a channel's part of what another line has: to be left out of sums.
+    pub fn is_part(&self) -> bool {
+        self.source
+            .as_deref()
+            .is_some_and(|s| s.starts_with(CHANNEL))
     }
 }
 

@@ -1,8 +1,10 @@
-//! Latency: the stages of a packet's way, the recorders that hold what they took, and the interval log.
+//! Latency: the stages of a packet's way, the recorders that hold what they took, the interval log and percentile files.
 
 pub mod bursts;
 pub mod cost;
+pub mod hgrm;
 pub mod log;
+pub mod messages;
 pub mod pauses;
 mod payload;
 pub mod recorder;

@@ -27,6 +27,8 @@ pub fn pair(resolution: Resolution, clock: Clock) -> (StageRecorder, Collector) 
         clock,
         active: Some(active),
         fit: None,
+        channels: Box::default(),
+        channel: 0,
         exchange: exchange.clone(),
     };
     let collector = Collector {
@@ -38,6 +40,24 @@ pub fn pair(resolution: Resolution, clock: Clock) -> (StageRecorder, Collector) 
     };
     (recorder, collector)
 }
+
+/// The same where a lane has several channels: what each adds to [`Stage::Published`] is counted once more, to
+/// [`CHANNEL_DIGITS`], and given to a collector of its own. Ask these before the lane's: they are answered together.
+pub fn pair_by_channel(
+    resolution: Resolution,
+    clock: Clock,
+    channels: usize,
+) -> (StageRecorder, Collector, Vec<Collector>) {
+    let own = Resolution::new(resolution.highest_nanos(), CHANNEL_DIGITS).unwrap_or(resolution);
+    let (channels, collectors): (Vec<_>, _) =
+        (0..channels).map(|_| pair(own, clock.clone())).unzip();
+    let (mut recorder, collector) = pair(resolution, clock);
+    recorder.channels = channels.into();
+    (recorder, collector, collectors)
+}
+
+/// Digits of the figures of single channels.
+pub const CHANNEL_DIGITS: u8 = 2;
 
 /// The three places sets pass through.
 #[derive(Default)]
@@ -60,6 +80,9 @@ pub struct StageRecorder {
     fit: Option<FitReader>,
     meter: PauseMeter,
     arrivals: Arrivals,
+    /// Of each channel, where they are told apart, and the one at hand.
+    channels: Box<[StageRecorder]>,
+    channel: usize,
     exchange: Arc<Exchange>,
 }
 
@@ -131,6 +154,9 @@ impl StageRecorder {
 
     #[cold]
     fn hand_over(&mut self) {
+        for channel in &mut self.channels {
+            channel.housekeep();
+        }
         let Some(mut fresh) = self.exchange.offered.take() else {
             return;
         };
@@ -161,6 +187,16 @@ impl Probe for StageRecorder {
     #[inline]
     fn mark_at(&mut self, stage: Stage, rx: Ticks, at: Ticks) {
         self.record_between(stage, rx, at);
+        if stage == Stage::Published
+            && let Some(channel) = self.channels.get_mut(self.channel)
+        {
+            channel.record_between(stage, rx, at);
+        }
+    }
+
+    #[inline]
+    fn turn_to(&mut self, channel: usize) {
+        self.channel = channel;
     }
 
     #[inline]

@@ -117,3 +117,42 @@ fn nothing_is_lost_between_intervals() {
     assert_eq!((total.min, total.p50, total.max), (1, 500, 1_000));
     assert!(intervals > 1, "only the remainder was delivered");
 }
+
+#[test]
+fn channels_have_their_part_of_what_is_published() {
+    let clock = Clock::new();
+    let (mut recorder, mut collector, mut channels) =
+        pair_by_channel(Resolution::default(), clock, 2);
+    let mark = |recorder: &mut StageRecorder, channel, times| {
+        recorder.turn_to(channel);
+        for _ in 0..times {
+            recorder.mark_at(Stage::Decoded, Ticks(0), Ticks(1_000));
+            recorder.mark_at(Stage::Published, Ticks(0), Ticks(1_000));
+        }
+    };
+    mark(&mut recorder, 0, 3);
+    mark(&mut recorder, 1, 5);
+    channels.iter_mut().for_each(Collector::ask);
+    collector.ask();
+    assert!(recorder.housekeep());
+    mark(&mut recorder, 1, 7);
+    let published = |set: &StageSet| set.histogram(Stage::Published).unwrap().len();
+    let wait = Duration::from_secs(1);
+    assert_eq!(collector.collect(wait).interval().map(published), Some(8));
+    let parts = channels.iter_mut().map(|c| {
+        let set = c
+            .collect(Duration::ZERO)
+            .interval()
+            .expect("answered with the lane's");
+        assert!(set.histogram(Stage::Decoded).unwrap().is_empty());
+        published(set)
+    });
+    assert_eq!(parts.collect::<Vec<_>>(), [3, 5]);
+    // What is left comes when the recorder ends.
+    drop(recorder);
+    assert_eq!(collector.collect(wait).interval().map(published), Some(7));
+    let rest = channels
+        .iter_mut()
+        .map(|c| c.collect(wait).interval().map(published));
+    assert_eq!(rest.collect::<Vec<_>>(), [Some(0), Some(7)]);
+}

@@ -80,6 +80,12 @@ pub trait Probe {
     /// As [`Probe::mark`] by a reading of [`Probe::now`] that the caller has, where two stages can share one.
     fn mark_at(&mut self, stage: Stage, rx: Ticks, at: Ticks);
 
+    /// Which of its lane's channels the packet that follows is of.
+    #[inline]
+    fn turn_to(&mut self, channel: usize) {
+        let _ = channel;
+    }
+
     /// A span measured elsewhere, in nanoseconds.
     fn span(&mut self, stage: Stage, nanos: u64);
 

@@ -2,8 +2,9 @@ use clap::ValueEnum;
 use feed_common::config::TimeSpan;
 use feed_common::program::{Failure, print, warn};
 use feed_handler::report::compare::compare;
+use feed_handler::report::units::plural;
 use feed_handler::report::{
-    Budget, Document, Run, csv, html, json, markdown, text, write_atomically,
+    Budget, Document, LOG, Run, csv, hgrm, html, json, markdown, text, write_atomically,
 };
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 #[command(
     after_help = "Examples:\n  feed-handler report runs/today\n  feed-handler report runs/a runs/b -o both.html\n  \
                   feed-handler report runs/today --budget budget.toml --format md\n  feed-handler report runs/new-* \
-                  --compare runs/old-*\n\nA budget has limits by stage and figure: [published] p99 = \"5us\". A \
+                  --compare runs/old-*\n  feed-handler report runs/today --format hgrm -o plots\n\nA budget has limits by stage and figure: [published] p99 = \"5us\". A \
                   comparison says improved, same, regressed or not comparable; five or more runs a side, made in turn, \
                   show differences of a few per cent, one run a side only large ones.\n\nExit status: 0 done, 3 \
                   regressed, not comparable or a limit broken, 2 a folder that is no run, 1 the report cannot be \
@@ -34,6 +35,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DURATION", conflicts_with_all = ["compare", "budget"])]
     correct_omission_known: Option<TimeSpan>,
     /// Where to write the report: report.html where it is HTML, else standard output (`-`)
+    /// Where to write the report: report.html where it is HTML, the folder hgrm in the run's where it is percentile files, else
+    /// standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// What to write; told by the name of the output where that says it, else html
@@ -47,6 +50,8 @@ enum Format {
     Md,
     Json,
     Csv,
+    /// A folder of percentile files, STAGE.hgrm, as HdrHistogram's plotter takes them; of one run
+    Hgrm,
 }
 
 /// More runs would only hide each other.
@@ -87,6 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Format::Md => markdown::render(&document),
         Format::Json => json::document(&document),
         Format::Csv => csv::render(&document),
+        Format::Hgrm => return percentile_files(arguments),
     };
     let standard = match format {
         Format::Html => "report.html",
@@ -104,6 +110,33 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(objection) => Err(Failure::verdict(objection)),
         None => Ok(()),
     }
+}
+
+/// Writes a run's percentile files: what its log has, whatever else is in its folder.
+fn percentile_files(arguments: &Arguments) -> Result<(), Failure> {
+    let [run] = &arguments.runs[..] else {
+        return Err(Failure::usage(
+            "percentile files are of one run: expected one folder",
+        ));
+    };
+    if arguments.budget.is_some() || !arguments.compare.is_empty() {
+        return Err(Failure::usage(
+            "percentile files are held against nothing: expected no --budget and no --compare",
+        ));
+    }
+    let log = run.join(LOG);
+    let cannot = |e: io::Error| Failure::usage(format_args!("{}: {e}", log.display()));
+    let totals = hgrm::totals(&log).map_err(cannot)?;
+    let own = run.join(hgrm::FOLDER);
+    let dir = arguments.output.as_deref().unwrap_or(&own);
+    let files = hgrm::write(dir, &totals).map_err(Failure::running)?;
+    let _ = writeln!(
+        io::stderr(),
+        "wrote {} to {}",
+        plural(files as u64, "percentile file"),
+        dir.display()
+    );
+    Ok(())
 }
 
 fn format(arguments: &Arguments) -> Format {

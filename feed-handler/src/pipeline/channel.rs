@@ -5,15 +5,17 @@ mod refresh;
 mod rescue;
 mod silence;
 
+use super::look_ahead::{GROUP, Group};
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use super::{Drops, HoleEnds};
-use crate::protocol::{Ahead, Decode, Protocol};
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
 use crate::transport::{Frame, FrameKind, Framing};
 use feed_common::event::{Flags, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Trust};
+use feed_common::latency::messages::MessageFigures;
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, RxMeta};
 use feed_common::time::{Ticks, UnixNanos, Zone};
@@ -58,6 +60,22 @@ pub(super) struct Core<H, R> {
     /// Messages delivered, each once.
     pub(super) messages: u64,
     pub(super) sampler: Sampler,
+    /// How many messages of the packet at hand were looked at before its turn.
+    pub(super) looked_at: usize,
+    /// What sampled messages took, by type and instrument.
+    pub(super) figures: Option<Box<MessageFigures>>,
+}
+
+impl<H, R: Probe> Core<H, R> {
+    /// A sampled message, begun at `from`, is done.
+    #[cold]
+    fn sampled(&mut self, message: &[u8], cx: &MsgCtx, from: Ticks) {
+        let to = self.probe.now();
+        self.probe.mark_at(Stage::Message, from, to);
+        if let Some(figures) = &mut self.figures {
+            figures.take(message, cx.channel, (cx.instrument, cx.symbol), from, to);
+        }
+    }
 }
 
 /// Says for which messages a span of their own is measured: one in `every`, or none.
@@ -110,6 +128,8 @@ pub struct Channel<P: Protocol> {
     refresh: Option<Box<Refresh>>,
     taking_snapshot: bool,
     silence: Silence,
+    /// The number behind the last packet that was looked at before its turn.
+    looked_to: u64,
     /// When something last came or was due, in the lane's nanoseconds.
     now: u64,
     cx: MsgCtx,
@@ -144,6 +164,7 @@ impl<P: Protocol> Channel<P> {
             refresh: None,
             taking_snapshot: false,
             silence: Silence::default(),
+            looked_to: 0,
             now: 0,
             cx: MsgCtx {
                 channel: setup.number,
@@ -218,6 +239,27 @@ impl<P: Protocol> Channel<P> {
                 }
             }
         }
+    }
+
+    /// Looks at the first messages of a packet whose turn is to come, unless another line has brought them.
+    #[inline]
+    pub(super) fn look_ahead<H: Outlet>(&mut self, packet: Packet<'_>, outlet: &H) -> Group {
+        // How a framing numbers messages may depend on those before them; which messages there are does not.
+        let mut framing = P::Framing::default();
+        let Ok((frame, _)) = framing.open_walked(packet.bytes, packet.meta.records) else {
+            return Group::NONE;
+        };
+        let unit = match P::Framing::UNITS {
+            false => self.units.first(),
+            true => self.units.iter().find(|unit| unit.key == frame.unit),
+        };
+        let expected = unit.and_then(|unit| unit.sequencer.expected());
+        let reached = expected.unwrap_or_default().max(self.looked_to);
+        if frame.span.count > 0 && frame.span.end() <= reached {
+            return Group::NONE;
+        }
+        self.looked_to = frame.span.end();
+        Group::of(&self.decoder, self.cx.channel, frame.messages, outlet)
     }
 
     /// Something that came in on a line could not be read: what the line seems to lack may have been in it.
@@ -381,6 +423,7 @@ impl<P: Protocol> Channel<P> {
         frame: &Frame<<P::Framing as Framing>::Messages<'_>>,
         core: &mut Core<H, R>,
     ) {
+        self.looked_to = 0;
         if self.units[unit].session.is_some() {
             self.give_up_all(unit, core);
             self.decoder.restart();
@@ -474,6 +517,11 @@ impl<P: Protocol> Channel<P> {
         }
     }
 
+    /// Messages delivered, each once, whoever brought them.
+    pub fn messages(&self) -> u64 {
+        self.lines.iter().map(|line| line.first).sum::<u64>() + self.back.first
+    }
+
     /// How many holes there have been, and how many are open.
     pub fn holes(&self) -> (u64, u64) {
         let each = self.units.iter().map(|u| &u.holes);
@@ -529,11 +577,12 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
     let mut skip = skip;
     let mut messages = frame.messages;
     // Messages left of those that were looked at before. There is nothing to be won over a message on its own.
-    let mut looked_at = usize::from(frame.carries <= 1);
+    let mut looked_at = std::mem::take(&mut core.looked_at).max(usize::from(frame.carries <= 1));
     loop {
         if H::LOOKS_AHEAD {
             if looked_at == 0 {
-                look_ahead::<P, H>(decoder, cx.channel, &messages, &core.outlet);
+                let group = Group::of(decoder, cx.channel, messages.clone(), &core.outlet);
+                group.behind(&core.outlet);
                 looked_at = GROUP;
             }
             looked_at -= 1;
@@ -553,41 +602,16 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
         cx.sequence = sequence + skip;
         cx.skip = skip as u32;
         (skip, sequence) = (0, sequence + numbers);
-        let sampled = core.sampler.due().then(|| core.probe.now());
+        let sampled = core.sampler.due().then(|| {
+            // Of a message about no instrument none may be left over from the one before.
+            (cx.instrument, cx.symbol) = (NO_INSTRUMENT, NO_SYMBOL);
+            core.probe.now()
+        });
         if let Err(e) = decoder.decode(message, cx, &mut core.outlet) {
             core.drops.message(e);
         }
         if let Some(start) = sampled {
-            core.probe.mark(Stage::Message, start);
+            core.sampled(message, cx, start);
         }
-    }
-}
-
-/// Messages whose books are asked for at once: enough that the memory's answers overlap, few enough that they are still
-/// there when their message's turn comes.
-const GROUP: usize = 8;
-
-/// Has the outlet ask for what the next messages will look up, first for all of them and then for what that leads to.
-#[inline(always)]
-fn look_ahead<P: Protocol, H: Outlet>(
-    decoder: &P::Decoder,
-    channel: u16,
-    messages: &<P::Framing as Framing>::Messages<'_>,
-    outlet: &H,
-) {
-    // Kept between the two, as finding them costs some protocols more than that.
-    let mut found = [Ahead::default(); GROUP];
-    let mut n = 0;
-    let named = messages
-        .clone()
-        .take(GROUP)
-        .filter_map(|m| decoder.ahead(m));
-    for (place, ahead) in found.iter_mut().zip(named) {
-        outlet.fetch(channel, ahead);
-        *place = ahead;
-        n += 1;
-    }
-    for &ahead in &found[..n] {
-        outlet.fetch_behind(channel, ahead);
     }
 }

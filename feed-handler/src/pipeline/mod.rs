@@ -9,6 +9,7 @@ mod channel;
 mod counters;
 mod hold;
 mod hole_ends;
+mod look_ahead;
 mod rescue;
 mod unit;
 
@@ -23,10 +24,12 @@ use crate::publish::Outlet;
 use crate::recovery::{Handed, delivered};
 use crate::subscribe::Changes;
 use channel::{Core, Sampler};
+use feed_common::latency::messages::MessageFigures;
 use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
 use feed_common::ring::Consumer;
 use feed_common::time::{TickScale, Ticks};
+use look_ahead::Group;
 use std::sync::Arc;
 
 /// What "now" means for reorder windows.
@@ -98,8 +101,16 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 hole_ends: None,
                 messages: 0,
                 sampler: Sampler::one_in(sample_messages),
+                looked_at: 0,
+                figures: None,
             },
         }
+    }
+
+    /// Keeps what sampled messages take by type and instrument.
+    pub fn with_message_figures(mut self, figures: MessageFigures) -> Self {
+        self.core.figures = Some(Box::new(figures));
+        self
     }
 
     /// Follows what is posted there: one filter a channel.
@@ -245,11 +256,37 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         // A packet is taken up when the one before it is done: two packets share a reading of the clock.
         let taken = self.core.probe.now();
         let mut now = taken;
+        // What the packet at hand and the one after it will look up.
+        let [first, mut next] = [0, 1].map(|i| self.look_ahead(&batch, i));
+        first.behind(&self.core.outlet);
+        let mut looked_at = first.messages;
         for i in 0..n {
+            if H::LOOKS_AHEAD {
+                next.behind(&self.core.outlet);
+                self.core.looked_at = std::mem::replace(&mut looked_at, next.messages);
+                next = self.look_ahead(&batch, i + 2);
+            }
             now = self.packet_held(batch.get(i), now, hold);
         }
         self.handled = (taken, now);
         Ok(n)
+    }
+
+    /// Looks at the first messages of packet `i` of a batch, if there is one. There is nothing to be won over a packet
+    /// on its own, which looks ahead itself.
+    #[inline]
+    fn look_ahead(&mut self, batch: &impl PacketBatch, i: usize) -> Group {
+        if !H::LOOKS_AHEAD || i >= batch.len() || batch.len() == 1 {
+            return Group::NONE;
+        }
+        let packet = batch.get(i);
+        let route = self.routes.get(packet.meta.line as usize);
+        match route {
+            Some(&(channel, _)) if !packet.meta.is_truncated() => {
+                self.channels[channel].look_ahead(packet, &self.core.outlet)
+            }
+            _ => Group::NONE,
+        }
     }
 
     #[cfg(test)]
@@ -295,6 +332,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             self.core.drops.no_line += 1;
             return false;
         };
+        self.core.probe.turn_to(channel);
         if packet.meta.is_truncated() {
             self.core.drops.truncated += 1;
             self.channels[channel].refuse(line);
@@ -392,6 +430,11 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         self.core.hole_ends.as_ref().map_or(0, HoleEnds::missed)
     }
 
+    /// What sampled messages took, where that was kept.
+    pub fn message_figures(&self) -> Option<&MessageFigures> {
+        self.core.figures.as_deref()
+    }
+
     /// What was not delivered, by cause.
     pub fn drops(&self) -> Drops {
         self.core.drops
@@ -400,6 +443,8 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
 
 #[cfg(test)]
 mod hole_ends_tests;
+#[cfg(test)]
+mod look_ahead_tests;
 #[cfg(test)]
 mod pillar_tests;
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub mod pitch;
 mod registry;
 mod sheet;
 
-pub use about::{About, about, messages};
+pub use about::{About, about, message_type, messages, type_code};
 pub use definitions::Definitions;
 pub use ids::Ids;
 pub use instruments::Instruments;

@@ -7,6 +7,7 @@ mod digests;
 mod due;
 mod fields;
 mod marks;
+mod quotes;
 mod records;
 mod ring;
 
@@ -14,6 +15,7 @@ pub use booked::{BookTotals, Booked};
 pub use bridge::{Bridge, ConsumerGauge, ConsumerStats, Delivery};
 pub use digest::Digest;
 pub use marks::{Fingerprint, Mark, MarkKind, MarkReader, Marks, Watch};
+pub use quotes::{Best, BestOf, BestPrices, SYMBOLS_MAX};
 pub use records::Records;
 
 use crate::protocol::Ahead;

@@ -2,6 +2,7 @@
 //! something in them.
 
 use super::document::Document;
+use super::folder::Run;
 use super::{bursts, omission, pauses};
 use std::fmt::Write;
 
@@ -45,6 +46,7 @@ pub fn render(document: &Document) -> String {
                 let _ = writeln!(out, "{what},{name},{stage},{figure},{nanos},,,,,,");
             }
         }
+        messages(run, &mut out);
     }
     for run in document.all() {
         let name = field(&run.name);
@@ -94,6 +96,38 @@ pub fn render(document: &Document) -> String {
         let _ = writeln!(out, "note,,,,,,,,,,{}", field(note));
     }
     out
+}
+
+/// Sampled messages: the type, or the symbol, stands where stages do, and its channel or lane under `reason`.
+fn messages(run: &Run, out: &mut String) {
+    let Some(sampled) = &run.report.sampled else {
+        return;
+    };
+    let name = field(&run.name);
+    let types = sampled.types.iter().map(|t| {
+        let figures = [
+            ("count", t.count),
+            ("p50", t.p50),
+            ("p99", t.p99),
+            ("max", t.max),
+        ];
+        ("type", &t.key, &t.lane, figures)
+    });
+    let symbols = sampled.symbols.iter().map(|s| {
+        let figures = [
+            ("count", s.count),
+            ("p50", s.p50),
+            ("p90", s.p90),
+            ("max", s.max),
+        ];
+        ("symbol", &s.symbol, &s.channel, figures)
+    });
+    for (what, of, place, figures) in types.chain(symbols) {
+        let (of, place) = (field(of), field(place));
+        for (figure, value) in figures {
+            let _ = writeln!(out, "{what},{name},{of},{figure},{value},,,,,,{place}");
+        }
+    }
 }
 
 /// A field, in quotes where its text needs them.

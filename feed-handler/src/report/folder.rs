@@ -154,6 +154,9 @@ impl Run {
                     continue;
                 }
             };
+            if interval.is_part() {
+                continue; // what a channel has is in the lane's too, and in the summary
+            }
             if !summarised {
                 calm.take_logged(&interval);
             }
@@ -240,7 +243,7 @@ impl Run {
 }
 
 /// Opens a regular file: a pipe in its place would keep the reader waiting.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).open(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),

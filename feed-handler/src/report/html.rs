@@ -1,6 +1,7 @@
 //! The report as one HTML file: no script, no external reference, light and dark, for screens, phones and paper.
 
 mod bursts;
+mod kinds;
 mod pauses;
 mod several;
 
@@ -48,7 +49,7 @@ fn begin(title: &str) -> String {
 fn end(mut page: String) -> String {
     page.push_str(
         "<footer>Written by feed-handler. Figures come from HdrHistograms: above 2 µs they are rounded up by at most \
-         0.1 % at three digits. The whole distributions, interval by interval, are in <code>latency.hlog</code>, all \
+         0.1 % at three digits. The whole distributions, interval by interval, are in <code>latency.hlog</code>, percentiles in <code>hgrm/</code>, all \
          counters in <code>summary.json</code>.</footer>\n</main>\n</body>\n</html>\n",
     );
     page
@@ -71,6 +72,8 @@ fn sections(report: &RunReport, page: &mut String) {
     over_time(report, page);
     pauses::pauses(report, page);
     bursts::bursts(report, page);
+    kinds::by_message(report, page);
+    kinds::by_channel(report, page);
     lines(report, page);
     books(report, page);
     losses(report, page);
@@ -522,22 +525,12 @@ fn cost(report: &RunReport, page: &mut String) {
          run began, in a row and with warm caches, so it is the least they cost.",
     );
     let _ = write!(page, "<p>{}.", escape(fact));
-    let part = |name: &str| -> Option<f64> {
-        let rest = fact.split(&format!("{name} ")).nth(1)?;
-        rest.split(' ').next()?.parse().ok()
-    };
-    if let (Some(clock), Some(record), Some((stage, f))) =
-        (part("clock"), part("record"), report.headline_stage())
-    {
-        // The clock is read when the packet is decoded and when it is published; three stages are counted.
-        let arrival = part("arrival").unwrap_or(0.0);
-        let each = 2.0 * clock + 3.0 * record + arrival;
-        let share = each * 100.0 / f.p50.max(1) as f64;
+    if let Some(said) = report.instruments_said() {
+        let said = tables::capital(&said);
         let _ = write!(
             page,
-            " A packet with something new reads the clock twice, counts three stages and its arrival: {each:.0} ns, {share:.1} % of the \
-             median of <em>{}</em>.",
-            stage.name()
+            " {}: it reads the clock twice, and counts three stages and its arrival.",
+            escape(&said)
         );
     }
     page.push_str("</p>\n</section>\n");

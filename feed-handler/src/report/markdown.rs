@@ -4,7 +4,7 @@ use super::document::{self, Document};
 use super::holes::holes;
 use super::table::{Table, marked_down};
 use super::units::count;
-use super::{RunReport, bursts, html, pauses};
+use super::{RunReport, bursts, html, kinds, pauses};
 use std::fmt::Write;
 
 /// The whole report.
@@ -46,6 +46,17 @@ fn one(report: &RunReport, out: &mut String) {
     }
     pauses::markdown(report, out);
     bursts::markdown(report, out);
+    if let Some(said) = report.instruments_said() {
+        let _ = writeln!(out, "{}.\n", marked_down(&document::capital(&said)));
+    }
+    let by_message = [kinds::types(report), kinds::symbols(report)];
+    by_message.iter().flatten().for_each(|t| t.markdown(out));
+    for said in kinds::said(report) {
+        let _ = writeln!(out, "{}.\n", marked_down(&said));
+    }
+    if let Some(channels) = kinds::channels(report) {
+        channels.markdown(out);
+    }
     let head = [
         "channel",
         "line",

@@ -9,13 +9,16 @@ mod budget;
 mod bursts;
 mod chart;
 pub mod compare;
+mod cost;
 pub mod csv;
 mod document;
 mod file;
 mod folder;
+pub mod hgrm;
 mod holes;
 pub mod html;
 pub mod json;
+mod kinds;
 pub mod markdown;
 mod model;
 mod omission;
@@ -28,9 +31,11 @@ pub mod units;
 
 pub use budget::{Budget, Judged};
 pub use bursts::{Arrivals, Crowd, Window};
+pub use cost::Instruments;
 pub use document::{Document, text};
 pub use file::{WriteError, write_atomically};
-pub use folder::{FolderError, Run, read_gaps};
+pub use folder::{FolderError, LOG, Run, read_gaps};
+pub use kinds::{ChannelTotals, MessageType, SLOWEST, Sampled, SlowSymbol};
 pub use model::{
     Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, IntervalPoint, Lead, Line,
     Recording, Recovery, RunReport, Sequence, Share, stack, stack_at,

@@ -1,5 +1,7 @@
 //! Everything a report says about a run, independent of how it is shown.
 
+use super::cost::Instruments;
+use super::kinds::{ChannelTotals, Sampled};
 use super::units::plural;
 use super::{Arrivals, Ordered, Pauses};
 use feed_common::latency::log::LogInterval;
@@ -50,6 +52,15 @@ pub struct RunReport {
     /// The interval between packets by which figures were corrected for omission, in ns; never in what a run writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub omission_corrected_ns: Option<u64>,
+    /// What measuring cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruments: Option<Instruments>,
+    /// What each channel came to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelTotals>,
+    /// Messages that were timed on their own, where some were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
     /// Kernel stamps that lay after their receive: how often the two clocks disagreed.
     pub clock_backwards: u64,
     /// Consumers and what they missed.

@@ -106,6 +106,9 @@ fn latency(report: &RunReport, out: &mut String) {
             "  {n} kernel stamps lay after their receive: the two clocks disagreed"
         );
     }
+    if let Some(said) = report.instruments_said() {
+        let _ = writeln!(out, "  {said}");
+    }
     out.push('\n');
 }
 

@@ -15,12 +15,13 @@ use crate::net::file::{
 use crate::net::{LineCounters, UdpOptions, UdpReceiver};
 use crate::pipeline::{ChannelSetup, HoleEnds, Lane, LaneTime};
 use crate::protocol::itch50::Itch50File;
-use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, with_protocol};
+use crate::protocol::{Decode, Definitions, ForProtocol, Protocol, type_code, with_protocol};
 use crate::publish::{Booked, Marks, Outlet, Records};
 use crate::record::{Queue, Tee};
 use crate::subscribe::{Changes, Filter};
 use feed_common::capture::{CaptureFile, Cut, Datagrams, Format};
 use feed_common::event::Record;
+use feed_common::latency::messages::MessageFigures;
 use feed_common::latency::recorder::StageRecorder;
 use feed_common::packet::{PacketSource, RxError};
 use feed_common::ring::{Gauge as RingGauge, Inline, Producer, SlotConfig, Writer, packet_ring};
@@ -118,6 +119,11 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     });
     let channels = channels.collect::<Result<_, StartError>>()?;
     let (sample, recorder) = (start.sample_messages, start.recorder);
+    let figures = (sample > 0).then(|| {
+        let instruments = book.limits.instruments.min(SAMPLED_INSTRUMENTS);
+        let scale = start.hot.clock.scale();
+        MessageFigures::new(type_code(P::NAME), scale, first, own.len(), instruments)
+    });
     let records = Records::new(start.writer, start.channels_total).with_marks(start.marks);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
     let receiving = start.receiving;
@@ -125,6 +131,7 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     match book.keep {
         BookKeep::None => {
             let lane = PlannedLane::<P, _>::new(channels, time, sample, records, recorder);
+            let lane = sampling(lane, figures);
             let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
             start_threads(plan, lane, input, hot, record, receiving)
@@ -132,10 +139,25 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
             let lane = PlannedLane::<P, _>::new(channels, time, sample, booked, recorder);
+            let lane = sampling(lane, figures);
             let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
             start_threads(plan, lane, input, hot, record, receiving)
         }
+    }
+}
+
+/// Instruments of a channel that have figures of their own, in 72 bytes each.
+const SAMPLED_INSTRUMENTS: usize = 1 << 16;
+
+/// A lane that keeps what its sampled messages take, if it samples any.
+fn sampling<P: Protocol, H: Outlet>(
+    lane: PlannedLane<P, H>,
+    figures: Option<MessageFigures>,
+) -> PlannedLane<P, H> {
+    match figures {
+        Some(figures) => lane.with_message_figures(figures),
+        None => lane,
     }
 }
 

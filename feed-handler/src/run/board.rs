@@ -1,11 +1,15 @@
 //! What is known of a run while it goes, put together from what its threads show, for whoever asks.
 
+use super::books::Following;
 use super::gauge::{ChannelReading, Gauge, LineReading};
 use crate::config::{LanePlan, LinePlan};
 use crate::net::LineCounters;
 use crate::publish::ConsumerGauge;
 use crate::report::Ordered;
-use crate::status::{ChannelStatus, ConsumerStatus, LaneStatus, LineStatus, StageStatus, Status};
+use crate::status::{
+    BooksStatus, ChannelStatus, ConsumerStatus, LaneStatus, LineStatus, StageStatus, Status,
+};
+use crate::subscribe::Glob;
 use feed_common::event::Trust;
 use feed_common::time::Clock;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -27,6 +31,7 @@ pub(super) struct Shown {
     pub is_live: bool,
     pub lanes: Vec<ShownLane>,
     pub consumers: Vec<Arc<ConsumerGauge>>,
+    pub books: Following,
 }
 
 /// What a lane shows.
@@ -59,6 +64,13 @@ impl Board {
             .unwrap_or_else(PoisonError::into_inner);
         intervals.ended += 1;
         intervals.stages = stages;
+    }
+
+    /// The best prices of these symbols; the first question begins to follow them.
+    pub fn books(&self, symbols: &Glob) -> Result<BooksStatus, String> {
+        let shown = self.shown.get();
+        let shown = shown.ok_or("the run has not started yet")?;
+        shown.books.ask(symbols)
     }
 
     /// What is known now; `None` before the run has started.

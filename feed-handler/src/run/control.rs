@@ -1,12 +1,12 @@
 //! The local socket on which a run is told what is wanted, and says how it stands.
 //!
-//! A request is one line (`subscribe A* MSFT`, `unsubscribe B*`, `list`, `status`), the answer one line of JSON, and the connection
-//! is over. Connections are served one after another by a cold thread, each for a bounded time, so that nobody can keep
+//! A request is one line (`subscribe A* MSFT`, `unsubscribe B*`, `list`, `status`, `books A*`), the answer one line of JSON, and
+//! the connection is over. Connections are served one after another by a cold thread, each for a bounded time, so that nobody can keep
 //! the socket for himself or make it grow.
 
 use super::board::Board;
-use crate::status::Status;
-use crate::subscribe::{Filter, Glob, Subscription};
+use crate::status::{BooksStatus, Status};
+use crate::subscribe::{Filter, Glob, GlobError, Subscription};
 use serde_json::{Value, json};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, File, Permissions};
@@ -163,6 +163,16 @@ pub fn ask_status(path: &Path) -> Result<Status, Box<ControlError>> {
     Ok(status.map_err(|_| refused("what answers there is of another version"))?)
 }
 
+/// The best prices of these symbols in the run that listens on `path`.
+pub fn ask_books(path: &Path, symbols: &Glob) -> Result<BooksStatus, Box<ControlError>> {
+    let answer = ask(path, &format!("books {}", symbols.as_str()))?;
+    let books = serde_json::from_value(answer);
+    Ok(books.map_err(|_| ControlError::Refused {
+        path: path.to_owned(),
+        reason: "what answers there is of another version".to_owned(),
+    })?)
+}
+
 fn listen(path: &Path) -> Result<UnixListener, Box<ControlError>> {
     let failed = |source| ControlError::Io {
         path: path.to_owned(),
@@ -214,11 +224,23 @@ fn answer(mut stream: UnixStream, subscription: &Subscription, board: &Board) ->
     stream.set_nonblocking(false)?;
     let facts = match line(&mut stream, PATIENCE, LINE_BYTES_MAX) {
         Ok(request) if request.trim() == "status" => json!(board.status()),
-        Ok(request) => reply(&request, subscription),
+        Ok(request) => match request.trim().strip_prefix("books ") {
+            Some(symbols) => books(symbols, board).unwrap_or_else(|e| json!({ "error": e })),
+            None => reply(&request, subscription),
+        },
         Err(e) => json!({ "error": format!("no request: {e}") }),
     };
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{facts}\n").as_bytes())
+}
+
+/// The best prices of the symbols that one pattern means.
+fn books(symbols: &str, board: &Board) -> Result<Value, String> {
+    let symbols: Glob = symbols
+        .trim()
+        .parse()
+        .map_err(|e: GlobError| e.to_string())?;
+    board.books(&symbols).map(|books| json!(books))
 }
 
 /// Does what a request, one line without its end, says; the answer, which fits a line of [`LINE_BYTES_MAX`].
@@ -242,7 +264,10 @@ fn act(request: &str, subscription: &Subscription) -> Result<Filter, String> {
         ("subscribe" | "unsubscribe", Err(e)) => Err(e.to_string()),
         ("subscribe" | "unsubscribe", Ok(_)) => Err(format!("{verb}: expected symbol patterns")),
         ("list", Ok(symbols)) if symbols.is_empty() => Ok(subscription.filter()),
-        _ => Err("expected `subscribe`, `unsubscribe`, `list` or `status`".to_owned()),
+        _ => Err(
+            "expected `subscribe`, `unsubscribe`, `list`, `status` or `books` and a pattern"
+                .to_owned(),
+        ),
     }
 }
 

@@ -73,6 +73,9 @@ fn what_is_no_request_is_refused_and_changes_nothing() {
         ("frobnicate", "expected `subscribe`"),
         ("", "expected `subscribe`"),
         ("list A*", "expected `subscribe`"),
+        ("books", "expected `subscribe`"),
+        ("books A B", "expected a symbol pattern"),
+        ("books A*", "the run has not started yet"),
         ("subscribe", "expected symbol patterns"),
         ("subscribe \u{c4}", "expected a symbol pattern"),
     ] {

@@ -4,10 +4,12 @@ use crate::net::LineCounters;
 use crate::pipeline::{Channel, Lane};
 use crate::protocol::Protocol;
 use crate::publish::{BookTotals, Digest, Outlet, UnitPrint};
-use crate::report::Lead;
+use crate::report::{Lead, SLOWEST};
 use crate::sequence::{Dropped, Lines, SequenceStats, Silence};
 use feed_common::capture::Cut;
 use feed_common::latency::Probe;
+use feed_common::latency::messages::{MessageFigures, SlowInstrument};
+use feed_common::latency::summary::Quantiles;
 use feed_common::packet::RxError;
 use std::collections::BTreeMap;
 
@@ -63,6 +65,8 @@ pub struct ChannelEnd {
     pub name: String,
     /// After merging.
     pub sequence: SequenceStats,
+    /// Messages delivered, each once.
+    pub messages: u64,
     /// By line.
     pub lines: Vec<LineEnd>,
     /// Over its records.
@@ -88,12 +92,38 @@ pub struct LaneEnd {
     pub published: u64,
     /// Holes of which nothing could be said while it ran.
     pub hole_ends_missed: u64,
+    /// What sampled messages took, where some were.
+    pub sampled: Option<SampledEnd>,
     /// What was not delivered, by cause.
     pub drops: BTreeMap<&'static str, u64>,
     /// What was odd and delivered all the same, by name.
     pub oddities: BTreeMap<&'static str, u64>,
     /// How its input ended.
     pub source: SourceEnd,
+}
+
+/// What a lane's sampled messages took, in ns.
+#[derive(Clone, Debug)]
+pub struct SampledEnd {
+    /// By the number of the type.
+    pub types: Vec<(u32, Quantiles)>,
+    /// Types there was no room for.
+    pub untyped: u64,
+    /// The instruments whose messages took longest; their channels are numbered through the configuration.
+    pub slowest: Vec<SlowInstrument>,
+    /// Messages about no instrument, or one beyond the table.
+    pub unattributed: u64,
+}
+
+impl SampledEnd {
+    fn of(figures: &MessageFigures) -> SampledEnd {
+        SampledEnd {
+            types: figures.types().collect(),
+            untyped: figures.untyped(),
+            slowest: figures.slowest(SLOWEST),
+            unattributed: figures.unattributed(),
+        }
+    }
 }
 
 /// How a lane's input ended.
@@ -120,6 +150,7 @@ impl LaneEnd {
         let channel = |c: &Channel<P>| ChannelEnd {
             name: c.name().to_owned(),
             sequence: c.sequence(),
+            messages: c.messages(),
             digest: lane.outlet().digest(c.number()),
             units: units(lane.outlet().prints(c.number()), c),
             books: lane.outlet().books(c.number()),
@@ -138,6 +169,7 @@ impl LaneEnd {
             filtered: lane.channels().iter().map(|c| c.filtered()).sum(),
             published: lane.outlet().published(),
             hole_ends_missed: lane.hole_ends_missed(),
+            sampled: lane.message_figures().map(SampledEnd::of),
             drops: lane.drops().by_cause().collect(),
             oddities,
             source,

@@ -2,6 +2,7 @@
 
 use super::assemble::{Hot, LaneRunning, LaneStart, start_lane};
 use super::board::{Board, Shown, ShownLane};
+use super::books::Following;
 use super::clock::Pairing;
 use super::consumers::Consumer;
 use super::control::Control;
@@ -11,7 +12,7 @@ use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
 use super::start::{Input, StartError, join};
-use crate::config::{ConsumerPlan, LaneThreads, Plan, ProtocolName};
+use crate::config::{BookKeep, ConsumerPlan, LaneThreads, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{
@@ -23,7 +24,7 @@ use crate::subscribe::{Changes, Filter, Subscription};
 use crossbeam_channel::Receiver;
 use feed_common::capture::{Format, SectionDescription};
 use feed_common::event::Record;
-use feed_common::latency::recorder::{Collector, pair};
+use feed_common::latency::recorder::{CHANNEL_DIGITS, Collector, pair, pair_by_channel};
 use feed_common::latency::{Resolution, StageSet};
 use feed_common::ring::{Subscriber, broadcast};
 use feed_common::sys::lock_memory;
@@ -47,6 +48,8 @@ type Settled = Result<(), StartError>;
 pub struct Handler {
     lanes: Vec<LaneRunning>,
     collectors: Vec<Collector>,
+    /// Of the channels of each lane that has several.
+    of_channels: Vec<Vec<Collector>>,
     gauges: Vec<Arc<Gauge>>,
     subscribers: Vec<Subscriber<Record>>,
     marks: Vec<Subscriber<Mark>>,
@@ -70,6 +73,8 @@ pub struct Handler {
     today: UnixNanos,
     facts: Vec<(String, String)>,
     interval: StageSet,
+    /// What each channel has of [`Stage::Published`] in it, where there are several.
+    by_channel: Vec<StageSet>,
 }
 
 /// What a run came to.
@@ -83,6 +88,8 @@ pub struct Outcome {
     pub clocks: FitQuality,
     /// The last interval of every lane.
     pub last: StageSet,
+    /// The same of each channel's [`Stage::Published`], where there are several.
+    pub last_by_channel: Vec<StageSet>,
     /// What the system granted: buffers, pages.
     pub facts: Vec<(String, String)>,
     /// What was kept of the input, where that was asked for.
@@ -162,6 +169,7 @@ impl Handler {
         let mut handler = Handler {
             lanes: Vec::new(),
             collectors: Vec::new(),
+            of_channels: Vec::new(),
             gauges: Vec::new(),
             subscribers: Vec::new(),
             marks: Vec::new(),
@@ -182,6 +190,7 @@ impl Handler {
             today: UnixNanos::now(),
             facts: Vec::new(),
             interval: StageSet::new(resolution),
+            by_channel: by_channel(plan, resolution),
         };
         // From here on an error must end what has been started.
         match handler.start_lanes(plan, input, watch, resolution, fit, (ready, threads_ready)) {
@@ -238,7 +247,6 @@ impl Handler {
                     day: session_day(plan, lane.protocol, input, self.today),
                 }
             });
-            let (recorder, collector) = pair(resolution, self.clock.clone());
             // A receiving thread of its own is watched for pauses, and measures nothing else.
             let receiving = match (input, lane.threads) {
                 (Input::Live, LaneThreads::Two { .. }) => {
@@ -248,6 +256,10 @@ impl Handler {
                 }
                 _ => None,
             };
+            // A lane's only channel has what the lane has.
+            let apart = Some(lane.channels.len()).filter(|n| *n > 1).unwrap_or(0);
+            let (recorder, collector, of_channels) =
+                pair_by_channel(resolution, self.clock.clone(), apart);
             let gauge = Arc::new(Gauge::new(lane.channels.iter().map(|c| c.lines.len())));
             let marks = Marks::new(plan.digest_every)?.with_watch(watch.clone());
             self.marks.push(marks.subscriber());
@@ -287,6 +299,7 @@ impl Handler {
             self.facts.extend(running.facts.iter().cloned());
             self.lanes.push(running);
             self.collectors.push(collector);
+            self.of_channels.push(of_channels);
             self.gauges.push(gauge);
         }
         self.recovery = desk.start(self.clock.clone())?;
@@ -313,12 +326,21 @@ impl Handler {
             gauge: gauge.clone(),
             sockets: running.sockets.clone(),
         });
+        let is_live = matches!(input, Input::Live);
+        let books = Following::new(
+            self.subscribers.clone(),
+            plan.channels().map(|(_, c)| c.name.clone()).collect(),
+            self.clock.clone(),
+            is_live,
+            plan.book.keep == BookKeep::Full && plan.book.publish_bbo,
+        );
         self.board.begin(Shown {
             clock: self.clock.clone(),
             started: Instant::now(),
-            is_live: matches!(input, Input::Live),
+            is_live,
             lanes: lanes.collect(),
             consumers: self.consumer_gauges.clone(),
+            books,
         });
     }
 
@@ -455,13 +477,43 @@ impl Handler {
     /// Ends the running latency interval of every lane and returns their sum.
     pub fn interval(&mut self) -> &StageSet {
         self.interval.reset();
+        self.by_channel.iter_mut().for_each(StageSet::reset);
+        let of_channels = self.of_channels.iter_mut().flatten();
+        of_channels.for_each(Collector::ask);
         self.collectors.iter_mut().for_each(Collector::ask);
-        for collector in &mut self.collectors {
-            if let Some(set) = collector.collect(COLLECT_TIMEOUT).interval() {
+        let mut by_channel = self.by_channel.iter_mut();
+        // Lanes' collectors come first.
+        let of_channels = self.of_channels.iter_mut().map(Some);
+        let of_channels = of_channels.chain(std::iter::repeat_with(|| None));
+        for (collector, of_channels) in self.collectors.iter_mut().zip(of_channels) {
+            let set = collector.collect(COLLECT_TIMEOUT).interval();
+            if let Some(set) = set {
                 self.interval.add(set);
+            }
+            match of_channels {
+                Some(none) if none.is_empty() => {
+                    if let (Some(only), Some(set)) = (by_channel.next(), set) {
+                        only.add(set);
+                    }
+                }
+                Some(several) => {
+                    for (own, sum) in several.iter_mut().zip(&mut by_channel) {
+                        // The lane has answered, and they with it, or will with it another time.
+                        if let Some(set) = own.collect(Duration::ZERO).interval() {
+                            sum.add(set);
+                        }
+                    }
+                }
+                None => {}
             }
         }
         &self.interval
+    }
+
+    /// What each channel has of [`Stage::Published`](feed_common::latency::Stage::Published) in the interval that was ended
+    /// last, in the configuration's order; empty where there is one channel. Of other stages nothing is to be read.
+    pub fn by_channel(&self) -> &[StageSet] {
+        &self.by_channel
     }
 
     /// Stops what still runs, waits for it, and says what it came to.
@@ -490,10 +542,20 @@ impl Handler {
             consumers: bridge.unwrap_or_default(),
             clocks: self.pairing.finish(),
             last: self.interval,
+            last_by_channel: self.by_channel,
             facts: self.facts,
             record,
             recovery: recovery.unwrap_or_default(),
         }
+    }
+}
+
+/// A set for each of a plan's channels, where there are several.
+fn by_channel(plan: &Plan, resolution: Resolution) -> Vec<StageSet> {
+    let own = Resolution::new(resolution.highest_nanos(), CHANNEL_DIGITS).unwrap_or(resolution);
+    match plan.channels().count() {
+        1 => Vec::new(),
+        n => (0..n).map(|_| StageSet::new(own)).collect(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod board;
+mod books;
 mod clock;
 mod consumers;
 mod control;
@@ -19,14 +20,15 @@ mod inject;
 mod losses;
 mod outputs;
 mod recovery;
+mod sampled;
 mod start;
 mod supervise;
 mod trail;
 
 pub use board::Board;
 pub use consumers::Consumer;
-pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, ask_status, reply};
-pub use end::{ChannelEnd, LaneEnd, LineEnd};
+pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, ask_books, ask_status, reply};
+pub use end::{ChannelEnd, LaneEnd, LineEnd, SampledEnd};
 pub use exposition::ExpositionError;
 pub use gauge::{Gauge, Reading};
 pub use handler::{Handler, Outcome};

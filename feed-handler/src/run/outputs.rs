@@ -4,22 +4,23 @@ use super::facts;
 use super::handler::{Handler, Outcome};
 use super::losses::{self, GAPS, LossLog};
 use super::recovery::RecoveryEnd;
+use super::sampled::sampled;
 use super::start::Input;
 use super::trail::TrailLog;
 use crate::config::Plan;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Arrivals, Books, Calm, Consumer, IntervalPoint, Line, Ordered, Recording, Recovery,
-    RunReport, Sequence, WriteError,
+    self, Arrivals, Books, Calm, ChannelTotals, Consumer, Figures, IntervalPoint, Line, Ordered,
+    Recording, Recovery, RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
 use crate::status::StageStatus;
 use crate::trail::DIGESTS;
 use feed_common::latency::cost::Cost;
-use feed_common::latency::log::LogWriter;
+use feed_common::latency::log::{CHANNEL, LogWriter};
 use feed_common::latency::summary::{Quantiles, StageTotals};
-use feed_common::latency::{Resolution, StageSet};
+use feed_common::latency::{Resolution, Stage, StageSet};
 use feed_common::time::{Clock, UnixNanos};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -48,6 +49,8 @@ pub struct Recorded {
     totals: StageTotals,
     /// What of it lay in intervals without a long pause of the machine.
     calm: Calm,
+    /// Each channel's tag in the log and what it has of [`Stage::Published`], where there are several.
+    channels: Vec<(String, StageTotals)>,
     dir: Option<PathBuf>,
     /// The log's file until the run has started: what an earlier run wrote into it stays until then.
     opened: Option<File>,
@@ -60,6 +63,8 @@ pub struct Recorded {
     started: Instant,
     started_at: UnixNanos,
     last: Duration,
+    /// When the interval before it ended.
+    before: Duration,
     /// Since progress was last told.
     untold: StageSet,
 }
@@ -84,6 +89,7 @@ impl Recorded {
             report,
             totals: StageTotals::new(resolution),
             calm: Calm::new(resolution),
+            channels: Vec::new(),
             dir: dir.map(Path::to_owned),
             opened,
             log: None,
@@ -93,6 +99,7 @@ impl Recorded {
             started: Instant::now(),
             started_at,
             last: Duration::ZERO,
+            before: Duration::ZERO,
             untold: StageSet::new(resolution),
         })
     }
@@ -105,10 +112,18 @@ impl Recorded {
     /// The run has started, and nothing will call it off any more: the logs begin.
     pub(super) fn started(&mut self, plan: &Plan, input: &Input, handler: &Handler) {
         self.fact("input", facts::input(input));
+        let sets = handler.by_channel().iter();
+        let channels = plan.channels().zip(sets).map(|((_, channel), set)| {
+            let tag = format!("{CHANNEL}{}", channel.name);
+            (tag, StageTotals::new(set.resolution()))
+        });
+        self.channels = channels.collect();
         if let Some(injection) = plan.latency.inject {
             self.fact(report::INJECTED, injection.to_string());
         }
-        self.fact("instruments", Cost::measure(handler.clock()).to_string());
+        let cost = Cost::measure(handler.clock());
+        self.fact("instruments", cost.to_string());
+        self.report.instruments = Some(cost.into());
         let opened = self.opened.take();
         let dir = self.dir.clone().filter(|_| opened.is_some());
         let listed = match (input, &dir) {
@@ -169,7 +184,7 @@ impl Recorded {
     pub fn interval(&mut self, set: &StageSet) {
         let now = self.elapsed();
         let (start, length) = (self.last, now - self.last);
-        self.last = now;
+        (self.before, self.last) = (start, now);
         self.totals.add(set);
         self.calm.take(set);
         self.untold.add(set);
@@ -181,6 +196,25 @@ impl Recorded {
                 self.log = None;
                 self.fail(LOG, source);
             }
+        }
+    }
+
+    /// Takes up what each channel has of [`Stage::Published`] in the interval that was taken up last.
+    pub fn by_channel(&mut self, sets: &[StageSet]) {
+        let at = |t: Duration| UnixNanos(self.started_at.0 + t.as_nanos() as u64);
+        let (from, to) = (at(self.before), at(self.last));
+        let mut failed = None;
+        for ((tag, totals), set) in self.channels.iter_mut().zip(sets) {
+            totals.add(set);
+            let published = set.histogram(Stage::Published).filter(|h| !h.is_empty());
+            if let (Some(log), Some(published)) = (&mut self.log, published) {
+                let written = log.write(Some(tag.as_str()), Stage::Published, published, from, to);
+                failed = failed.or(written.err());
+            }
+        }
+        if let Some(source) = failed {
+            self.log = None;
+            self.fail(LOG, source);
         }
     }
 
@@ -205,6 +239,7 @@ impl Recorded {
     /// Completes the report with what the run came to.
     pub fn complete(&mut self, plan: &Plan, clock: &Clock, outcome: &Outcome) {
         self.interval(&outcome.last);
+        self.by_channel(&outcome.last_by_channel);
         if let Some(trail) = self.trail.take()
             && let Err(source) = trail.done(outcome)
         {
@@ -230,6 +265,7 @@ impl Recorded {
         self.report.set_latency(&self.totals);
         self.report.pauses = self.calm.beside(&self.totals);
         self.report.arrivals = Arrivals::of(self.totals.bursts());
+        self.report.judge_instruments();
         self.report.record_digest = Some(outcome.record_digest().to_string());
         self.report.book_digest = outcome.book_digest().map(|d| d.to_string());
         self.report.books = books(outcome);
@@ -245,6 +281,16 @@ impl Recorded {
             .collect();
         self.report.record = outcome.record.as_ref().map(recording);
         fill_counts(&mut self.report, plan, outcome);
+        let alone = self.report.figures(Stage::Published).copied();
+        match &mut self.report.channels[..] {
+            [only] => only.published = alone,
+            several => {
+                for (channel, (_, totals)) in several.iter_mut().zip(&self.channels) {
+                    let figures = Figures::from(totals.quantiles(Stage::Published));
+                    channel.published = (figures.count > 0).then_some(figures);
+                }
+            }
+        }
     }
 
     /// The report so far.
@@ -266,6 +312,7 @@ impl Recorded {
         if let Ok((gaps, _)) = report::read_gaps(&dir.join(GAPS), Some(logged(self.started_at))) {
             self.report.gaps = gaps;
         }
+        report::hgrm::write(&dir.join(report::hgrm::FOLDER), &self.totals)?;
         report::write_run(&dir, &self.report)?;
         match self.failed {
             Some(failed) => Err(failed),
@@ -356,6 +403,17 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
             sequence.duplicates += s.duplicates;
             sequence.recovered += s.recovered;
             sequence.restarts += s.restarts;
+            report.channels.push(ChannelTotals {
+                channel: channel.name.clone(),
+                lane: lane_plan.name.clone(),
+                messages: channel.messages,
+                gaps: s.gaps,
+                lost: s.lost,
+                duplicates: s.duplicates,
+                recovered: s.recovered,
+                restarts: s.restarts,
+                published: None,
+            });
             for (line_plan, line) in channel_plan.lines.iter().zip(&channel.lines) {
                 let since = line.silence.since;
                 report.lines.push(Line {
@@ -383,6 +441,7 @@ fn fill_counts(report: &mut RunReport, plan: &Plan, outcome: &Outcome) {
         }
     }
     report.sequence = sequence;
+    report.sampled = sampled(plan, &outcome.lanes);
     report.recovery = outcome.recovery.iter().map(recovery).collect();
 }
 

@@ -83,6 +83,7 @@ pub fn supervise(
         }
         if now >= interval_ends {
             recorded.interval(handler.interval());
+            recorded.by_channel(handler.by_channel());
             interval_ends = now
                 + match now < SHORT_FOR {
                     true => SHORT_INTERVAL,

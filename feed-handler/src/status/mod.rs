@@ -1,8 +1,10 @@
 //! A run as it is seen while it goes: one model, read by other processes over the local socket and as metrics.
 
+mod books;
 pub mod metrics;
 mod names;
 
+pub use books::{BookStatus, BooksStatus};
 pub use names::{METRICS, Metric, MetricKind, PREFIX, documentation};
 
 use crate::report::{Figures, Ordered};

@@ -2,12 +2,31 @@
 
 use super::rates::History;
 use super::views::View;
-use crate::status::Status;
+use crate::status::{BooksStatus, Status};
+use crate::subscribe::{GLOB_BYTES_MAX, Glob};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
 
 /// What was answered, or why nothing was.
-pub type Answer = Result<Status, String>;
+pub type Answer = Result<Told, String>;
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// How the run stands.
+    pub status: Status,
+    /// Best prices of what was chosen, or why there are none; where they were asked for.
+    pub books: Option<Result<BooksStatus, String>>,
+}
+
+impl From<Status> for Told {
+    fn from(status: Status) -> Told {
+        Told {
+            status,
+            books: None,
+        }
+    }
+}
 
 /// How old an answer may be before it is said that the next one is late.
 const LATE: Duration = Duration::from_secs(3);
@@ -26,11 +45,22 @@ pub struct App {
     /// Rows scrolled past.
     pub scroll: usize,
     extent: Extent,
-    latest: Option<History>,
+    latest: Known,
     /// What is shown while it is paused.
-    frozen: Option<Option<History>>,
+    frozen: Option<Known>,
+    /// The symbols whose best prices are looked at.
+    symbols: Option<Glob>,
+    /// The pattern that is being typed.
+    typed: Option<String>,
     answered: Option<Duration>,
     failure: Option<String>,
+}
+
+/// What has been answered so far.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    history: Option<History>,
+    books: Option<Result<BooksStatus, String>>,
 }
 
 /// How far there is to scroll.
@@ -63,18 +93,48 @@ impl App {
         }
     }
 
+    /// The same with these symbols chosen, and looked at.
+    pub fn choosing(mut self, symbols: Glob) -> App {
+        self.symbols = Some(symbols);
+        self.view = View::Books;
+        self
+    }
+
+    /// The symbols that are chosen.
+    pub fn symbols(&self) -> Option<&Glob> {
+        self.symbols.as_ref()
+    }
+
+    /// Those to ask about: nobody is made to follow what is not looked at.
+    pub fn asked_for(&self) -> Option<&Glob> {
+        self.symbols().filter(|_| self.view == View::Books)
+    }
+
+    /// The pattern that is being typed.
+    pub fn typed(&self) -> Option<&str> {
+        self.typed.as_deref()
+    }
+
+    /// What was last answered about best prices.
+    pub fn books(&self) -> Option<&Result<BooksStatus, String>> {
+        self.shown().books.as_ref()
+    }
+
     /// Takes what came of asking.
     pub fn take(&mut self, answer: Answer, now: Duration) {
         match answer {
-            Ok(status) => {
-                match &mut self.latest {
+            Ok(Told { status, books }) => {
+                match &mut self.latest.history {
                     Some(history) => history.add(status),
-                    None => self.latest = Some(History::new(status)),
+                    None => self.latest.history = Some(History::new(status)),
+                }
+                if books.is_some() {
+                    self.latest.books = books;
                 }
                 (self.answered, self.failure) = (Some(now), None);
             }
             Err(reason) => {
-                if let Some(history) = &mut self.latest {
+                if let Some(history) = &mut self.latest.history {
                     history.interrupt();
                 }
                 self.failure = Some(reason);
@@ -84,7 +144,11 @@ impl App {
 
     /// What is to be shown, if anything was ever answered.
     pub fn history(&self) -> Option<&History> {
-        self.frozen.as_ref().unwrap_or(&self.latest).as_ref()
+        self.shown().history.as_ref()
+    }
+
+    fn shown(&self) -> &Known {
+        self.frozen.as_ref().unwrap_or(&self.latest)
     }
 
     /// Whether it stands still.
@@ -115,6 +179,7 @@ impl App {
         let page = self.extent.page.max(1);
         match key.code {
             KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return false,
+            _ if self.typed.is_some() => self.type_in(key.code),
             KeyCode::Esc if self.help => self.look(self.view),
             KeyCode::Char('q') | KeyCode::Esc => return false,
             KeyCode::Char('p') => {
@@ -126,7 +191,11 @@ impl App {
             KeyCode::Char('?') => {
                 (self.help, self.scroll) = (!self.help, 0);
             }
-            KeyCode::Char(digit @ '1'..='5') => {
+            KeyCode::Char('/') => {
+                self.look(View::Books);
+                self.typed = Some(String::new());
+            }
+            KeyCode::Char(digit @ '1'..='6') => {
                 self.look(View::ALL[digit as usize - '1' as usize]);
             }
             KeyCode::Tab | KeyCode::Right => self.look(self.view.after(1)),
@@ -141,6 +210,28 @@ impl App {
         }
         self.scroll = self.scroll.min(self.extent.last());
         true
+    }
+
+    /// A key while a pattern is typed. What is no pattern leaves the choice as it was.
+    fn type_in(&mut self, code: KeyCode) {
+        let Some(typed) = &mut self.typed else {
+            return;
+        };
+        match code {
+            KeyCode::Char(c) if c.is_ascii_graphic() && typed.len() < GLOB_BYTES_MAX => {
+                typed.push(c)
+            }
+            KeyCode::Backspace => drop(typed.pop()),
+            KeyCode::Enter => {
+                if let Ok(symbols) = typed.parse() {
+                    self.symbols = Some(symbols);
+                    self.scroll = 0;
+                }
+                self.typed = None;
+            }
+            KeyCode::Esc => self.typed = None,
+            _ => {}
+        }
     }
 
     fn look(&mut self, view: View) {
@@ -181,10 +272,11 @@ mod tests {
             (KeyCode::Char('3'), View::Lines),
             (KeyCode::Tab, View::Latency),
             (KeyCode::Right, View::Consumers),
+            (KeyCode::Char('6'), View::Books),
             (KeyCode::Tab, View::Overview),
-            (KeyCode::Left, View::Consumers),
-            (KeyCode::BackTab, View::Latency),
-            (KeyCode::Char('6'), View::Latency),
+            (KeyCode::Left, View::Books),
+            (KeyCode::BackTab, View::Consumers),
+            (KeyCode::Char('7'), View::Consumers),
         ] {
             app.scroll = 0;
             assert!(press(&mut app, code));
@@ -205,6 +297,66 @@ mod tests {
         assert!(press(&mut app, KeyCode::Char('?')) && app.help);
         assert!(press(&mut app, KeyCode::Esc) && !app.help);
         assert!(!press(&mut app, KeyCode::Esc));
+    }
+
+    fn type_all(app: &mut App, text: &str) {
+        text.chars()
+            .for_each(|c| assert!(press(app, KeyCode::Char(c)), "{c}"));
+    }
+
+    #[test]
+    fn symbols_are_typed_and_only_asked_for_while_they_are_looked_at() {
+        let mut app = App::default();
+        let chosen = |app: &App| app.symbols().map(|s| s.as_str().to_owned());
+        type_all(&mut app, "/");
+        assert_eq!(
+            (app.view, app.typed(), app.asked_for()),
+            (View::Books, Some(""), None)
+        );
+        // Keys that mean something otherwise are letters now.
+        type_all(&mut app, "q1pX?*");
+        press(&mut app, KeyCode::Backspace);
+        press(&mut app, KeyCode::Up);
+        assert_eq!(app.typed(), Some("q1pX?"));
+        press(&mut app, KeyCode::Enter);
+        assert_eq!(
+            (app.typed(), chosen(&app)),
+            (None, Some("q1pX?".to_owned()))
+        );
+        assert!(app.asked_for().is_some());
+        press(&mut app, KeyCode::Char('1'));
+        assert!(app.asked_for().is_none() && app.symbols().is_some());
+        // Neither what is given up nor what is nothing is a choice.
+        type_all(&mut app, "/AB");
+        assert!(press(&mut app, KeyCode::Esc), "it does not quit");
+        type_all(&mut app, "/");
+        press(&mut app, KeyCode::Enter);
+        assert_eq!(chosen(&app), Some("q1pX?".to_owned()));
+        type_all(&mut app, &format!("/{}", "A".repeat(100)));
+        assert_eq!(app.typed().map(str::len), Some(GLOB_BYTES_MAX));
+        let control = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert!(!app.press(control), "it quits");
+    }
+
+    #[test]
+    fn prices_stay_while_nobody_asks_for_them_and_stand_still_when_paused() {
+        let mut app = App::default().choosing("A*".parse().unwrap());
+        let told = |lost| Told {
+            status: status(1),
+            books: Some(Ok(BooksStatus {
+                lost,
+                ..BooksStatus::default()
+            })),
+        };
+        let lost = |app: &App| app.books().and_then(|b| Some(b.as_ref().ok()?.lost));
+        app.take(Ok(told(1)), after(1));
+        app.take(Ok(status(1).into()), after(2));
+        assert_eq!(lost(&app), Some(1));
+        press(&mut app, KeyCode::Char('p'));
+        app.take(Ok(told(2)), after(3));
+        assert_eq!(lost(&app), Some(1));
+        press(&mut app, KeyCode::Char('p'));
+        assert_eq!(lost(&app), Some(2));
     }
 
     #[test]
@@ -236,9 +388,9 @@ mod tests {
     #[test]
     fn paused_it_stands_still() {
         let mut app = App::default();
-        app.take(Ok(status(1)), after(1));
+        app.take(Ok(status(1).into()), after(1));
         press(&mut app, KeyCode::Char('p'));
-        app.take(Ok(status(2)), after(2));
+        app.take(Ok(status(2).into()), after(2));
         let pid = |app: &App| app.history().map(|h| h.status().pid);
         assert_eq!((app.is_paused(), pid(&app)), (true, Some(1)));
         press(&mut app, KeyCode::Char('p'));
@@ -246,7 +398,7 @@ mod tests {
         // Also before there was anything to show.
         let mut app = App::default();
         press(&mut app, KeyCode::Char('p'));
-        app.take(Ok(status(1)), after(1));
+        app.take(Ok(status(1).into()), after(1));
         assert_eq!(pid(&app), None);
     }
 
@@ -257,14 +409,14 @@ mod tests {
         assert!(matches!(app.link(after(4)), Link::Gone(None, _)));
         app.take(Err("nothing listens".to_owned()), after(1));
         assert_eq!(app.link(after(2)), Link::Gone(None, "nothing listens"));
-        app.take(Ok(status(1)), after(3));
+        app.take(Ok(status(1).into()), after(3));
         assert_eq!(app.link(after(4)), Link::Live);
         // It was asked and has said nothing at all.
         assert!(matches!(app.link(after(7)), Link::Gone(Some(_), _)));
         app.take(Err("nothing listens".to_owned()), after(8));
         let gone = Link::Gone(Some(after(6)), "nothing listens");
         assert_eq!(app.link(after(9)), gone);
-        app.take(Ok(status(2)), after(10));
+        app.take(Ok(status(2).into()), after(10));
         assert_eq!(app.link(after(10)), Link::Live);
     }
 }

@@ -2,6 +2,7 @@
 //! bold type and colour only point.
 
 use super::app::{App, Extent, Link};
+use super::books;
 use super::listing::{Digits, Listing};
 use super::views::View;
 use crate::report::plain;
@@ -19,10 +20,11 @@ const NAME_MIN: usize = 12;
 const HELP: &[&str] = &[
     "Keys",
     "",
-    " 1 to 5, Tab, arrows    switch views",
+    " 1 to 6, Tab, arrows    switch views",
     " Up, Down               scroll by a row",
     " PageUp, PageDown       scroll by a page",
     " Home, End              to the first row, to the last",
+    " /                      choose symbols, for best prices: AAPL, A*, *",
     " p                      pause, and go on",
     " ?                      this help",
     " q, Esc, Ctrl-C         quit",
@@ -74,7 +76,10 @@ impl Page {
         let Some(history) = app.history() else {
             return words(&["", " Nothing has answered yet."]);
         };
-        let listings = app.view.listings(history);
+        let listings = match app.view {
+            View::Books => vec![books::listing(app)],
+            view => view.listings(history),
+        };
         let parts = listings.len();
         let mut page = Page {
             pinned: Vec::new(),
@@ -91,6 +96,9 @@ impl Page {
             if i + 1 < parts {
                 page.rows.push(Line::default());
             }
+        }
+        if app.view == View::Books {
+            page.pinned.insert(0, Line::from(books::said(app)));
         }
         page
     }
@@ -252,9 +260,13 @@ fn draw_tabs(frame: &mut Frame, app: &App, extent: Extent, area: Rect) {
     frame.render_widget(line, area);
     if extent.rows > extent.page {
         let last = (app.scroll + extent.page).min(extent.rows);
-        let rows = format!("rows {}-{last} of {} ", app.scroll + 1, extent.rows);
-        if used + rows.len() < width {
-            frame.render_widget(Line::from(rows).right_aligned(), area);
+        let (first, rows) = (app.scroll + 1, extent.rows);
+        let said = [
+            format!("rows {first}-{last} of {rows} "),
+            format!("{first}-{last}/{rows} "),
+        ];
+        if let Some(said) = said.into_iter().find(|said| used + said.len() < width) {
+            frame.render_widget(Line::from(said).right_aligned(), area);
         }
     }
 }

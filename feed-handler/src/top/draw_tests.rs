@@ -1,6 +1,10 @@
 use super::*;
 use crate::report::Figures;
-use crate::status::{ChannelStatus, ConsumerStatus, LaneStatus, LineStatus, StageStatus, Status};
+use crate::status::{
+    BookStatus, BooksStatus, ChannelStatus, ConsumerStatus, LaneStatus, LineStatus, StageStatus,
+    Status,
+};
+use crate::top::app::Told;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -87,11 +91,44 @@ fn stage(name: &str) -> StageStatus {
     }
 }
 
+/// The status with best prices of two symbols.
+fn told(seconds: u64) -> Told {
+    let book = |symbol: &str, trust: &str, bid: Option<&str>| BookStatus {
+        symbol: symbol.to_owned(),
+        channel: "itch".to_owned(),
+        bid: bid.map(str::to_owned),
+        bid_quantity: if bid.is_some() { 1_200 } else { 0 },
+        ask: Some("189.1205".to_owned()),
+        ask_quantity: 300,
+        trust: trust.to_owned(),
+        unsure: symbol == "AMZN",
+        age_ns: Some(12_345_678),
+        sequence: 98_765_432,
+        changes: 4_321 * seconds,
+    };
+    let books = BooksStatus {
+        symbols: "A*".to_owned(),
+        rows: vec![
+            book("AAPL", "valid", Some("189.12")),
+            book("AMD", "recovering", None),
+            book("AMZN", "valid", Some("0.000000001")),
+        ],
+        lost: 70_000,
+        more: false,
+        published: true,
+    };
+    Told {
+        status: status(seconds),
+        books: Some(Ok(books)),
+    }
+}
+
 /// The dashboard after a minute of answers.
 fn app() -> App {
-    let mut app = App::new("runs/feed.sock".to_owned(), false);
+    let app = App::new("runs/feed.sock".to_owned(), false);
+    let mut app = at(View::Overview, app.choosing("A*".parse().unwrap()));
     for second in [59, 60] {
-        app.take(Ok(status(second)), Duration::from_secs(second));
+        app.take(Ok(told(second)), Duration::from_secs(second));
     }
     app
 }
@@ -173,7 +210,7 @@ fn at_80_columns_names_of_any_length_leave_room_for_figures() {
     status.channels[0].name = "a channel with quite a long name indeed".repeat(3);
     status.channels[0].lines[0].lost = u64::MAX;
     let mut app = at(View::Lines, app());
-    app.take(Ok(status), Duration::from_secs(61));
+    app.take(Ok(status.into()), Duration::from_secs(61));
     let text = text(&drawn(&app, (80, 24), 61).0);
     assert!(text.contains(" a cha") && text.contains('…'), "{text}");
     assert!(text.contains("18.4 E") && text.contains("silent"), "{text}");
@@ -186,21 +223,56 @@ fn long_tables_scroll_under_their_head() {
         .map(|i| channel(&format!("unit{i}"), "valid", 1))
         .collect();
     let mut app = at(View::Channels, App::default());
-    app.take(Ok(status), Duration::ZERO);
+    app.take(Ok(status.into()), Duration::ZERO);
     let (seen, extent) = drawn(&app, (80, 24), 0);
     assert_eq!(extent, Extent { rows: 50, page: 19 });
-    assert!(text(&seen).contains("rows 1-19 of 50"));
+    assert!(text(&seen).contains(" 1-19/50"));
     app.fit(extent);
     app.press(KeyEvent::from(KeyCode::End));
     let text = text(&drawn(&app, (80, 24), 0).0);
     assert!(
-        text.contains("rows 32-50 of 50") && text.contains("unit49"),
+        text.contains(" 32-50/50") && text.contains("unit49"),
         "{text}"
     );
     assert!(
         text.contains(" channel ") && !text.contains("unit30 "),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_chosen_is_said_over_the_prices() {
+    let over = |app: &App| {
+        let text = text(&drawn(app, (80, 24), 60).0);
+        text.lines().nth(2).unwrap().to_owned()
+    };
+    let mut app = at(View::Books, app());
+    assert_eq!(
+        over(&app),
+        " A*: 3 symbols, 70,000 records not seen   / chooses others"
+    );
+    for c in "/MS".chars() {
+        app.press(KeyEvent::from(KeyCode::Char(c)));
+    }
+    assert_eq!(
+        over(&app),
+        " symbols: MS_   Enter chooses them, Esc does not"
+    );
+    app.press(KeyEvent::from(KeyCode::Enter));
+    assert_eq!(over(&app), " MS: asking");
+    assert!(
+        !text(&drawn(&app, (80, 24), 60).0).contains("AAPL"),
+        "of another choice"
+    );
+    let refused = Told {
+        books: Some(Err("no thread for it".to_owned())),
+        ..told(61)
+    };
+    app.take(Ok(refused), Duration::from_secs(61));
+    assert_eq!(over(&app), " MS: no thread for it");
+    let mut none = at(View::Books, App::default());
+    none.take(Ok(status(1).into()), Duration::ZERO);
+    assert!(over(&none).contains("press / and type"));
 }
 
 #[test]
@@ -247,9 +319,9 @@ fn rates_are_gone_with_the_handler_and_begin_anew_with_the_next() {
         pid: 4_712,
         ..status(seconds)
     };
-    app.take(Ok(other(70)), Duration::from_secs(70));
+    app.take(Ok(other(70).into()), Duration::from_secs(70));
     assert!(!overview(&app, 70).contains(" 12,345  1,234,567"));
-    app.take(Ok(other(71)), Duration::from_secs(71));
+    app.take(Ok(other(71).into()), Duration::from_secs(71));
     let back = overview(&app, 71);
     assert!(
         back.contains(" 12,345  ") && back.contains("pid 4712"),

@@ -6,12 +6,14 @@
 
 mod app;
 mod ask;
+mod books;
 mod draw;
 mod listing;
 mod rates;
 mod views;
 
-use crate::status::Status;
+use crate::status::{BooksStatus, Status};
+use crate::subscribe::Glob;
 use app::App;
 use ask::Asker;
 use ratatui::DefaultTerminal;
@@ -29,8 +31,8 @@ use views::View;
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Shows the run that listens on `socket` until a key or a signal ends it; it need not be there yet. The terminal is as it
-/// was afterwards, after a panic too. An error is the terminal's.
-pub fn show(socket: &Path, color: bool) -> io::Result<()> {
+/// was afterwards, after a panic too. `symbols` are those whose best prices are looked at first. An error is the terminal's.
+pub fn show(socket: &Path, color: bool, symbols: Option<Glob>) -> io::Result<()> {
     let signalled = Arc::new(AtomicBool::new(false));
     // Not the one that says that the terminal is gone: there is nothing to give back, and it ends the process.
     for signal in [SIGINT, SIGTERM] {
@@ -38,6 +40,10 @@ pub fn show(socket: &Path, color: bool) -> io::Result<()> {
     }
     let asker = Asker::start(socket)?;
     let app = App::new(socket.display().to_string(), color);
+    let app = match symbols {
+        Some(symbols) => app.choosing(symbols),
+        None => app,
+    };
     let shown = ratatui::try_init().and_then(|mut t| watch(&mut t, app, &asker, &signalled));
     let restored = ratatui::try_restore();
     shown.and(restored)
@@ -57,6 +63,13 @@ pub fn text(status: Status) -> String {
     out
 }
 
+/// Best prices as text.
+pub fn books_text(books: &BooksStatus) -> String {
+    let mut out = String::new();
+    books::answered(books).table().render(&mut out);
+    out
+}
+
 fn watch(
     terminal: &mut DefaultTerminal,
     mut app: App,
@@ -71,6 +84,7 @@ fn watch(
         let mut extent = app::Extent::default();
         terminal.draw(|frame| extent = draw::draw(frame, &app, began.elapsed()))?;
         app.fit(extent);
+        asker.want(app.asked_for());
         // All keys that wait are taken before it is drawn again.
         let mut patience = GLANCE;
         while event::poll(patience)? {

@@ -16,16 +16,18 @@ pub enum View {
     Lines,
     Latency,
     Consumers,
+    Books,
 }
 
 impl View {
     /// In the order of their keys.
-    pub const ALL: [View; 5] = [
+    pub const ALL: [View; 6] = [
         View::Overview,
         View::Channels,
         View::Lines,
         View::Latency,
         View::Consumers,
+        View::Books,
     ];
 
     /// Its name in the header.
@@ -36,6 +38,7 @@ impl View {
             View::Lines => "lines",
             View::Latency => "latency",
             View::Consumers => "consumers",
+            View::Books => "books",
         }
     }
 
@@ -44,7 +47,7 @@ impl View {
         View::ALL[(self as usize + steps) % View::ALL.len()]
     }
 
-    /// What it shows of a run.
+    /// What it shows of a run's statuses; those say nothing of books.
     pub fn listings(self, of: &History) -> Vec<Listing> {
         match self {
             View::Overview => vec![lanes(of), losses(of.status()), last_interval(of.status())],
@@ -52,6 +55,7 @@ impl View {
             View::Lines => vec![lines(of)],
             View::Latency => latency(of.status()),
             View::Consumers => vec![consumers(of), drops(of)],
+            View::Books => Vec::new(),
         }
     }
 }
@@ -139,7 +143,7 @@ fn all_trust(status: &Status) -> Cell {
 }
 
 /// The trust that needs no attention.
-const VALID: &str = "valid";
+pub(super) const VALID: &str = "valid";
 
 fn trust(channel: &ChannelStatus) -> Cell {
     match channel.trust == VALID {

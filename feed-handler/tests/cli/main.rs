@@ -13,6 +13,7 @@ mod packets;
 mod progress;
 mod protocols;
 mod report;
+mod sampling;
 mod start;
 mod support;
 mod usage;

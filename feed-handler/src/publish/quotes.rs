@@ -1,0 +1,404 @@
+//! Best prices of chosen symbols, put together from the records of the rings. For a cold thread: no ring, no thread, no
+//! clock in here.
+
+use crate::subscribe::Glob;
+use feed_common::event::{Flags, Kind, NO_INSTRUMENT, Price, Record, Side, Trust};
+use feed_common::time::Ticks;
+
+/// Symbols that are followed at once; of more that are chosen those heard of first.
+pub const SYMBOLS_MAX: usize = 256;
+
+/// Channels whose silence is remembered.
+const SILENT_MAX: usize = 1 << 16;
+
+/// The best prices of one symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BestPrices {
+    /// As it is published.
+    pub symbol: [u8; 8],
+    /// Its channel's number.
+    pub channel: u16,
+    /// Best bid.
+    pub bid: Best,
+    /// Best offer.
+    pub ask: Best,
+    /// How far they can be believed.
+    pub trust: Trust,
+    /// When the packet of the last change was received.
+    pub changed: Ticks,
+    /// Its message.
+    pub sequence: u64,
+    /// Changes that were seen.
+    pub changes: u64,
+    /// Records were overwritten since a side was last heard of: it may have changed.
+    pub unsure: bool,
+}
+
+/// A best price; null where the side is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Best {
+    /// Price.
+    pub price: Price,
+    /// Quantity there.
+    pub quantity: u64,
+    heard: bool,
+}
+
+impl Best {
+    /// An empty side of which nothing has been said.
+    const NONE: Best = Best {
+        price: Price::NULL,
+        quantity: 0,
+        heard: false,
+    };
+}
+
+/// The best prices of the symbols that a pattern means.
+#[derive(Debug)]
+pub struct BestOf {
+    wanted: Glob,
+    rows: Vec<BestPrices>,
+    /// Channels whose lines are silent.
+    silent: Vec<u16>,
+    /// The row whose side's exact quantity may follow.
+    saturated: Option<usize>,
+    lost: u64,
+    more: bool,
+}
+
+impl BestOf {
+    /// Nothing yet.
+    pub fn new(wanted: Glob) -> BestOf {
+        BestOf {
+            wanted,
+            rows: Vec::with_capacity(SYMBOLS_MAX),
+            silent: Vec::new(),
+            saturated: None,
+            lost: 0,
+            more: false,
+        }
+    }
+
+    /// What was chosen.
+    pub fn wanted(&self) -> &Glob {
+        &self.wanted
+    }
+
+    /// Takes the next record of a ring; those of one channel come in order.
+    pub fn take(&mut self, record: &Record) {
+        let saturated = self.saturated.take();
+        match Kind(record.data.kind) {
+            Kind::BID | Kind::OFFER => self.best(record),
+            Kind::EXTENSION => {
+                if let Some(row) = saturated.and_then(|at| self.rows.get_mut(at)) {
+                    row.side(record.data.side).quantity = record.order_id.get();
+                }
+            }
+            Kind::TRUST => self.silence(record),
+            Kind::GAP | Kind::CLEAR if record.instrument.get() == NO_INSTRUMENT => {
+                let cleared = record.data.kind == Kind::CLEAR.0;
+                let channel = record.channel.get();
+                for row in self.rows.iter_mut().filter(|r| r.channel == channel) {
+                    row.trust = match cleared {
+                        true => Trust(record.trust),
+                        false => Trust(row.trust.0.max(Trust::RECOVERING.0)),
+                    };
+                    if cleared {
+                        row.empty(record);
+                    }
+                }
+            }
+            kind => {
+                if let Some(row) = self.row(record) {
+                    row.trust = Trust(record.trust);
+                    if kind == Kind::CLEAR {
+                        row.empty(record);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Records were overwritten before they were read: every side may have changed.
+    pub fn lose(&mut self, lost: u64) {
+        self.saturated = None;
+        // What nobody was followed through is missed by nobody.
+        if !self.rows.is_empty() {
+            self.lost += lost;
+        }
+        for row in &mut self.rows {
+            (row.bid.heard, row.ask.heard, row.unsure) = (false, false, true);
+        }
+    }
+
+    /// By symbol. The trust of a symbol whose channel is silent says so, where it was whole.
+    pub fn rows(&self) -> Vec<BestPrices> {
+        let mut rows = self.rows.clone();
+        for row in &mut rows {
+            if row.trust == Trust::VALID && self.silent.contains(&row.channel) {
+                row.trust = Trust::STALE;
+            }
+        }
+        rows.sort_by_key(|row| (row.symbol, row.channel));
+        rows
+    }
+
+    /// Records that were overwritten before they were read.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Whether there are symbols that had no place.
+    pub fn has_more(&self) -> bool {
+        self.more
+    }
+
+    fn row(&mut self, record: &Record) -> Option<&mut BestPrices> {
+        let at = self.position(record)?;
+        self.rows.get_mut(at)
+    }
+
+    fn position(&self, record: &Record) -> Option<usize> {
+        let (symbol, channel) = (record.data.symbol, record.channel.get());
+        let is_it = |row: &BestPrices| row.symbol == symbol && row.channel == channel;
+        self.rows.iter().position(is_it)
+    }
+
+    fn best(&mut self, record: &Record) {
+        let at = match self.position(record) {
+            Some(at) => at,
+            None if !self.wanted.matches(&record.data.symbol) => return,
+            None if self.rows.len() == SYMBOLS_MAX => {
+                self.more = true;
+                return;
+            }
+            None => {
+                self.rows.push(BestPrices::unheard(record));
+                self.rows.len() - 1
+            }
+        };
+        let row = &mut self.rows[at];
+        row.trust = Trust(record.trust);
+        row.changed = Ticks(record.rx.get());
+        row.sequence = record.sequence.get();
+        row.changes += u64::from(record.data.kind == Kind::OFFER.0);
+        let side = match record.data.kind == Kind::BID.0 {
+            true => Side::BUY.0,
+            false => Side::SELL.0,
+        };
+        *row.side(side) = Best {
+            price: Price(record.data.price.get()),
+            quantity: record.data.quantity.get().into(),
+            heard: true,
+        };
+        row.unsure &= !(row.bid.heard && row.ask.heard);
+        if Flags(record.data.flags.get()).has(Flags::QUANTITY_SATURATED) {
+            self.saturated = Some(at);
+        }
+    }
+
+    fn silence(&mut self, record: &Record) {
+        let channel = record.channel.get();
+        self.silent.retain(|c| *c != channel);
+        if Trust(record.trust) == Trust::STALE && self.silent.len() < SILENT_MAX {
+            self.silent.push(channel);
+        }
+    }
+}
+
+impl BestPrices {
+    fn unheard(record: &Record) -> BestPrices {
+        BestPrices {
+            symbol: record.data.symbol,
+            channel: record.channel.get(),
+            bid: Best::NONE,
+            ask: Best::NONE,
+            trust: Trust::VALID,
+            changed: Ticks(0),
+            sequence: 0,
+            changes: 0,
+            unsure: false,
+        }
+    }
+
+    fn side(&mut self, side: u8) -> &mut Best {
+        match Side(side) {
+            Side::BUY => &mut self.bid,
+            _ => &mut self.ask,
+        }
+    }
+
+    fn empty(&mut self, record: &Record) {
+        (self.bid, self.ask) = (Best::NONE, Best::NONE);
+        self.changed = Ticks(record.rx.get());
+        self.sequence = record.sequence.get();
+        self.unsure = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn record(kind: Kind, channel: u16, symbol: &[u8; 8], price: i64) -> Record {
+        let mut record = Record::default();
+        record.data.kind = kind.0;
+        record.data.symbol = *symbol;
+        record.data.price.set(price);
+        record.data.quantity.set(100);
+        record.channel.set(channel);
+        record.sequence.set(7);
+        record.rx.set(55);
+        record.instrument.set(match symbol {
+            b"        " => NO_INSTRUMENT,
+            _ => 1,
+        });
+        record
+    }
+
+    fn of(glob: &str, records: &[Record]) -> BestOf {
+        let mut best = BestOf::new(glob.parse().unwrap());
+        records.iter().for_each(|r| best.take(r));
+        best
+    }
+
+    const A: &[u8; 8] = b"AAPL    ";
+    const B: &[u8; 8] = b"MSFT    ";
+    const NONE: &[u8; 8] = b"        ";
+
+    fn pair(symbol: &[u8; 8], bid: i64, ask: i64) -> [Record; 2] {
+        [
+            record(Kind::BID, 3, symbol, bid),
+            record(Kind::OFFER, 3, symbol, ask),
+        ]
+    }
+
+    #[test]
+    fn chosen_symbols_have_their_last_prices() {
+        let mut records = pair(A, 100, 101).to_vec();
+        records.extend(pair(B, 50, 51));
+        records.extend(pair(A, 102, i64::MIN));
+        records.push(record(Kind::ADD, 3, A, 5));
+        let best = of("A*", &records);
+        let rows = best.rows();
+        assert_eq!(rows.len(), 1);
+        let row = rows[0];
+        assert_eq!((row.bid.price, row.ask.price), (Price(102), Price::NULL));
+        assert_eq!(
+            (&row.symbol, row.channel, row.changes, row.changed),
+            (A, 3, 2, Ticks(55))
+        );
+        assert_eq!(
+            (row.trust, row.unsure, best.lost(), best.has_more()),
+            (Trust::VALID, false, 0, false)
+        );
+        assert_eq!(of("*", &records).rows().len(), 2);
+    }
+
+    #[test]
+    fn an_exact_quantity_follows_its_side() {
+        let mut bid = record(Kind::BID, 3, A, 100);
+        bid.data.quantity.set(u32::MAX);
+        bid.data.flags.set(Flags::QUANTITY_SATURATED.0);
+        let mut exact = record(Kind::EXTENSION, 3, A, 0);
+        exact.data.side = Side::BUY.0;
+        exact.order_id.set(1 << 40);
+        let offer = record(Kind::OFFER, 3, A, 101);
+        let mut best = of("*", &[bid, exact, offer]);
+        assert_eq!(
+            (best.rows()[0].bid.quantity, best.rows()[0].ask.quantity),
+            (1 << 40, 100)
+        );
+        // Of another record it is none of theirs.
+        best.take(&exact);
+        assert_eq!(best.rows()[0].ask.quantity, 100);
+    }
+
+    #[test]
+    fn trust_follows_gaps_silence_and_what_is_said_of_the_symbol() {
+        let mut best = of("*", &pair(A, 100, 101));
+        let trust = |best: &BestOf| best.rows()[0].trust;
+        let mut silent = record(Kind::TRUST, 3, NONE, 0);
+        silent.trust = Trust::STALE.0;
+        best.take(&silent);
+        assert_eq!(trust(&best), Trust::STALE);
+        best.take(&record(Kind::TRUST, 3, NONE, 0));
+        assert_eq!(trust(&best), Trust::VALID);
+        best.take(&record(Kind::GAP, 4, NONE, 0));
+        assert_eq!(trust(&best), Trust::VALID, "another channel's");
+        best.take(&record(Kind::GAP, 3, NONE, 0));
+        assert_eq!(trust(&best), Trust::RECOVERING);
+        best.take(&silent);
+        assert_eq!(trust(&best), Trust::RECOVERING, "the worse of both");
+        best.take(&record(Kind::ADD, 3, A, 0));
+        best.take(&record(Kind::TRUST, 3, NONE, 0));
+        assert_eq!(trust(&best), Trust::VALID);
+        best.take(&record(Kind::CLEAR, 3, NONE, 0));
+        let row = best.rows()[0];
+        assert_eq!(
+            (row.bid, row.ask, row.trust),
+            (Best::NONE, Best::NONE, Trust::VALID)
+        );
+    }
+
+    #[test]
+    fn after_a_loss_both_sides_are_unsure_until_they_are_heard_of() {
+        let mut best = BestOf::new("*".parse().unwrap());
+        best.lose(1_000);
+        pair(A, 100, 101).iter().for_each(|r| best.take(r));
+        assert_eq!(
+            (best.lost(), best.rows()[0].unsure),
+            (0, false),
+            "nobody was followed"
+        );
+        best.lose(9);
+        assert_eq!((best.lost(), best.rows()[0].unsure), (9, true));
+        best.take(&record(Kind::BID, 3, A, 100));
+        assert!(best.rows()[0].unsure, "the offer may be another by now");
+        best.take(&record(Kind::OFFER, 3, A, 101));
+        assert!(!best.rows()[0].unsure);
+    }
+
+    #[test]
+    fn no_more_symbols_than_there_is_room_for() {
+        let mut best = BestOf::new("*".parse().unwrap());
+        for i in 0..=SYMBOLS_MAX {
+            let symbol = format!("S{i:<7}");
+            let symbol: &[u8; 8] = symbol.as_bytes().try_into().unwrap();
+            best.take(&record(Kind::BID, 3, symbol, 1));
+        }
+        assert_eq!((best.rows().len(), best.has_more()), (SYMBOLS_MAX, true));
+    }
+
+    proptest! {
+        /// Against a map of the last price by symbol and side, for records of any kind.
+        #[test]
+        fn agrees_with_a_map(records in prop::collection::vec((0u8..24, 0u16..2, 0usize..3, any::<i64>()), 0..200)) {
+            let symbols = [A, B, b"ZZZ     "];
+            let mut last = BTreeMap::new();
+            let mut best = BestOf::new("*".parse().unwrap());
+            for (kind, channel, symbol, price) in records {
+                let (kind, symbol) = (Kind(kind), symbols[symbol]);
+                best.take(&record(kind, channel, symbol, price));
+                let sides: &mut [i64; 2] = match kind {
+                    Kind::BID | Kind::OFFER => last.entry((*symbol, channel)).or_insert([i64::MIN; 2]),
+                    Kind::CLEAR => match last.get_mut(&(*symbol, channel)) {
+                        Some(sides) => sides,
+                        None => continue,
+                    },
+                    _ => continue,
+                };
+                match kind {
+                    Kind::BID => sides[0] = price,
+                    Kind::OFFER => sides[1] = price,
+                    _ => *sides = [i64::MIN; 2],
+                }
+            }
+            let rows = best.rows();
+            let found = rows.iter().map(|r| ((r.symbol, r.channel), [r.bid.price.0, r.ask.price.0]));
+            prop_assert_eq!(found.collect::<BTreeMap<_, _>>(), last);
+        }
+    }
+}
