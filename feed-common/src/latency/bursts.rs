@@ -131,9 +131,8 @@ impl Arrivals {
         if self.run == 0 {
             return;
         }
-        for (figure, window) in seen.windows.iter_mut().zip(&self.windows) {
-            let packets = self.packets - window.before;
-            figure.record_n(packets, self.run, COUNTED.highest_nanos());
+        for (numbers, window) in seen.windows.iter_mut().zip(&self.windows) {
+            numbers.record_n(self.packets - window.before, self.run);
         }
         let place = &mut self.times[self.head as usize % TIMES];
         let (_, oldest) = std::mem::replace(place, (self.last, self.packets));
@@ -147,10 +146,56 @@ impl Arrivals {
     }
 }
 
+/// Numbers below this have a counter each.
+const FEW: usize = 64;
+
+/// Numbers of packets: small ones, which nearly all are, are counted in an array, as finding the cell of a histogram for
+/// three windows costs more than all the rest.
+#[derive(Clone, Debug)]
+struct Numbers {
+    few: [u32; FEW],
+    more: Figure,
+}
+
+impl Numbers {
+    fn new() -> Numbers {
+        Numbers {
+            few: [0; FEW],
+            more: Figure::new(COUNTED),
+        }
+    }
+
+    #[inline]
+    fn record_n(&mut self, packets: u64, n: u64) {
+        match self.few.get_mut(packets as usize) {
+            Some(counter) => *counter = counter.saturating_add(n.min(u32::MAX.into()) as u32),
+            None => self.more.record_n(packets, n, COUNTED.highest_nanos()),
+        }
+    }
+
+    fn reset(&mut self) {
+        self.few.fill(0);
+        self.more.reset();
+    }
+
+    fn add(&mut self, other: &Numbers) {
+        for (mine, theirs) in self.few.iter_mut().zip(&other.few) {
+            *mine = mine.saturating_add(*theirs);
+        }
+        self.more.add(&other.more);
+    }
+
+    fn add_to(&self, total: &mut Total) {
+        let few = self.few.iter().enumerate().filter(|(_, n)| **n > 0);
+        few.for_each(|(packets, n)| total.record_n(packets as u64, (*n).into()));
+        total.add(&self.more);
+    }
+}
+
 /// What was counted in one interval.
 #[derive(Clone, Debug)]
 pub struct Bursts {
-    windows: [Figure; WINDOWS.len()],
+    windows: [Numbers; WINDOWS.len()],
     latency: [Figure; CROWDS],
     /// Times that were left out of a window because there were too many.
     crowded: u64,
@@ -161,7 +206,7 @@ impl Bursts {
     /// An empty one with all its pages touched, for latencies of this range.
     pub fn new(resolution: Resolution) -> Bursts {
         Bursts {
-            windows: std::array::from_fn(|_| Figure::new(COUNTED)),
+            windows: std::array::from_fn(|_| Numbers::new()),
             latency: std::array::from_fn(|_| Figure::new(coarse(resolution))),
             crowded: 0,
             highest: resolution.highest_nanos(),
@@ -176,15 +221,16 @@ impl Bursts {
     }
 
     pub(super) fn reset(&mut self) {
-        self.windows.iter_mut().for_each(Figure::reset);
+        self.windows.iter_mut().for_each(Numbers::reset);
         self.latency.iter_mut().for_each(Figure::reset);
         self.crowded = 0;
     }
 
     pub(super) fn add(&mut self, other: &Bursts) {
-        let theirs = other.windows.iter().chain(&other.latency);
-        let mine = self.windows.iter_mut().chain(&mut self.latency);
-        mine.zip(theirs).for_each(|(mine, theirs)| mine.add(theirs));
+        let windows = self.windows.iter_mut().zip(&other.windows);
+        windows.for_each(|(mine, theirs)| mine.add(theirs));
+        let latency = self.latency.iter_mut().zip(&other.latency);
+        latency.for_each(|(mine, theirs)| mine.add(theirs));
         self.crowded += other.crowded;
     }
 }
@@ -209,9 +255,10 @@ impl BurstTotals {
 
     /// Adds an interval.
     pub fn add(&mut self, interval: &Bursts) {
-        let theirs = interval.windows.iter().chain(&interval.latency);
-        let mine = self.windows.iter_mut().chain(&mut self.latency);
-        mine.zip(theirs).for_each(|(mine, theirs)| mine.add(theirs));
+        let windows = self.windows.iter_mut().zip(&interval.windows);
+        windows.for_each(|(mine, theirs)| theirs.add_to(mine));
+        let latency = self.latency.iter_mut().zip(&interval.latency);
+        latency.for_each(|(mine, theirs)| mine.add(theirs));
         self.crowded += interval.crowded;
     }
 

@@ -300,10 +300,15 @@ impl Total {
 
     /// Adds values as read from an interval log.
     pub(super) fn add_cells(&mut self, cells: &Cells) {
-        for cell in cells.iter() {
-            self.histogram.saturating_record_n(cell.high, cell.count);
-            self.largest = self.largest.max(cell.high);
-        }
+        cells
+            .iter()
+            .for_each(|cell| self.record_n(cell.high, cell.count));
+    }
+
+    /// Adds one value `n` times.
+    pub(super) fn record_n(&mut self, value: u64, n: u64) {
+        self.histogram.saturating_record_n(value, n);
+        self.largest = self.largest.max(value);
     }
 
     /// The values, those above the range at its top.
