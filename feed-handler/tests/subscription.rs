@@ -81,7 +81,9 @@ impl<'f, P: Protocol> Run<'f, P> {
     /// Posts a change and lets the lane take it up before anything else comes.
     fn change(&mut self, filter: &Filter) {
         self.changes.post(filter);
-        (0..1000).for_each(|_| self.lane.resubscribe());
+        (0..1000).for_each(|_| {
+            self.lane.resubscribe();
+        });
         self.changes.collect();
     }
 

@@ -19,6 +19,10 @@ pub struct Cost {
     pub mark: f64,
     /// One [`StageRecorder::housekeep`] when nobody asks.
     pub housekeep: f64,
+    /// One packet counted in its windows, and its latency by how many there were; each with a time of its own.
+    pub arrival: f64,
+    /// One round of a loop watched for a pause.
+    pub watch: f64,
     /// Timing one sampled message: two clock reads, its span, its type and its instrument.
     pub message: f64,
 }
@@ -45,6 +49,22 @@ impl Cost {
         let housekeep = per_call(clock, |_| {
             black_box(black_box(&mut recorder).housekeep());
         });
+        let arrival = {
+            let (rx, step) = (clock.now(), 7_000);
+            per_call(clock, |i| {
+                let recorder = black_box(&mut recorder);
+                recorder.arrived(1_000_000_000 + i * step);
+                recorder.crowded(rx, Ticks(rx.0 + i));
+            })
+        };
+        let watch = {
+            let round = clock.scale().ticks(700);
+            per_call(clock, |i| {
+                let recorder = black_box(&mut recorder);
+                recorder.polled(0, Ticks(i * round));
+                recorder.handled(Ticks(i * round));
+            })
+        };
         let message = {
             let code = |message: &[u8]| message.first().copied().unwrap_or(0).into();
             let mut figures = MessageFigures::new(code, clock.scale(), 0, 1, INSTRUMENTS);
@@ -64,14 +84,16 @@ impl Cost {
             record,
             mark,
             housekeep,
+            arrival,
+            watch,
             message,
         }
     }
 
     /// What is spent on a packet that brings something new and is alone in its poll: the clock is read when it is decoded and
-    /// when it is published, three stages are counted, and somebody may have asked for the interval.
+    /// when it is published, three stages and its arrival are counted, and somebody may have asked for the interval.
     pub fn packet(&self) -> f64 {
-        2.0 * self.mark + self.record + self.housekeep
+        2.0 * self.mark + self.record + self.arrival + self.housekeep
     }
 }
 
@@ -107,8 +129,15 @@ impl std::fmt::Display for Cost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "clock {:.1} ns, record {:.1} ns, mark {:.1} ns, housekeep {:.1} ns, sampled message {:.1} ns",
-            self.clock, self.record, self.mark, self.housekeep, self.message
+            "clock {:.1} ns, record {:.1} ns, mark {:.1} ns, housekeep {:.1} ns, arrival {:.1} ns, watch {:.1} ns, \
+             sampled message {:.1} ns",
+            self.clock,
+            self.record,
+            self.mark,
+            self.housekeep,
+            self.arrival,
+            self.watch,
+            self.message
         )
     }
 }

@@ -5,6 +5,7 @@
 //! value in ms, and the histogram of nanoseconds, deflated and in base64. Threads or channels that are kept apart have
 //! their name before the stage: `Tag=lane0/decoded`. What is part of another line is so too: `Tag=channel:itch/published`.
 
+use super::pauses::PAUSE_TAG;
 use super::payload::{self, Cells};
 use super::set::{MEASURED, StageSet};
 use super::stage::Stage;
@@ -61,7 +62,8 @@ impl<W: Write> LogWriter<W> {
         })
     }
 
-    /// Writes the stages of a set that have values, each under its name, behind `source/` where one is given.
+    /// Writes the stages of a set that have values, each under its name, behind `source/` where one is given. Its pauses
+    /// come first, so that a reader knows of them when it comes to the stages.
     pub fn write_set(
         &mut self,
         set: &StageSet,
@@ -69,6 +71,9 @@ impl<W: Write> LogWriter<W> {
         to: UnixNanos,
         source: Option<&str>,
     ) -> io::Result<()> {
+        if !set.pauses().is_empty() {
+            self.write_tagged(source, PAUSE_TAG, set.pauses(), from, to)?;
+        }
         for stage in MEASURED {
             if let Some(histogram) = set.histogram(stage).filter(|h| !h.is_empty()) {
                 self.write(source, stage, histogram, from, to)?;
@@ -86,13 +91,24 @@ impl<W: Write> LogWriter<W> {
         from: UnixNanos,
         to: UnixNanos,
     ) -> io::Result<()> {
+        self.write_tagged(source, stage.name(), histogram, from, to)
+    }
+
+    fn write_tagged<C: Counter>(
+        &mut self,
+        source: Option<&str>,
+        name: &str,
+        histogram: &Histogram<C>,
+        from: UnixNanos,
+        to: UnixNanos,
+    ) -> io::Result<()> {
         self.payload.clear();
         self.serializer
             .serialize(histogram, &mut self.payload)
             .map_err(io::Error::other)?;
         self.line.clear();
         STANDARD.encode_string(&self.payload, &mut self.line);
-        let tag = tag(source, stage);
+        let tag = tag(source, name);
         let start = seconds(from.0.saturating_sub(self.start.0));
         let length = seconds(to.0.saturating_sub(from.0));
         let max = histogram.max() as f64 / MAX_UNIT;
@@ -111,9 +127,9 @@ impl<W: Write> LogWriter<W> {
 }
 
 /// The tag of a line. Scanners split lines at spaces and commas, so those are replaced.
-fn tag(source: Option<&str>, stage: Stage) -> String {
+fn tag(source: Option<&str>, name: &str) -> String {
     let Some(source) = source else {
-        return stage.name().to_owned();
+        return name.to_owned();
     };
     let clean: String = source
         .chars()
@@ -123,7 +139,7 @@ fn tag(source: Option<&str>, stage: Stage) -> String {
             _ => '_',
         })
         .collect();
-    format!("{clean}/{}", stage.name())
+    format!("{clean}/{name}")
 }
 
 fn seconds(nanos: u64) -> f64 {
@@ -166,6 +182,12 @@ pub struct LogInterval {
 }
 
 impl LogInterval {
+    /// Whether it is of pauses of the machine, which are no stage.
+    pub fn is_pauses(&self) -> bool {
+        let tag = self.source.as_deref().filter(|_| self.stage.is_none());
+        tag.is_some_and(|tag| tag.rsplit('/').next() == Some(PAUSE_TAG))
+    }
+
     /// True of a channel's part of what another line has: to be left out of sums.
     pub fn is_part(&self) -> bool {
         self.source

@@ -1,9 +1,11 @@
 //! Latency: the stages of a packet's way, the recorders that hold what they took, the interval log and percentile files.
 
+pub mod bursts;
 pub mod cost;
 pub mod hgrm;
 pub mod log;
 pub mod messages;
+pub mod pauses;
 mod payload;
 pub mod recorder;
 mod set;

@@ -5,6 +5,8 @@
 //! one away. Both moves are one atomic swap: the hot thread never waits, locks or allocates, and no value is lost or
 //! counted twice, whoever is faster and whoever ends first.
 
+use super::bursts::Arrivals;
+use super::pauses::PauseMeter;
 use super::set::{Resolution, StageSet};
 use super::stage::{Probe, Stage};
 use super::summary::StageTotals;
@@ -20,6 +22,8 @@ pub fn pair(resolution: Resolution, clock: Clock) -> (StageRecorder, Collector) 
     active.opened = clock.now();
     let recorder = StageRecorder {
         scale: clock.scale(),
+        meter: PauseMeter::new(clock.scale()),
+        arrivals: Arrivals::new(),
         clock,
         active: Some(active),
         fit: None,
@@ -74,6 +78,8 @@ pub struct StageRecorder {
     active: Option<Box<StageSet>>,
     /// The line between the clocks, for kernel stamps.
     fit: Option<FitReader>,
+    meter: PauseMeter,
+    arrivals: Arrivals,
     /// Of each channel, where they are told apart, and the one at hand.
     channels: Box<[StageRecorder]>,
     channel: usize,
@@ -99,6 +105,33 @@ impl StageRecorder {
     #[inline]
     pub fn record_between(&mut self, stage: Stage, from: Ticks, to: Ticks) {
         self.record(stage, self.scale.nanos(to.since(from)));
+    }
+
+    /// A poll brought `n` packets and nothing else was done in this round of the loop; it was over at `at`. One that took
+    /// longer than such rounds do was a pause of the machine.
+    #[inline]
+    pub fn polled(&mut self, n: usize, at: Ticks) {
+        let pause = match n {
+            0 => self.meter.nothing(at),
+            n => self.meter.packets(n, at),
+        };
+        if let Some(nanos) = pause
+            && let Some(active) = &mut self.active
+        {
+            active.record_pause(nanos);
+        }
+    }
+
+    /// What the last poll brought was handled at `at`.
+    #[inline]
+    pub fn handled(&mut self, at: Ticks) {
+        self.meter.goes_on(at);
+    }
+
+    /// The loop did something in this round besides asking for packets: its length is nobody's pause.
+    #[inline]
+    pub fn own_work(&mut self) {
+        self.meter.own_work();
     }
 
     /// To be called once per poll: two relaxed loads, unless the collector asks, which is once an interval. True then.
@@ -131,6 +164,7 @@ impl StageRecorder {
         fresh.opened = now;
         if let Some(mut full) = self.active.replace(fresh) {
             full.closed = now;
+            full.pauses.watched = self.meter.take_watched();
             // The collector offers again only after it has taken the answer to its last offer, so nothing is
             // displaced here.
             let displaced = self.exchange.filled.put(full);
@@ -188,12 +222,29 @@ impl Probe for StageRecorder {
             None => {}
         }
     }
+
+    #[inline]
+    fn arrived(&mut self, at: u64) {
+        if let Some(active) = &mut self.active {
+            self.arrivals.arrived(at, &mut active.bursts);
+        }
+    }
+
+    #[inline]
+    fn crowded(&mut self, rx: Ticks, at: Ticks) {
+        let nanos = self.scale.nanos(at.since(rx));
+        if let Some(active) = &mut self.active {
+            active.bursts.published(self.arrivals.place(), nanos);
+        }
+    }
 }
 
 impl Drop for StageRecorder {
     fn drop(&mut self) {
         if let Some(mut rest) = self.active.take() {
             rest.closed = self.clock.now();
+            rest.pauses.watched = self.meter.take_watched();
+            self.arrivals.finish(&mut rest.bursts);
             self.exchange.last.put(rest);
         }
     }

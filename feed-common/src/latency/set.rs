@@ -1,6 +1,8 @@
 //! What one thread has recorded in one interval: a histogram per stage, all memory taken beforehand.
 
 use super::Stage;
+use super::bursts::Bursts;
+use super::pauses::Pauses;
 use crate::time::Ticks;
 use hdrhistogram::Histogram;
 
@@ -120,7 +122,7 @@ impl Figure {
     }
 
     /// Empties it; the memory stays.
-    fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.histogram.reset();
         self.above = 0;
         self.largest = 0;
@@ -137,12 +139,35 @@ impl Figure {
             self.histogram.saturating_record(highest);
         }
     }
+
+    /// Counts one value `n` times.
+    #[inline]
+    pub(super) fn record_n(&mut self, value: u64, n: u64, highest: u64) {
+        self.largest = self.largest.max(value);
+        self.above += if value > highest { n } else { 0 };
+        let n = n.min(u32::MAX.into()) as u32;
+        self.histogram.saturating_record_n(value.min(highest), n);
+    }
+
+    /// Adds what another has counted.
+    pub(super) fn add(&mut self, other: &Figure) {
+        // Equal ranges, so the sum always fits; a figure of another resolution adds cell by cell where it can.
+        for cell in other.histogram.iter_recorded() {
+            let value = cell.value_iterated_to();
+            self.histogram
+                .saturating_record_n(value, cell.count_at_value());
+        }
+        self.above += other.above;
+        self.largest = self.largest.max(other.largest);
+    }
 }
 
 /// Everything recorded by one thread between two snapshots.
 #[derive(Clone, Debug)]
 pub struct StageSet {
     pub(super) figures: [Figure; MEASURED.len()],
+    pub(super) pauses: Pauses,
+    pub(super) bursts: Bursts,
     resolution: Resolution,
     /// When the recorder began to fill it.
     pub(super) opened: Ticks,
@@ -157,6 +182,8 @@ impl StageSet {
     pub fn new(resolution: Resolution) -> StageSet {
         StageSet {
             figures: std::array::from_fn(|_| Figure::new(resolution)),
+            pauses: Pauses::new(resolution),
+            bursts: Bursts::new(resolution),
             resolution,
             opened: Ticks(0),
             closed: Ticks(0),
@@ -167,6 +194,8 @@ impl StageSet {
     /// Empties it; the memory stays.
     pub fn reset(&mut self) {
         self.figures.iter_mut().for_each(Figure::reset);
+        self.pauses.reset();
+        self.bursts.reset();
         self.opened = Ticks(0);
         self.closed = Ticks(0);
         self.backwards = 0;
@@ -184,15 +213,10 @@ impl StageSet {
     /// Adds what another thread recorded in the same interval. Both must have the same resolution.
     pub fn add(&mut self, other: &StageSet) {
         for (mine, theirs) in self.figures.iter_mut().zip(&other.figures) {
-            // Equal ranges, so the sum always fits; a set of another resolution adds cell by cell where it can.
-            for cell in theirs.histogram.iter_recorded() {
-                let value = cell.value_iterated_to();
-                mine.histogram
-                    .saturating_record_n(value, cell.count_at_value());
-            }
-            mine.above += theirs.above;
-            mine.largest = mine.largest.max(theirs.largest);
+            mine.add(theirs);
         }
+        self.pauses.add(&other.pauses);
+        self.bursts.add(&other.bursts);
         self.backwards += other.backwards;
         if self.opened == Ticks(0) || (other.opened != Ticks(0) && other.opened < self.opened) {
             self.opened = other.opened;
@@ -208,6 +232,26 @@ impl StageSet {
     /// Values of a stage above the range.
     pub fn above(&self, stage: Stage) -> u64 {
         position(stage).map_or(0, |at| self.figures[at].above)
+    }
+
+    /// A pause of the machine that took so long.
+    pub fn record_pause(&mut self, nanos: u64) {
+        self.pauses.record(nanos, self.resolution.highest_nanos);
+    }
+
+    /// Pauses of the machine, in ns; see [`super::pauses`].
+    pub fn pauses(&self) -> &Histogram<u32> {
+        &self.pauses.figure.histogram
+    }
+
+    /// How long was watched for pauses, in ns, on all threads together.
+    pub fn watched_nanos(&self) -> u64 {
+        self.pauses.watched
+    }
+
+    /// How close packets came; see [`super::bursts`].
+    pub fn bursts(&self) -> &Bursts {
+        &self.bursts
     }
 
     /// Kernel stamps that lay after the receive.

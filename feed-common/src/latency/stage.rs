@@ -91,6 +91,15 @@ pub trait Probe {
 
     /// The kernel stamped a packet at `kernel`, and the receive call that brought it returned at `rx`.
     fn received(&mut self, rx: Ticks, kernel: UnixNanos);
+
+    /// A packet came at `at`, in nanoseconds of the clock that arrivals are timed by; in the order they came.
+    #[inline]
+    fn arrived(&mut self, _at: u64) {}
+
+    /// The packet that last arrived, received at `rx`, was published at `at`: what its place among those just before it
+    /// cost it.
+    #[inline]
+    fn crowded(&mut self, _rx: Ticks, _at: Ticks) {}
 }
 
 /// Measures nothing, has no size, and lets the compiler drop every stamp.

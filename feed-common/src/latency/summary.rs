@@ -1,8 +1,10 @@
 //! Histograms in a few numbers: quantiles, the percentile curve, and the sum over a run.
 
 use super::Stage;
+use super::bursts::BurstTotals;
+use super::pauses::PauseTotals;
 use super::payload::Cells;
-use super::set::{MEASURED, Resolution, StageSet, position};
+use super::set::{Figure, MEASURED, Resolution, StageSet, position};
 use hdrhistogram::{Counter, Histogram};
 
 /// A distribution of latencies in nanoseconds. Values are those of the histogram: exact below its resolution (2048 ns
@@ -141,12 +143,25 @@ fn ladder(
 #[derive(Clone, Debug)]
 pub struct StageTotals {
     figures: [Total; MEASURED.len()],
+    pauses: PauseTotals,
+    bursts: BurstTotals,
     resolution: Resolution,
     backwards: u64,
 }
 
+/// Values that a correction may add: a second of work.
+const CORRECTIONS_MAX: u64 = 50_000_000;
+
+/// An interval by which values cannot be corrected, because they are too many times as long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an interval of {known} ns is too short for values as long as these")]
+pub struct TooShort {
+    known: u64,
+}
+
+/// The sum of many figures.
 #[derive(Clone, Debug)]
-struct Total {
+pub(super) struct Total {
     histogram: Histogram<u64>,
     above: u64,
     largest: u64,
@@ -156,11 +171,9 @@ impl StageTotals {
     /// Nothing yet. Sets added later must have this resolution to be kept exactly.
     pub fn new(resolution: Resolution) -> StageTotals {
         StageTotals {
-            figures: std::array::from_fn(|_| Total {
-                histogram: resolution.histogram(),
-                above: 0,
-                largest: 0,
-            }),
+            figures: std::array::from_fn(|_| Total::new(resolution)),
+            pauses: PauseTotals::new(resolution),
+            bursts: BurstTotals::new(resolution),
             resolution,
             backwards: 0,
         }
@@ -169,27 +182,27 @@ impl StageTotals {
     /// Adds an interval.
     pub fn add(&mut self, set: &StageSet) {
         for (mine, theirs) in self.figures.iter_mut().zip(&set.figures) {
-            mine.take_up(&theirs.histogram, theirs.above, theirs.largest);
+            mine.add(theirs);
         }
+        self.pauses.add(&set.pauses);
+        self.bursts.add(&set.bursts);
         self.backwards += set.backwards;
     }
 
     /// Adds what other threads have recorded.
     pub fn merge(&mut self, other: &StageTotals) {
         for (mine, theirs) in self.figures.iter_mut().zip(&other.figures) {
-            mine.take_up(&theirs.histogram, theirs.above, theirs.largest);
+            mine.merge(theirs);
         }
+        self.pauses.merge(&other.pauses);
+        self.bursts.merge(&other.bursts);
         self.backwards += other.backwards;
     }
 
     /// Adds values of one stage, as read from an interval log.
     pub fn add_cells(&mut self, stage: Stage, cells: &Cells) {
-        let Some(total) = position(stage).map(|at| &mut self.figures[at]) else {
-            return;
-        };
-        for cell in cells.iter() {
-            total.histogram.saturating_record_n(cell.high, cell.count);
-            total.largest = total.largest.max(cell.high);
+        if let Some(at) = position(stage) {
+            self.figures[at].add_cells(cells);
         }
     }
 
@@ -200,6 +213,33 @@ impl StageTotals {
             .zip(&self.figures)
             .filter(|(_, total)| !total.histogram.is_empty())
             .map(|(stage, total)| (stage, &total.histogram))
+    }
+
+    /// Adds pauses of the machine, as read from an interval log, which does not say how long was watched.
+    pub fn add_pause_cells(&mut self, cells: &Cells) {
+        self.pauses.add_cells(cells);
+    }
+
+    /// Adds to the stages what packets would have had that came `known` nanoseconds apart while a longer one went on:
+    /// beside each value of more than that, those that are one, two and more intervals shorter. Only for what was measured
+    /// by asking for the next when the last was done; doing it twice is wrong.
+    pub fn correct_omission(&mut self, stages: &[Stage], known: u64) -> Result<(), TooShort> {
+        let chosen = || stages.iter().filter_map(|stage| position(*stage));
+        let added = |at: usize| {
+            let cells = recorded(&self.figures[at].histogram);
+            cells.fold(0u64, |sum, (value, _)| {
+                sum.saturating_add(value.checked_div(known).unwrap_or(u64::MAX))
+            })
+        };
+        let steps = chosen().map(added).fold(0, u64::saturating_add);
+        if known == 0 || steps > CORRECTIONS_MAX {
+            return Err(TooShort { known });
+        }
+        for at in chosen() {
+            let histogram = &mut self.figures[at].histogram;
+            *histogram = histogram.clone_correct(known);
+        }
+        Ok(())
     }
 
     /// Quantiles of a stage; all zero when it has no values.
@@ -219,6 +259,16 @@ impl StageTotals {
         position(stage).map_or(0, |at| self.figures[at].largest)
     }
 
+    /// Pauses of the machine.
+    pub fn pauses(&self) -> &PauseTotals {
+        &self.pauses
+    }
+
+    /// How close packets came.
+    pub fn bursts(&self) -> &BurstTotals {
+        &self.bursts
+    }
+
     /// Kernel stamps that lay after the receive they belong to.
     pub fn backwards(&self) -> u64 {
         self.backwards
@@ -231,6 +281,54 @@ impl StageTotals {
 }
 
 impl Total {
+    /// Nothing yet.
+    pub(super) fn new(resolution: Resolution) -> Total {
+        Total {
+            histogram: resolution.histogram(),
+            above: 0,
+            largest: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, figure: &Figure) {
+        self.take_up(&figure.histogram, figure.above, figure.largest);
+    }
+
+    pub(super) fn merge(&mut self, other: &Total) {
+        self.take_up(&other.histogram, other.above, other.largest);
+    }
+
+    /// Adds values as read from an interval log.
+    pub(super) fn add_cells(&mut self, cells: &Cells) {
+        for cell in cells.iter() {
+            self.histogram.saturating_record_n(cell.high, cell.count);
+            self.largest = self.largest.max(cell.high);
+        }
+    }
+
+    /// The values, those above the range at its top.
+    pub(super) fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
+    /// Its figures; the largest is exact.
+    pub(super) fn quantiles(&self) -> Quantiles {
+        let q = Quantiles::of(&self.histogram);
+        // The end of its cell may lie above the largest value.
+        let max = self.largest;
+        let [p50, p90, p99, p999, p9999] =
+            [q.p50, q.p90, q.p99, q.p999, q.p9999].map(|at| at.min(max));
+        Quantiles {
+            p50,
+            p90,
+            p99,
+            p999,
+            p9999,
+            max,
+            ..q
+        }
+    }
+
     fn take_up<C: Counter>(&mut self, source: &Histogram<C>, above: u64, largest: u64) {
         for cell in source.iter_recorded() {
             self.histogram

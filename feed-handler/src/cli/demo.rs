@@ -227,4 +227,17 @@ fn sender_facts(recorded: &mut Recorded, sent: &SendReport) {
         );
         recorded.fact("send error", fact);
     }
+    let columns = [
+        (sent.service, "send service", "the call that sent a packet"),
+        (sent.response, "send response", "when a packet was due"),
+    ];
+    for (column, name, from) in columns {
+        if let Some(c) = column {
+            let fact = format!(
+                "p50 {} ns, p99 {} ns, p99.9 {} ns, max {} ns from {from} until it was sent",
+                c.p50, c.p99, c.p999, c.max
+            );
+            recorded.fact(name, fact);
+        }
+    }
 }

@@ -1,4 +1,5 @@
 use clap::ValueEnum;
+use feed_common::config::TimeSpan;
 use feed_common::program::{Failure, print, warn};
 use feed_handler::report::compare::compare;
 use feed_handler::report::units::plural;
@@ -28,6 +29,12 @@ pub struct Arguments {
     /// Limits by stage and figure that the runs are held against
     #[arg(long, value_name = "FILE")]
     budget: Option<PathBuf>,
+    /// Corrects the figures of a run of a FILE for omission, by the time between packets that is KNOWN FROM ELSEWHERE (such
+    /// as 20us). The report then holds values that nobody measured, and says so everywhere. Refused where packets came by a
+    /// schedule (live lines count from the receive: nothing is omitted) and where it was done before
+    #[arg(long, value_name = "DURATION", conflicts_with_all = ["compare", "budget"])]
+    correct_omission_known: Option<TimeSpan>,
+    /// Where to write the report: report.html where it is HTML, else standard output (`-`)
     /// Where to write the report: report.html where it is HTML, the folder hgrm in the run's where it is percentile files, else
     /// standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
@@ -62,7 +69,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let to_compare = !arguments.compare.is_empty();
     let read = |dirs: &[PathBuf]| -> Result<Vec<Run>, Failure> {
-        let read = |dir: &PathBuf| Run::read(dir, to_compare).map_err(Failure::usage);
+        let read = |dir: &PathBuf| {
+            let run = match arguments.correct_omission_known {
+                Some(TimeSpan(known)) => Run::read_corrected(dir, known),
+                None => Run::read(dir, to_compare),
+            };
+            run.map_err(Failure::usage)
+        };
         dirs.iter().map(read).collect()
     };
     let mut document = Document {

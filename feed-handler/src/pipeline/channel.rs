@@ -5,10 +5,11 @@ mod refresh;
 mod rescue;
 mod silence;
 
+use super::look_ahead::{GROUP, Group};
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use super::{Drops, HoleEnds};
-use crate::protocol::{Ahead, Decode, Protocol};
+use crate::protocol::{Decode, Protocol};
 use crate::publish::Outlet;
 use crate::sequence::{Admit, LineStats, Lines, Refused, SequenceStats};
 use crate::subscribe::Changes;
@@ -59,6 +60,8 @@ pub(super) struct Core<H, R> {
     /// Messages delivered, each once.
     pub(super) messages: u64,
     pub(super) sampler: Sampler,
+    /// How many messages of the packet at hand were looked at before its turn.
+    pub(super) looked_at: usize,
     /// What sampled messages took, by type and instrument.
     pub(super) figures: Option<Box<MessageFigures>>,
 }
@@ -125,6 +128,8 @@ pub struct Channel<P: Protocol> {
     refresh: Option<Box<Refresh>>,
     taking_snapshot: bool,
     silence: Silence,
+    /// The number behind the last packet that was looked at before its turn.
+    looked_to: u64,
     /// When something last came or was due, in the lane's nanoseconds.
     now: u64,
     cx: MsgCtx,
@@ -159,6 +164,7 @@ impl<P: Protocol> Channel<P> {
             refresh: None,
             taking_snapshot: false,
             silence: Silence::default(),
+            looked_to: 0,
             now: 0,
             cx: MsgCtx {
                 channel: setup.number,
@@ -233,6 +239,27 @@ impl<P: Protocol> Channel<P> {
                 }
             }
         }
+    }
+
+    /// Looks at the first messages of a packet whose turn is to come, unless another line has brought them.
+    #[inline]
+    pub(super) fn look_ahead<H: Outlet>(&mut self, packet: Packet<'_>, outlet: &H) -> Group {
+        // How a framing numbers messages may depend on those before them; which messages there are does not.
+        let mut framing = P::Framing::default();
+        let Ok((frame, _)) = framing.open_walked(packet.bytes, packet.meta.records) else {
+            return Group::NONE;
+        };
+        let unit = match P::Framing::UNITS {
+            false => self.units.first(),
+            true => self.units.iter().find(|unit| unit.key == frame.unit),
+        };
+        let expected = unit.and_then(|unit| unit.sequencer.expected());
+        let reached = expected.unwrap_or_default().max(self.looked_to);
+        if frame.span.count > 0 && frame.span.end() <= reached {
+            return Group::NONE;
+        }
+        self.looked_to = frame.span.end();
+        Group::of(&self.decoder, self.cx.channel, frame.messages, outlet)
     }
 
     /// Something that came in on a line could not be read: what the line seems to lack may have been in it.
@@ -396,6 +423,7 @@ impl<P: Protocol> Channel<P> {
         frame: &Frame<<P::Framing as Framing>::Messages<'_>>,
         core: &mut Core<H, R>,
     ) {
+        self.looked_to = 0;
         if self.units[unit].session.is_some() {
             self.give_up_all(unit, core);
             self.decoder.restart();
@@ -549,11 +577,12 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
     let mut skip = skip;
     let mut messages = frame.messages;
     // Messages left of those that were looked at before. There is nothing to be won over a message on its own.
-    let mut looked_at = usize::from(frame.carries <= 1);
+    let mut looked_at = std::mem::take(&mut core.looked_at).max(usize::from(frame.carries <= 1));
     loop {
         if H::LOOKS_AHEAD {
             if looked_at == 0 {
-                look_ahead::<P, H>(decoder, cx.channel, &messages, &core.outlet);
+                let group = Group::of(decoder, cx.channel, messages.clone(), &core.outlet);
+                group.behind(&core.outlet);
                 looked_at = GROUP;
             }
             looked_at -= 1;
@@ -584,34 +613,5 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
         if let Some(start) = sampled {
             core.sampled(message, cx, start);
         }
-    }
-}
-
-/// Messages whose books are asked for at once: enough that the memory's answers overlap, few enough that they are still
-/// there when their message's turn comes.
-const GROUP: usize = 8;
-
-/// Has the outlet ask for what the next messages will look up, first for all of them and then for what that leads to.
-#[inline(always)]
-fn look_ahead<P: Protocol, H: Outlet>(
-    decoder: &P::Decoder,
-    channel: u16,
-    messages: &<P::Framing as Framing>::Messages<'_>,
-    outlet: &H,
-) {
-    // Kept between the two, as finding them costs some protocols more than that.
-    let mut found = [Ahead::default(); GROUP];
-    let mut n = 0;
-    let named = messages
-        .clone()
-        .take(GROUP)
-        .filter_map(|m| decoder.ahead(m));
-    for (place, ahead) in found.iter_mut().zip(named) {
-        outlet.fetch(channel, ahead);
-        *place = ahead;
-        n += 1;
-    }
-    for &ahead in &found[..n] {
-        outlet.fetch_behind(channel, ahead);
     }
 }

@@ -9,6 +9,7 @@ mod channel;
 mod counters;
 mod hold;
 mod hole_ends;
+mod look_ahead;
 mod rescue;
 mod unit;
 
@@ -28,6 +29,7 @@ use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
 use feed_common::ring::Consumer;
 use feed_common::time::{TickScale, Ticks};
+use look_ahead::Group;
 use std::sync::Arc;
 
 /// What "now" means for reorder windows.
@@ -49,6 +51,8 @@ pub struct Lane<P: Protocol, H, R> {
     /// Receive calls that brought packets, and the time the last of them returned, which its packets share.
     receive_calls: u64,
     last_rx: Ticks,
+    /// When the last batch was taken up and when it was done.
+    handled: (Ticks, Ticks),
     /// New filters for the channels, where there can be any, and how many have been taken up.
     changes: Option<Arc<Changes>>,
     changed: u64,
@@ -85,6 +89,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             packets: 0,
             receive_calls: 0,
             last_rx: Ticks(0),
+            handled: (Ticks(0), Ticks(0)),
             changes: None,
             changed: 0,
             delivery: None,
@@ -96,6 +101,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 hole_ends: None,
                 messages: 0,
                 sampler: Sampler::one_in(sample_messages),
+                looked_at: 0,
                 figures: None,
             },
         }
@@ -170,22 +176,24 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         self
     }
 
-    /// Takes what recovery has handed over since the last poll, and wishes for what has come to be missing.
+    /// Takes what recovery has handed over since the last poll, and wishes for what has come to be missing. True where
+    /// there was something.
     #[inline]
-    pub fn take_delivery(&mut self) {
-        if self.delivery.is_some() {
-            self.take_delivered();
-        }
+    pub fn take_delivery(&mut self) -> bool {
+        let any = self.delivery.is_some() && self.take_delivered();
         if self.refreshes {
             self.channels.iter_mut().for_each(Channel::look_after);
         }
+        any
     }
 
-    fn take_delivered(&mut self) {
+    fn take_delivered(&mut self) -> bool {
         let Some(mut delivery) = self.delivery.take() else {
-            return;
+            return false;
         };
+        let mut any = false;
         if let Ok(batch) = delivery.poll() {
+            any = batch.len() > 0;
             for i in 0..batch.len() {
                 let Packet { meta, bytes } = batch.get(i);
                 if let Some((channel, what)) = delivered(bytes) {
@@ -194,16 +202,18 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             }
         }
         self.delivery = Some(delivery);
+        any
     }
 
-    /// Takes up new filters, a bounded piece of the work at a time. Called once a poll.
+    /// Takes up new filters, a bounded piece of the work at a time. Called once a poll. True where there were some.
     #[inline]
-    pub fn resubscribe(&mut self) {
-        if let Some(changes) = &self.changes
-            && changes.posted() != self.changed
-        {
+    pub fn resubscribe(&mut self) -> bool {
+        let changes = self.changes.as_ref();
+        let any = changes.is_some_and(|changes| changes.posted() != self.changed);
+        if any {
             self.take_changes();
         }
+        any
     }
 
     #[cold]
@@ -244,11 +254,39 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             return Ok(0);
         }
         // A packet is taken up when the one before it is done: two packets share a reading of the clock.
-        let mut now = self.core.probe.now();
+        let taken = self.core.probe.now();
+        let mut now = taken;
+        // What the packet at hand and the one after it will look up.
+        let [first, mut next] = [0, 1].map(|i| self.look_ahead(&batch, i));
+        first.behind(&self.core.outlet);
+        let mut looked_at = first.messages;
         for i in 0..n {
+            if H::LOOKS_AHEAD {
+                next.behind(&self.core.outlet);
+                self.core.looked_at = std::mem::replace(&mut looked_at, next.messages);
+                next = self.look_ahead(&batch, i + 2);
+            }
             now = self.packet_held(batch.get(i), now, hold);
         }
+        self.handled = (taken, now);
         Ok(n)
+    }
+
+    /// Looks at the first messages of packet `i` of a batch, if there is one. There is nothing to be won over a packet
+    /// on its own, which looks ahead itself.
+    #[inline]
+    fn look_ahead(&mut self, batch: &impl PacketBatch, i: usize) -> Group {
+        if !H::LOOKS_AHEAD || i >= batch.len() || batch.len() == 1 {
+            return Group::NONE;
+        }
+        let packet = batch.get(i);
+        let route = self.routes.get(packet.meta.line as usize);
+        match route {
+            Some(&(channel, _)) if !packet.meta.is_truncated() => {
+                self.channels[channel].look_ahead(packet, &self.core.outlet)
+            }
+            _ => Group::NONE,
+        }
     }
 
     #[cfg(test)]
@@ -280,6 +318,9 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         self.core.probe.mark_at(Stage::Dequeue, rx, now);
         if let LaneTime::Received(_) = self.time {
             self.core.probe.received(rx, packet.meta.kernel);
+            if new {
+                self.core.probe.crowded(rx, done);
+            }
         }
         done
     }
@@ -302,10 +343,17 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 let rx = packet.meta.rx;
                 self.receive_calls += u64::from(rx != self.last_rx);
                 self.last_rx = rx;
-                (scale.nanos(rx.0), Some(self.receive_calls))
+                let at = scale.nanos(rx.0);
+                self.core.probe.arrived(at);
+                (at, Some(self.receive_calls))
             }
             // A file holds everything in order: nothing that belongs before this packet is still to come.
-            LaneTime::Captured => (packet.meta.kernel.0, None),
+            LaneTime::Captured => {
+                if packet.meta.kernel.is_known() {
+                    self.core.probe.arrived(packet.meta.kernel.0);
+                }
+                (packet.meta.kernel.0, None)
+            }
         };
         let before = self.core.outlet.published();
         let channel = &mut self.channels[channel];
@@ -315,15 +363,18 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
     }
 
     /// Lets time pass after a poll that found no packet on any line: holes older than their window at `now` are given up.
+    /// True where that published something.
     #[inline]
-    pub fn idle(&mut self, now: u64) {
+    pub fn idle(&mut self, now: u64) -> bool {
         let before = self.core.outlet.published();
         for channel in &mut self.channels {
             channel.expire(now, None, &mut self.core);
         }
-        if self.core.outlet.published() != before {
+        let any = self.core.outlet.published() != before;
+        if any {
             self.core.outlet.flush();
         }
+        any
     }
 
     /// Nothing more will come: every hole is given up and everything is made visible.
@@ -332,6 +383,11 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
             channel.finish(&mut self.core);
         }
         self.core.outlet.flush();
+    }
+
+    /// When the last batch with packets was taken up, after the poll that brought it, and when it was done.
+    pub fn last_batch(&self) -> (Ticks, Ticks) {
+        self.handled
     }
 
     /// The probe, for housekeeping between batches.
@@ -387,6 +443,8 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
 
 #[cfg(test)]
 mod hole_ends_tests;
+#[cfg(test)]
+mod look_ahead_tests;
 #[cfg(test)]
 mod pillar_tests;
 #[cfg(test)]

@@ -1,18 +1,17 @@
 //! The lane against an obviously right oracle: the clean sequence of messages.
 
 use super::*;
+use crate::protocol::Decode;
 use crate::protocol::itch50::{Itch50, Itch50Decoder};
-use crate::protocol::{Ahead, Decode};
 use crate::publish::Records;
 use crate::transport::MoldFraming;
-use feed_common::event::{DeleteOrder, Kind, MarketHandler, MsgCtx, Record, Trust};
+use feed_common::event::{Kind, Record, Trust};
 use feed_common::latency::NoProbe;
 use feed_common::packet::RxMeta;
 use feed_common::time::UnixNanos;
 use feed_common::wire::itch50::OrderDelete;
 use feed_common::wire::moldudp64::PacketBuilder;
 use proptest::prelude::*;
-use std::cell::RefCell;
 use zerocopy::IntoBytes;
 
 pub(super) const SESSION: [u8; 10] = *b"TESTSESS01";
@@ -365,55 +364,4 @@ proptest! {
         let want: Vec<u64> = (1..81).filter(|n| !brought.contains(n)).collect();
         prop_assert_eq!(missing, want);
     }
-}
-
-/// Keeps the numbers of the orders it was told of, and of those whose event has come.
-#[derive(Default)]
-struct Foresighted {
-    fetched: RefCell<Vec<u64>>,
-    behind: RefCell<Vec<u64>>,
-    delivered: Vec<u64>,
-}
-
-impl MarketHandler for Foresighted {
-    fn on_delete(&mut self, _: &MsgCtx, m: DeleteOrder) {
-        self.delivered.push(m.order_id);
-        let (fetched, behind) = (self.fetched.borrow(), self.behind.borrow());
-        assert_eq!(*fetched, *behind, "both passes, of the same messages");
-        if m.order_id <= 40 {
-            assert!(fetched.contains(&m.order_id), "{}", m.order_id);
-            assert!(fetched.len() <= self.delivered.len().next_multiple_of(16));
-        }
-    }
-}
-
-impl Outlet for Foresighted {
-    const LOOKS_AHEAD: bool = true;
-
-    fn fetch(&self, _: u16, ahead: Ahead) {
-        assert_eq!(ahead.order_id, ahead.new_id, "no replacement");
-        self.fetched.borrow_mut().push(ahead.order_id);
-    }
-
-    fn fetch_behind(&self, _: u16, ahead: Ahead) {
-        self.behind.borrow_mut().push(ahead.order_id);
-    }
-
-    fn published(&self) -> u64 {
-        self.delivered.len() as u64
-    }
-}
-
-#[test]
-fn messages_are_looked_at_before_their_turn_but_not_on_their_own() {
-    let mut lane = probed_into(1, 4, NoProbe, Foresighted::default());
-    for (at, bytes) in [packet(SESSION, 1, 40), packet(SESSION, 41, 1)]
-        .iter()
-        .enumerate()
-    {
-        give(&mut lane, 0, at as u64, bytes);
-    }
-    let seen = lane.outlet();
-    assert_eq!(seen.delivered, (1..=41).collect::<Vec<_>>());
-    assert_eq!(*seen.fetched.borrow(), (1..=40).collect::<Vec<_>>());
 }

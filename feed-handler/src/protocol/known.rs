@@ -169,10 +169,13 @@ impl Known {
         self.ids.insert(id, place.instrument)
     }
 
-    /// The instrument of one of the exchange's numbers; `None` when it has not been announced.
+    /// The instrument of one of the exchange's numbers; `None` when it has not been announced. Where it is kept and not
+    /// as a value: an `Option` of that is taken apart and put together again, and is waited for then.
     #[inline]
-    pub fn of(&self, id: u32) -> Option<Place> {
-        self.ids.get(id).map(|instrument| self.at(instrument))
+    pub fn of(&self, id: u32) -> Option<&Place> {
+        let instrument = self.ids.get(id)?;
+        let place = self.places.get(instrument as usize);
+        Some(place.unwrap_or(&Place::NOWHERE))
     }
 
     /// Gives an instrument another name, under which it is not found by name. Where messages about it have come before,
@@ -308,7 +311,8 @@ mod tests {
         assert_eq!(known.name(1), Name::new(b"GEZ5-2GEH6+GEM6"));
         assert_eq!(known.name(0), Name::new(b"ESZ6"));
         assert!(known.bind(7_000_000, long) && known.bind(3, es));
-        assert_eq!((known.of(7_000_000), known.of(3)), (Some(long), Some(es)));
+        let of = [known.of(7_000_000), known.of(3)];
+        assert_eq!(of, [Some(&long), Some(&es)]);
         assert_eq!(known.of(4), None);
         known.restart();
         assert_eq!(known.of(3), None);
@@ -367,7 +371,7 @@ mod tests {
         let named = known.rename(by_number, Name::new(b"ESZ6"), true);
         assert_eq!((named.instrument, &named.symbol), (0, b"ESZ6    "));
         assert_eq!(named.standing, Standing::Late, "messages were passed over");
-        assert_eq!(known.of(23_253), Some(named));
+        assert_eq!(known.of(23_253), Some(&named));
         assert_eq!(known.rename(named, Name::new(b"ESZ6"), true), named);
         let first = known.intern_name(b"7");
         let spread = known.rename(first, Name::new(b"ESZ6-ESH7"), false);

@@ -301,7 +301,7 @@ impl Mdp3Decoder {
     #[inline(always)]
     fn place<H: MarketHandler>(&mut self, id: i32, cx: &mut MsgCtx, out: &mut H) -> Place {
         match self.known.of(id as u32) {
-            Some(place) => place,
+            Some(&place) => place,
             None => self.introduce(id, cx, out),
         }
     }

@@ -98,7 +98,7 @@ impl Decode for MemoirDecoder {
                 cx.symbol = place.symbol;
                 self.reader.tell(head, message, cx, out)
             }
-            place => self.decode_aside(head, place, message, cx, out),
+            place => self.decode_aside(head, place.copied(), message, cx, out),
         }
     }
 

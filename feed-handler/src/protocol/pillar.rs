@@ -190,7 +190,7 @@ impl PillarDecoder {
                 cx.symbol = place.symbol;
                 self.reader.flow(head, message, cx, out)
             }
-            place => self.decode_aside(head, place, message, cx, out),
+            place => self.decode_aside(head, place.copied(), message, cx, out),
         }
     }
 

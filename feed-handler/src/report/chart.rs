@@ -1,5 +1,10 @@
 //! Charts over axes: latency by percentile, latency over time, and differences with their intervals.
 
+mod bursts;
+
+pub(super) use bursts::against_burst;
+
+use super::LONG_PAUSE_NANOS;
 use super::compare::{Row, Verdict};
 use super::model::{BINS_PER_DECADE, Curve, GapPoint, IntervalPoint};
 use super::svg::{Anchor, Svg};
@@ -259,7 +264,15 @@ pub(super) fn heat(
     }
     y.draw(&mut svg, size);
     draw_seconds(&mut svg, size, first, last, x);
-    // A column has one mark of each kind, however many holes it had.
+    // A column has one mark of each kind, however many holes it had or however often the machine paused.
+    let mut paused = vec![false; columns];
+    for point in points.iter().filter(|p| p.pause_ns >= LONG_PAUSE_NANOS) {
+        let at = (begins(point) + ends(point)) / 2.0;
+        if (first..=last).contains(&at) && !std::mem::replace(&mut paused[column(at)], true) {
+            let (top, bottom) = (size.floor() + 1.0, size.floor() + 6.0);
+            svg.line("gap paused", (x(at), top), (x(at), bottom));
+        }
+    }
     let mut marked = vec![[false; 2]; columns];
     for gap in gaps {
         let opened = gap.opened.as_secs_f64();

@@ -3,6 +3,7 @@
 
 use super::document::Document;
 use super::folder::Run;
+use super::{bursts, omission, pauses};
 use std::fmt::Write;
 
 /// The columns.
@@ -18,9 +19,16 @@ pub fn render(document: &Document) -> String {
         if let Some(delay) = run.report.injected() {
             row("injected", delay);
         }
+        if let Some(text) = omission::warning(&run.report) {
+            row("omission_corrected", &text);
+        }
         run.damage.iter().for_each(|damage| row("damage", damage));
     }
     for run in document.all() {
+        let what = match run.report.omission_corrected_ns {
+            Some(_) => "latency_corrected",
+            None => "latency",
+        };
         for (stage, f) in run.report.stages() {
             let (name, stage) = (field(&run.name), stage.name());
             // The one figure that is no time.
@@ -35,10 +43,18 @@ pub fn render(document: &Document) -> String {
                 ("max", f.max),
             ];
             for (figure, nanos) in figures {
-                let _ = writeln!(out, "latency,{name},{stage},{figure},{nanos},,,,,,");
+                let _ = writeln!(out, "{what},{name},{stage},{figure},{nanos},,,,,,");
             }
         }
         messages(run, &mut out);
+    }
+    for run in document.all() {
+        let name = field(&run.name);
+        let mut row = |what: &str, stage: &str, figure: &str, value: u64| {
+            let _ = writeln!(out, "{what},{name},{stage},{figure},{value},,,,,,");
+        };
+        pauses::rows(&run.report, &mut row);
+        bursts::rows(&run.report, &mut row);
     }
     for j in &document.budget {
         let found = j.found_ns.map_or_else(String::new, |ns| ns.to_string());

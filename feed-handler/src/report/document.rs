@@ -5,7 +5,7 @@ use super::compare::{Comparison, Verdict};
 use super::folder::Run;
 use super::table::Table;
 use super::units::{count, percent, time};
-use super::{RunReport, stack_at};
+use super::{RunReport, omission, stack_at};
 use feed_common::latency::{MEASURED, Stage};
 
 /// What a report is of. [`super::html`], [`super::markdown`], [`super::csv`] and [`super::json`] render it.
@@ -52,6 +52,9 @@ impl Document {
         for run in self.all() {
             if let Some(delay) = run.report.injected() {
                 warnings.push(format!("{} was run with an INJECTED DELAY: {delay}. Its figures are not those of the program.", run.name));
+            }
+            if let Some(text) = omission::warning(&run.report) {
+                warnings.push(format!("{}: {text}", run.name));
             }
             if !run.damage.is_empty() {
                 warnings.push(format!(

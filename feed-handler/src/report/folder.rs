@@ -1,7 +1,7 @@
 //! Reading a run's folder back. Whatever of it can be read is taken, and what cannot is named.
 
 use super::compare::Blocks;
-use super::{GapPoint, RunReport, json};
+use super::{Calm, GapPoint, RunReport, json, omission};
 use crate::report::units::count;
 use feed_common::latency::Resolution;
 use feed_common::latency::log::LogReader;
@@ -62,6 +62,25 @@ impl Run {
     /// Reads a folder, for a comparison or without what only that needs. An error when neither its summary nor its log
     /// says anything.
     pub fn read(dir: &Path, to_compare: bool) -> Result<Run, FolderError> {
+        Run::read_all(dir, to_compare).map(|(run, _)| run)
+    }
+
+    /// Reads a folder and corrects its figures for omission, by an interval between packets that is known from elsewhere.
+    /// An error also where they must not be corrected: packets came by a schedule, or it was done before.
+    pub fn read_corrected(dir: &Path, known_ns: u64) -> Result<Run, FolderError> {
+        let (mut run, totals) = Run::read_all(dir, false)?;
+        let totals = totals.ok_or_else(|| "there is no log to correct".to_owned());
+        totals
+            .and_then(|totals| omission::correct(&mut run.report, totals, known_ns))
+            .map_err(|reason| FolderError {
+                path: dir.to_owned(),
+                reason: format!("it is not corrected for omission: {reason}"),
+            })?;
+        Ok(run)
+    }
+
+    /// A run, and the sum of its log where that has any values.
+    fn read_all(dir: &Path, to_compare: bool) -> Result<(Run, Option<StageTotals>), FolderError> {
         let error = |reason: String| FolderError {
             path: dir.to_owned(),
             reason,
@@ -76,12 +95,12 @@ impl Run {
         };
         let summarised = run.take_summary(&dir.join(SUMMARY));
         let logged = run.take_log(&dir.join(LOG), summarised, to_compare);
-        if !summarised && !logged {
+        if !summarised && logged.is_none() {
             let found = run.damage.join("; ");
             return Err(error(format!("nothing of a run can be read: {found}")));
         }
         run.take_gaps(&dir.join(GAPS));
-        Ok(run)
+        Ok((run, logged))
     }
 
     fn damaged(&mut self, file: &str, what: impl Display) {
@@ -110,8 +129,8 @@ impl Run {
         true
     }
 
-    /// Curves, time line and blocks; and the figures, where no summary has them. True when it has any values.
-    fn take_log(&mut self, path: &Path, summarised: bool, to_compare: bool) -> bool {
+    /// Curves, time line and blocks; and the figures, where no summary has them. Its sum where it has any values.
+    fn take_log(&mut self, path: &Path, summarised: bool, to_compare: bool) -> Option<StageTotals> {
         let file = match open(path) {
             Ok(file) => file,
             Err(e) => {
@@ -119,10 +138,11 @@ impl Run {
                     LOG,
                     format_args!("{e}; there are no curves and no time line"),
                 );
-                return false;
+                return None;
             }
         };
         let mut totals = StageTotals::new(Resolution::default());
+        let mut calm = Calm::new(Resolution::default());
         let mut wrong = Wrong::default();
         let mut skipped = false;
         let mut reader = LogReader::over(BufReader::with_capacity(1 << 16, file));
@@ -134,14 +154,26 @@ impl Run {
                     continue;
                 }
             };
-            let Some(stage) = interval.stage.filter(|_| !interval.is_part()) else {
-                continue; // of another program's tags nothing is known, and channels' parts are in the summary
+            if interval.is_part() {
+                continue; // what a channel has is in the lane's too, and in the summary
+            }
+            if !summarised {
+                calm.take_logged(&interval);
+            }
+            skipped |= self.report.timeline.len() >= INTERVALS_MAX;
+            if interval.is_pauses() {
+                totals.add_pause_cells(&interval.cells);
+                if !skipped {
+                    self.report.push_logged_pauses(&interval);
+                }
+            }
+            let Some(stage) = interval.stage else {
+                continue; // of another program's tags nothing is known
             };
             totals.add_cells(stage, &interval.cells);
             if to_compare {
                 self.blocks.take(stage, &interval);
             }
-            skipped |= self.report.timeline.len() >= INTERVALS_MAX;
             if !skipped {
                 self.report.push_logged(stage, &interval);
             }
@@ -164,9 +196,12 @@ impl Run {
                 self.hold_against(&totals);
                 self.report.set_curves(&totals);
             }
-            false => self.report.set_latency(&totals),
+            false => {
+                self.report.set_latency(&totals);
+                self.report.pauses = calm.beside(&totals);
+            }
         }
-        any
+        any.then_some(totals)
     }
 
     /// Says where the log has not all of what the summary counts.

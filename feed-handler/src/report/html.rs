@@ -1,6 +1,8 @@
 //! The report as one HTML file: no script, no external reference, light and dark, for screens, phones and paper.
 
+mod bursts;
 mod kinds;
+mod pauses;
 mod several;
 
 pub use several::document;
@@ -10,7 +12,7 @@ use super::holes::holes;
 use super::model::whole;
 use super::svg::escape;
 use super::units::{count, percent, plural, time};
-use super::{Ordered, RunReport, document as tables, stack_at};
+use super::{Ordered, RunReport, document as tables, omission, stack_at};
 use feed_common::latency::Stage;
 use std::fmt::Write;
 
@@ -22,6 +24,9 @@ pub fn render(report: &RunReport) -> String {
             &format!("INJECTED DELAY: {delay}. These figures are not those of the program."),
             &mut page,
         );
+    }
+    if let Some(text) = omission::warning(report) {
+        warning(&text, &mut page);
     }
     head(report, &mut page);
     sections(report, &mut page);
@@ -65,6 +70,8 @@ fn sections(report: &RunReport, page: &mut String) {
     where_the_time_went(report, page);
     percentiles(report, page);
     over_time(report, page);
+    pauses::pauses(report, page);
+    bursts::bursts(report, page);
     kinds::by_message(report, page);
     kinds::by_channel(report, page);
     lines(report, page);
@@ -340,10 +347,11 @@ fn over_time(report: &RunReport, page: &mut String) {
             " Grey marks above it are moments at which messages were missing and came after all."
         }
     };
+    let pauses = pauses::marks(report);
     let _ = writeln!(
         page,
         "<p class=\"note after\">The same with every packet in it: the darker a cell, the more of the packets of its \
-         moment took this long.{gaps}</p>"
+         moment took this long.{gaps}{pauses}</p>"
     );
     for size in [WIDE, NARROW] {
         page.push_str(&chart::heat(&report.timeline, &report.gaps, stage, size));
@@ -521,7 +529,7 @@ fn cost(report: &RunReport, page: &mut String) {
         let said = tables::capital(&said);
         let _ = write!(
             page,
-            " {}: it reads the clock twice and counts three stages.",
+            " {}: it reads the clock twice, and counts three stages and its arrival.",
             escape(&said)
         );
     }

@@ -4,7 +4,7 @@ use super::document::{self, Document};
 use super::holes::holes;
 use super::table::{Table, marked_down};
 use super::units::count;
-use super::{RunReport, html, kinds};
+use super::{RunReport, bursts, html, kinds, pauses};
 use std::fmt::Write;
 
 /// The whole report.
@@ -44,6 +44,8 @@ fn one(report: &RunReport, out: &mut String) {
     if let Some(parts) = document::parts(report) {
         parts.markdown(out);
     }
+    pauses::markdown(report, out);
+    bursts::markdown(report, out);
     if let Some(said) = report.instruments_said() {
         let _ = writeln!(out, "{}.\n", marked_down(&document::capital(&said)));
     }

@@ -6,6 +6,7 @@
 //! and [`Budget`] judge what was measured.
 
 mod budget;
+mod bursts;
 mod chart;
 pub mod compare;
 mod cost;
@@ -20,13 +21,16 @@ pub mod json;
 mod kinds;
 pub mod markdown;
 mod model;
+mod omission;
 mod ordered;
+mod pauses;
 mod svg;
 mod table;
 pub mod terminal;
 pub mod units;
 
 pub use budget::{Budget, Judged};
+pub use bursts::{Arrivals, Crowd, Window};
 pub use cost::Instruments;
 pub use document::{Document, text};
 pub use file::{WriteError, write_atomically};
@@ -37,6 +41,7 @@ pub use model::{
     Recording, Recovery, RunReport, Sequence, Share, stack, stack_at,
 };
 pub use ordered::Ordered;
+pub use pauses::{Calm, LONG_PAUSE_NANOS, Pauses, Tail, Tails};
 pub use table::{Table, plain};
 
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! Everything a report says about a run, independent of how it is shown.
 
-use super::Ordered;
 use super::cost::Instruments;
 use super::kinds::{ChannelTotals, Sampled};
 use super::units::plural;
+use super::{Arrivals, Ordered, Pauses};
 use feed_common::latency::log::LogInterval;
 use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
 use feed_common::latency::{MEASURED, Stage, StageSet};
@@ -43,6 +43,15 @@ pub struct RunReport {
     pub published: u64,
     /// Latency by stage name, in the order packets pass the stages.
     pub latency: Ordered<Figures>,
+    /// Pauses of the machine, and the tails without them; only of a live run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pauses: Option<Pauses>,
+    /// How close packets came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<Arrivals>,
+    /// The interval between packets by which figures were corrected for omission, in ns; never in what a run writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub omission_corrected_ns: Option<u64>,
     /// What measuring cost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instruments: Option<Instruments>,
@@ -315,6 +324,8 @@ pub struct IntervalPoint {
     pub stages: Vec<(Stage, Figures)>,
     /// Of the stages that can speak for a run, how many values lay in each bin of `heat_bin`, empty ones left out.
     pub heat: Vec<(Stage, Vec<(u8, u64)>)>,
+    /// The longest pause of the machine in it, in ns; 0 without any.
+    pub pause_ns: u64,
 }
 
 /// Stages that can speak for a run, the best first.
@@ -352,6 +363,7 @@ impl IntervalPoint {
         let mut point = IntervalPoint {
             start,
             length,
+            pause_ns: set.pauses().max(),
             ..IntervalPoint::default()
         };
         for stage in MEASURED {
@@ -422,6 +434,22 @@ impl RunReport {
     /// Adds a line of an interval log to the time line; `stage` is its.
     pub fn push_logged(&mut self, stage: Stage, interval: &LogInterval) {
         let figures = Quantiles::of_cells(&interval.cells).into();
+        let cells = interval.cells.iter().map(|cell| (cell.high, cell.count));
+        if let Some(last) = self.point_of(interval) {
+            last.take_up(stage, figures, cells);
+        }
+    }
+
+    /// Adds pauses of the machine, a line of an interval log as well, to the time line.
+    pub fn push_logged_pauses(&mut self, interval: &LogInterval) {
+        let longest = interval.cells.iter().last().map_or(0, |cell| cell.high);
+        if let Some(last) = self.point_of(interval) {
+            last.pause_ns = last.pause_ns.max(longest);
+        }
+    }
+
+    /// The point of a line's interval, which is the last or a new one.
+    fn point_of(&mut self, interval: &LogInterval) -> Option<&mut IntervalPoint> {
         let (start, length) = (interval.start, interval.length);
         let same = |p: &IntervalPoint| p.start == start && p.length == length;
         if !self.timeline.last().is_some_and(same) {
@@ -431,10 +459,7 @@ impl RunReport {
                 ..IntervalPoint::default()
             });
         }
-        let cells = interval.cells.iter().map(|cell| (cell.high, cell.count));
-        if let Some(last) = self.timeline.last_mut() {
-            last.take_up(stage, figures, cells);
-        }
+        self.timeline.last_mut()
     }
 
     /// The delay that was put in front of a stage on purpose, where one was.

@@ -4,7 +4,7 @@ use super::holes::holes;
 use super::model::whole;
 use super::table::{Table, plain};
 use super::units::{count, percent, plural, time};
-use super::{IntervalPoint, RunReport, stack};
+use super::{IntervalPoint, RunReport, bursts, pauses, stack};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub fn render(report: &RunReport) -> String {
     }
     latency(report, &mut out);
     shares(report, &mut out);
+    pauses::terminal(report, &mut out);
+    bursts::terminal(report, &mut out);
     lines(report, &mut out);
     books(report, &mut out);
     losses(report, &mut out);

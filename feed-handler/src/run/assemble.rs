@@ -2,7 +2,7 @@
 
 use super::end::{LaneEnd, SourceEnd};
 use super::gauge::Gauge;
-use super::hot::{IdleTime, Quiet, drive, drive_held, receive};
+use super::hot::{IdleTime, Quiet, drive, drive_held, receive, receive_watched};
 use super::inject::Delay;
 use super::recovery::Link;
 use super::start::{Input, StartError};
@@ -43,6 +43,8 @@ pub(super) struct LaneStart {
     pub(super) writer: Writer<Record>,
     pub(super) marks: Marks,
     pub(super) recorder: StageRecorder,
+    /// For the pauses of its receiving thread, where it has one.
+    pub(super) receiving: Option<StageRecorder>,
     /// What its channels want at first, and where they hear of changes.
     pub(super) wanted: Filter,
     pub(super) changes: Arc<Changes>,
@@ -124,6 +126,7 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
     });
     let records = Records::new(start.writer, start.channels_total).with_marks(start.marks);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
+    let receiving = start.receiving;
     let (changes, link, ends) = (start.changes, start.link, start.hole_ends);
     match book.keep {
         BookKeep::None => {
@@ -131,7 +134,7 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
             let lane = sampling(lane, figures);
             let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
-            start_threads(plan, lane, input, hot, record)
+            start_threads(plan, lane, input, hot, record, receiving)
         }
         BookKeep::Full => {
             let booked = Booked::new(records, own, &book.limits, book.publish_bbo)?;
@@ -139,7 +142,7 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
             let lane = sampling(lane, figures);
             let lane = told_of_lines(lane.with_changes(changes), &plan, first);
             let lane = linked(lane, link, ends);
-            start_threads(plan, lane, input, hot, record)
+            start_threads(plan, lane, input, hot, record, receiving)
         }
     }
 }
@@ -224,6 +227,7 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
     input: &Input,
     hot: Hot,
     record: Option<Queue>,
+    receiving: Option<StageRecorder>,
 ) -> Result<LaneRunning, StartError> {
     match (input, plan.threads) {
         (Input::Live, LaneThreads::One { core }) => live_one(&plan, core, lane, hot, record),
@@ -241,7 +245,8 @@ fn start_threads<P: Protocol, H: Outlet + Send + 'static>(
             let idle = IdleTime::Follows(quiet.clone());
             let (producer, ring, decode) = ring_lane(&plan, decode_core, lane, &hot, idle, record)?;
             facts.push(ring_fact(&plan, &ring));
-            let receive = socket_thread(&plan, receive_core, receiver, producer, quiet, hot)?;
+            let ends = (receiver, producer);
+            let receive = socket_thread(&plan, receive_core, ends, quiet, hot, receiving)?;
             Ok(LaneRunning {
                 decode,
                 receive: Some(receive),
@@ -394,13 +399,14 @@ fn lane_thread<P: Protocol, H: Outlet + Send + 'static>(
 fn socket_thread(
     plan: &LanePlan,
     core: Option<usize>,
-    mut receiver: UdpReceiver,
-    mut producer: Producer,
+    (mut receiver, mut producer): (UdpReceiver, Producer),
     quiet: Arc<Quiet>,
     hot: Hot,
+    mut recorder: Option<StageRecorder>,
 ) -> Result<JoinHandle<SourceEnd>, StartError> {
     hot_thread(plan, "rx", core, hot, move |hot| {
-        let ended = receive(&mut receiver, &mut producer, &hot.clock, &hot.stop, &quiet);
+        let (from, to, watch) = (&mut receiver, &mut producer, recorder.as_mut());
+        let ended = receive_watched(from, to, &hot.clock, &hot.stop, &quiet, watch);
         SourceEnd {
             error: ended.err(),
             ..SourceEnd::default()

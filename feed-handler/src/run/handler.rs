@@ -12,7 +12,7 @@ use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
 use super::start::{Input, StartError, join};
-use crate::config::{BookKeep, ConsumerPlan, Plan, ProtocolName};
+use crate::config::{BookKeep, ConsumerPlan, LaneThreads, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{
@@ -247,6 +247,15 @@ impl Handler {
                     day: session_day(plan, lane.protocol, input, self.today),
                 }
             });
+            // A receiving thread of its own is watched for pauses, and measures nothing else.
+            let receiving = match (input, lane.threads) {
+                (Input::Live, LaneThreads::Two { .. }) => {
+                    let (recorder, collector) = pair(resolution, self.clock.clone());
+                    self.collectors.push(collector);
+                    Some(recorder)
+                }
+                _ => None,
+            };
             // A lane's only channel has what the lane has.
             let apart = Some(lane.channels.len()).filter(|n| *n > 1).unwrap_or(0);
             let (recorder, collector, of_channels) =
@@ -272,6 +281,7 @@ impl Handler {
                 writer,
                 marks,
                 recorder: recorder.with_fit(fit.clone()),
+                receiving,
                 wanted: subscription.filter(),
                 changes: changes.clone(),
                 record: queues.next(),

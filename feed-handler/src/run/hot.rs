@@ -109,17 +109,23 @@ pub fn drive_held<P: Protocol, H: Outlet, S: PacketSource>(
         if let IdleTime::Follows(receiver) = idle {
             quiet = receiver.until();
         }
-        lane.resubscribe();
-        lane.take_delivery();
+        let changed = lane.resubscribe();
+        let mut worked = lane.take_delivery() || changed;
         match lane.step_held(source, hold) {
             Ok(n) => {
-                if n == 0 && !matches!(idle, IdleTime::StandsStill) {
-                    lane.idle(clock.scale().nanos(quiet.0));
-                    // Taken before the next poll asks the lines.
-                    quiet = clock.now();
+                if !matches!(idle, IdleTime::StandsStill) {
+                    let (mut over, mut handled) = lane.last_batch();
+                    if n == 0 {
+                        worked |= lane.idle(clock.scale().nanos(quiet.0));
+                        // Taken before the next poll asks the lines.
+                        quiet = clock.now();
+                        (over, handled) = (quiet, quiet);
+                    }
+                    watch(lane.probe_mut(), worked, n, over, handled);
                 }
                 if lane.probe_mut().housekeep() {
                     gauge.show_parts(lane);
+                    lane.probe_mut().own_work();
                 }
                 gauge.show(lane);
                 if stopping.now(|| n == 0) {
@@ -136,6 +142,17 @@ pub fn drive_held<P: Protocol, H: Outlet, S: PacketSource>(
     ended
 }
 
+/// Has a round of a loop watched for a pause of the machine: a poll that brought `n` packets was `over`, and these were
+/// `handled`, or there were none. Rounds in which the loop `worked` on anything else are not judged.
+#[inline]
+fn watch(recorder: &mut StageRecorder, worked: bool, n: usize, over: Ticks, handled: Ticks) {
+    if worked {
+        recorder.own_work();
+    }
+    recorder.polled(n, over);
+    recorder.handled(handled);
+}
+
 /// Runs the receiving half of a two-thread lane until its input ends or `stop` is set.
 pub fn receive<B: RxBackend, W: SlotWriter>(
     backend: &mut B,
@@ -143,6 +160,19 @@ pub fn receive<B: RxBackend, W: SlotWriter>(
     clock: &Clock,
     stop: &AtomicBool,
     quiet: &Quiet,
+) -> Result<(), RxError> {
+    receive_watched(backend, slots, clock, stop, quiet, None)
+}
+
+/// The same, watched for pauses of the machine by `recorder`, which costs a reading of the clock for each receive call
+/// that brings packets.
+pub fn receive_watched<B: RxBackend, W: SlotWriter>(
+    backend: &mut B,
+    slots: &mut W,
+    clock: &Clock,
+    stop: &AtomicBool,
+    quiet: &Quiet,
+    mut recorder: Option<&mut StageRecorder>,
 ) -> Result<(), RxError> {
     let mut stopping = Stopping::new(stop, clock);
     let mut asked = clock.now();
@@ -155,6 +185,13 @@ pub fn receive<B: RxBackend, W: SlotWriter>(
                 if empty {
                     quiet.advance(asked);
                     asked = clock.now();
+                }
+                if let Some(recorder) = &mut recorder {
+                    let over = if empty { asked } else { clock.now() };
+                    watch(recorder, !room, n, over, over);
+                    if recorder.housekeep() {
+                        recorder.own_work();
+                    }
                 }
                 if stopping.now(|| empty) {
                     return Ok(());

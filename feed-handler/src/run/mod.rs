@@ -32,7 +32,7 @@ pub use end::{ChannelEnd, LaneEnd, LineEnd, SampledEnd};
 pub use exposition::ExpositionError;
 pub use gauge::{Gauge, Reading};
 pub use handler::{Handler, Outcome};
-pub use hot::{IdleTime, Quiet, drive, drive_held, receive};
+pub use hot::{IdleTime, Quiet, drive, drive_held, receive, receive_watched};
 pub use inject::Delay;
 pub use outputs::{OutputError, Recorded};
 pub use recovery::RecoveryEnd;

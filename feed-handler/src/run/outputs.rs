@@ -11,8 +11,8 @@ use crate::config::Plan;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Books, ChannelTotals, Consumer, Figures, IntervalPoint, Line, Ordered, Recording,
-    Recovery, RunReport, Sequence, WriteError,
+    self, Arrivals, Books, Calm, ChannelTotals, Consumer, Figures, IntervalPoint, Line, Ordered,
+    Recording, Recovery, RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
 use crate::status::StageStatus;
@@ -47,6 +47,8 @@ pub enum OutputError {
 pub struct Recorded {
     report: RunReport,
     totals: StageTotals,
+    /// What of it lay in intervals without a long pause of the machine.
+    calm: Calm,
     /// Each channel's tag in the log and what it has of [`Stage::Published`], where there are several.
     channels: Vec<(String, StageTotals)>,
     dir: Option<PathBuf>,
@@ -86,6 +88,7 @@ impl Recorded {
         Ok(Recorded {
             report,
             totals: StageTotals::new(resolution),
+            calm: Calm::new(resolution),
             channels: Vec::new(),
             dir: dir.map(Path::to_owned),
             opened,
@@ -183,6 +186,7 @@ impl Recorded {
         let (start, length) = (self.last, now - self.last);
         (self.before, self.last) = (start, now);
         self.totals.add(set);
+        self.calm.take(set);
         self.untold.add(set);
         self.report
             .push_interval(millis(start), millis(length), set);
@@ -259,6 +263,8 @@ impl Recorded {
             .run
             .set("duration", format!("{:.3} s", self.elapsed().as_secs_f64()));
         self.report.set_latency(&self.totals);
+        self.report.pauses = self.calm.beside(&self.totals);
+        self.report.arrivals = Arrivals::of(self.totals.bursts());
         self.report.judge_instruments();
         self.report.record_digest = Some(outcome.record_digest().to_string());
         self.report.book_digest = outcome.book_digest().map(|d| d.to_string());

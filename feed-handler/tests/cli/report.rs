@@ -261,3 +261,60 @@ fn a_delay_that_cannot_be_is_refused() {
         .is(2, why);
     }
 }
+
+#[test]
+fn omission_is_corrected_only_on_purpose_once_and_without_a_schedule() {
+    let runs = Runs::new();
+    let run = runs.run("r", &[]);
+    let count = |json: &serde_json::Value| {
+        let latency = &json["runs"][0]["summary"]["latency"];
+        latency["published"]["count"].as_u64().unwrap()
+    };
+    let as_json = ["report", &run, "--format", "json"];
+    let measured = feed_handler(&as_json).is_quiet().json();
+    assert!(measured["runs"][0]["summary"]["omission_corrected_ns"].is_null());
+    let flag = ["--correct-omission-known", "2us"];
+    let corrected = feed_handler(&[&as_json[..], &flag].concat());
+    corrected.is(0, "CORRECTED FOR OMISSION by a known interval of 2.00 µs");
+    let corrected = corrected.json();
+    let summary = &corrected["runs"][0]["summary"];
+    assert_eq!(summary["omission_corrected_ns"], 2_000);
+    assert!(count(&corrected) > count(&measured), "a packet took 4 µs");
+    // Not with what judges figures, nor by what is no time.
+    for more in [["--compare", &run], ["--budget", "b.toml"]] {
+        let arguments = [&["report", &run][..], &flag, &more].concat();
+        feed_handler(&arguments).is(2, "cannot be used with");
+    }
+    for bad in ["0ns", "fast"] {
+        feed_handler(&["report", &run, "--correct-omission-known", bad]).is(2, "");
+    }
+    // What was corrected is not corrected again.
+    let path = format!("{run}/summary.json");
+    std::fs::write(&path, summary.to_string()).unwrap();
+    let again = [&["report", &run][..], &flag].concat();
+    feed_handler(&again).is(2, "it has been corrected for omission already, by 2.00 µs");
+    // Live packets came by a schedule; of a run without a summary nobody knows.
+    let live = summary.to_string().replace("capture ", "live lines ");
+    let live = live.replace("\"omission_corrected_ns\":2000,", "");
+    std::fs::write(&path, live).unwrap();
+    feed_handler(&again).is(2, "which come by a schedule of their own");
+    std::fs::remove_file(&path).unwrap();
+    feed_handler(&again).is(2, "it does not say what its input was");
+}
+
+#[test]
+fn a_file_has_the_arrivals_of_its_capture() {
+    let runs = Runs::new();
+    let run = runs.run("r", &[]);
+    let json = feed_handler(&["report", &run, "--format", "json"]).json();
+    let summary = &json["runs"][0]["summary"];
+    let windows = summary["arrivals"]["windows"].as_array().unwrap();
+    assert_eq!(windows.len(), 3);
+    for window in windows {
+        assert_eq!(window["count"], summary["packets"]);
+    }
+    // A capture is read as fast as it can be: no loop waits, and no packet came behind another.
+    assert!(summary["arrivals"]["latency"].is_null() && summary["pauses"].is_null());
+    let csv = feed_handler(&["report", &run, "--format", "csv"]).out;
+    assert!(csv.contains("\npackets_within_100us,") && !csv.contains("\npauses,"));
+}

@@ -1,5 +1,5 @@
 use super::OutputFormat;
-use super::send::{interrupted, micros_text, schedule_json};
+use super::send::{column_json, columns_text, interrupted, micros_text, schedule_json};
 use feed_common::program::{Failure, print, print_line};
 use feed_replay::exchange::{Exchange, ExchangeError, Plan, Report, config};
 use feed_replay::fault::Spans;
@@ -157,6 +157,8 @@ fn json(plan: &Plan, report: &Report) -> Value {
             "refused": report.sent.refused,
             "unsent": report.sent.unsent,
             "schedule_error_ns": schedule_json(&report.sent),
+            "service_ns": column_json(report.sent.service),
+            "response_ns": column_json(report.sent.response),
         },
     })
 }
@@ -250,6 +252,7 @@ fn text(plan: &Plan, report: &Report) -> String {
             micros_text(s.max),
         );
     }
+    out += &columns_text(&report.sent);
     if report.sent.unsent > 0 {
         out += &format!(
             "note      {} packets NOT sent: the system never had room\n",

@@ -4,7 +4,7 @@ use feed_common::program::{Failure, judge_cut, open_capture, print, print_line};
 use feed_replay::info::Survey;
 use feed_replay::schedule::Speed;
 use feed_replay::send::{
-    Interface, OpenError, Outgoing, Route, SendReport, Sender, SenderOptions, parse_map,
+    Column, Interface, OpenError, Outgoing, Route, SendReport, Sender, SenderOptions, parse_map,
     parse_target, replay,
 };
 use serde_json::{Value, json};
@@ -20,7 +20,8 @@ use std::sync::atomic::AtomicBool;
 /// Packets go to --group, or where --map says for their original group, or else to the group they have in the capture;
 /// with --map alone, other groups are not sent, and IPv6 groups only where --group or --map says so. Targets are
 /// multicast groups or 127.0.0.0/8. The report gives the distance of the packets from their schedule: the start plus the
-/// offset in the capture, divided by the speed.
+/// offset in the capture, divided by the speed. `service` is what the call took that sent a packet, `response` the time
+/// from when it was due until that call had returned: a sender that was held up shows in the second only.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
         feed-replay send day.pcap --group 239.1.1.1:5000 --iface lo\n  \
@@ -155,6 +156,8 @@ fn json(report: &SendReport, unmapped: u64, ipv6: u64) -> Value {
         "ipv6": ipv6,
         "stopped": report.stopped,
         "schedule_error_ns": schedule_json(report),
+        "service_ns": column_json(report.service),
+        "response_ns": column_json(report.response),
     })
 }
 
@@ -164,6 +167,33 @@ pub(super) fn schedule_json(report: &SendReport) -> Value {
         Value::Null,
         |s| json!({"p50": s.p50, "p99": s.p99, "p999": s.p999, "max": s.max, "end": s.end}),
     )
+}
+
+/// Service or response; null where there is none.
+pub(super) fn column_json(column: Option<Column>) -> Value {
+    column.map_or(
+        Value::Null,
+        |c| json!({"p50": c.p50, "p99": c.p99, "p999": c.p999, "max": c.max}),
+    )
+}
+
+/// Service and response, a line each.
+pub(super) fn columns_text(report: &SendReport) -> String {
+    let columns = [
+        (report.service, "service ", "the call that sent it"),
+        (report.response, "response", "when it was due"),
+    ];
+    let line = |(column, name, from): (Option<Column>, &str, &str)| {
+        let c = column?;
+        Some(format!(
+            "{name}  p50 {}, p99 {}, p99.9 {}, max {} from {from} until a packet was sent\n",
+            micros_text(c.p50),
+            micros_text(c.p99),
+            micros_text(c.p999),
+            micros_text(c.max),
+        ))
+    };
+    columns.into_iter().filter_map(line).collect()
 }
 
 fn text(report: &SendReport, unmapped: u64, ipv6: u64) -> String {
@@ -190,6 +220,7 @@ fn text(report: &SendReport, unmapped: u64, ipv6: u64) -> String {
         }
         None => out += "schedule  none: as fast as possible\n",
     }
+    out += &columns_text(report);
     if report.stopped {
         out += "note      stopped before the last packet\n";
     }

@@ -5,9 +5,11 @@
 
 mod route;
 mod sender;
+mod service;
 
 pub use route::{Route, RouteError, parse_map, parse_target};
 pub use sender::{Interface, OpenError, Sender, SenderOptions};
+pub use service::{Column, Sendings};
 
 use crate::schedule::{Lateness, Pacer, ScheduleReport, Speed};
 use crate::sys::BATCH;
@@ -49,6 +51,10 @@ pub struct SendReport {
     pub stopped: bool,
     /// Distance from the schedule; `None` without one.
     pub schedule: Option<ScheduleReport>,
+    /// What sending took, from the begin of the call that carried a packet to its return.
+    pub service: Option<Column>,
+    /// The same from when the packet was due: what the sender held up is in it. `None` without a schedule.
+    pub response: Option<Column>,
 }
 
 impl SendReport {
@@ -85,7 +91,7 @@ pub fn replay<P: AsRef<[u8]>>(
 ) -> Result<SendReport, SendError> {
     let mut packets = in_order(packets);
     let mut report = SendReport::default();
-    let mut lateness = Lateness::new();
+    let (mut lateness, mut sendings) = (Lateness::new(), Sendings::new());
     let mut batch = Batch::new();
     sleep_precisely();
 
@@ -121,12 +127,16 @@ pub fn replay<P: AsRef<[u8]>>(
         for &due in batch.later_dues() {
             lateness.record(due, report.duration);
         }
+        for due in batch.dues() {
+            sendings.record(due, before, report.duration);
+        }
     }
     report.schedule = if speed == Speed::Max {
         None
     } else {
         lateness.report()
     };
+    (report.service, report.response) = (sendings.service(), sendings.response());
     Ok(report)
 }
 
@@ -187,6 +197,12 @@ impl<P: AsRef<[u8]>> Batch<P> {
             *slot = payload.as_ref();
         }
         &all[..self.payloads.len()]
+    }
+
+    /// When each was due, where there is a schedule.
+    fn dues(&self) -> impl Iterator<Item = Option<u64>> {
+        let dues = &self.dues[..self.payloads.len()];
+        dues.iter().map(|due| self.scheduled.then_some(*due))
     }
 
     fn later_dues(&self) -> &[u64] {

@@ -52,6 +52,10 @@ fn packets_arrive_in_order_on_their_lines_and_never_early() {
             && schedule.p99 <= schedule.max
             && schedule.end <= schedule.max
     );
+    let (service, response) = (report.service.unwrap(), report.response.unwrap());
+    assert!(service.p50 > 0 && service.p50 <= service.p99 && service.p99 <= service.max);
+    // All that a packet was late by is in its response, and what the call took besides.
+    assert!(response.max >= schedule.max && response.p50 >= service.p50.max(schedule.p50));
     let mut buffer = [0; 256];
     for (i, payload) in payloads.iter().enumerate() {
         let n = [&a, &b][i / 10 % 2].recv(&mut buffer).unwrap();
@@ -82,6 +86,7 @@ fn speed_stretches_and_shrinks_the_schedule() {
     let an_hour = 3_600_000_000_000;
     let flat_out = run("max", an_hour);
     assert_eq!((flat_out.packets, flat_out.schedule), (3, None));
+    assert!(flat_out.service.is_some() && flat_out.response.is_none());
     assert!(flat_out.duration < an_hour / 100);
 }
 

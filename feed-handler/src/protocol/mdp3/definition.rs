@@ -22,7 +22,7 @@ impl Mdp3Decoder {
         cx.timestamp = cx.sent;
         let last = ends(indicator as u8);
         match self.known.of(id) {
-            Some(place) => self.redefine(place, &directory, last, cx, out),
+            Some(&place) => self.redefine(place, &directory, last, cx, out),
             None => {
                 let place = self.number(id as i32);
                 self.name(place, &directory, last, cx, out);

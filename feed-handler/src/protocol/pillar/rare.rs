@@ -28,7 +28,7 @@ impl PillarDecoder {
         let place = |reader: &mut Reader, symbol: U32| {
             let place = known.of(symbol.get());
             reader.oddities.unmapped += u64::from(place.is_none());
-            place.unwrap_or(nowhere)
+            place.copied().unwrap_or(nowhere)
         };
         match wire::kind_of(message) {
             wire::SourceTimeReference::TYPE => {
