@@ -10,6 +10,7 @@
 
 use benches::{MIDNIGHT, arguments, decoder};
 use feed_common::event::Record;
+use feed_common::latency::cost::Cost;
 use feed_common::latency::recorder;
 use feed_common::latency::{NoProbe, Probe, Resolution};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError, RxMeta};
@@ -50,6 +51,7 @@ fn main() {
             }
         }
     }
+    println!("instruments alone: {}", Cost::measure(&clock));
     println!("{packets} packets of {MESSAGES} messages a line, {rounds} rounds; ns a packet");
     println!(
         "{:>8} {:>6} {:>8} {:>8} {:>8}",

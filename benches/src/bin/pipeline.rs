@@ -79,9 +79,10 @@ fn main() {
             Box::new(|| lane(&file, &clock, Records::new(Nothing, 1), NoProbe)),
         ),
         (
-            "lane: + ring, stages",
-            Box::new(|| full_lane(&file, &clock)),
+            "lane: + ring",
+            Box::new(|| lane(&file, &clock, marked(outputs(&clock).0), NoProbe)),
         ),
+        ("lane: + stages", Box::new(|| full_lane(&file, &clock))),
         (
             "lane: + books and best prices",
             Box::new(|| booked_lane(&file, &clock)),

@@ -1,5 +1,6 @@
 //! Captures to books, exchange by exchange: nanoseconds a message from a warm capture in memory to records in the broadcast
-//! ring, without and with books, on one thread.
+//! ring, without and with books, on one thread; and what of it is spent measuring: the same with no probe, and how much
+//! longer it takes with the recorder of a run, round by round.
 //!
 //! Every lane is built as `run --input` builds it, over a generated session of its own. Rounds are interleaved, so that a
 //! machine that changes under the run changes all rows alike.
@@ -15,8 +16,8 @@ use feed_common::capture::CaptureFile;
 use feed_common::event::{
     AddOrder, Flags, MarketHandler, MsgCtx, Price, RankedOrder, Record, Side,
 };
-use feed_common::latency::Resolution;
 use feed_common::latency::recorder::{self, StageRecorder};
+use feed_common::latency::{NoProbe, Probe, Resolution};
 use feed_common::ring::{Writer, broadcast};
 use feed_common::time::Clock;
 use feed_common::wire::ProtocolName;
@@ -45,29 +46,33 @@ fn main() {
     // The first round warms caches, branch predictors and page tables.
     for round in 0..=rounds {
         for row in &mut rows {
-            for books in [false, true] {
-                let took = row.measure(&clock, books);
+            // With and without stages in turn, and which of them first as well.
+            let (first, then) = (round % 2 == 0, round % 2 == 1);
+            for (books, stages) in [(false, first), (false, then), (true, first), (true, then)] {
+                let took = row.measure(&clock, books, stages);
                 if round > 0 {
-                    row.took[usize::from(books)].push(took.as_nanos() as f64 / messages as f64);
+                    let nanos = took.as_nanos() as f64 / messages as f64;
+                    row.took[usize::from(books)][usize::from(stages)].push(nanos);
                 }
             }
         }
     }
     println!("{messages} messages, {rounds} rounds, medians");
     println!(
-        "{:14} {:>7} {:>12} {:>7} {:>12} {:>7}",
-        "", "bytes", "records ns", "M/s", "books ns", "M/s"
+        "{:14} {:>7} {:>12} {:>7} {:>9} {:>12} {:>7} {:>9}",
+        "", "bytes", "records ns", "M/s", "stages", "books ns", "M/s", "stages"
     );
     for row in &mut rows {
-        let [records, books] = &mut row.took;
-        let (records, books) = (median(records), median(books));
-        println!(
-            "{:14} {:7.1} {records:12.2} {:7.1} {books:12.2} {:7.1}",
-            row.name,
-            row.bytes as f64 / messages as f64,
-            1e3 / records,
-            1e3 / books,
-        );
+        print!("{:14} {:7.1}", row.name, row.bytes as f64 / messages as f64);
+        for [off, on] in &mut row.took {
+            let shares = on
+                .iter()
+                .zip(&*off)
+                .map(|(on, off)| (on / off - 1.0) * 100.0);
+            let (share, on) = (median(&mut shares.collect::<Vec<_>>()), median(on));
+            print!(" {on:12.2} {:7.1} {share:7.1} %", 1e3 / on);
+        }
+        println!();
     }
 }
 
@@ -104,8 +109,8 @@ struct Row {
     file: CaptureFile,
     /// UDP payload in all.
     bytes: u64,
-    /// Nanoseconds a message, by round: without books, and with.
-    took: [Vec<f64>; 2],
+    /// Nanoseconds a message, by round: without books, and with; of each without stages, and with.
+    took: [[Vec<f64>; 2]; 2],
 }
 
 impl Row {
@@ -126,15 +131,16 @@ impl Row {
             protocol: protocol.name(),
             file: CaptureFile::from_memory("session.pcap", capture).expect("a capture"),
             bytes: made.bytes,
-            took: [Vec::new(), Vec::new()],
+            took: Default::default(),
         }
     }
 
-    fn measure(&self, clock: &Clock, books: bool) -> Duration {
+    fn measure(&self, clock: &Clock, books: bool, stages: bool) -> Duration {
         let run = Run {
             file: &self.file,
             clock,
             books,
+            stages,
         };
         with_protocol(self.protocol, run)
     }
@@ -145,6 +151,7 @@ struct Run<'f> {
     file: &'f CaptureFile,
     clock: &'f Clock,
     books: bool,
+    stages: bool,
 }
 
 impl ForProtocol for Run<'_> {
@@ -152,15 +159,17 @@ impl ForProtocol for Run<'_> {
 
     fn call<P: Spoken>(self) -> Duration {
         let (writer, recorder) = outputs(self.clock);
-        match self.books {
-            true => self.lane::<P, _>(booked(writer), recorder),
-            false => self.lane::<P, _>(Records::new(writer, 1), recorder),
+        match (self.books, self.stages) {
+            (true, true) => self.lane::<P, _, _>(booked(writer), recorder),
+            (true, false) => self.lane::<P, _, _>(booked(writer), NoProbe),
+            (false, true) => self.lane::<P, _, _>(Records::new(writer, 1), recorder),
+            (false, false) => self.lane::<P, _, _>(Records::new(writer, 1), NoProbe),
         }
     }
 }
 
 impl Run<'_> {
-    fn lane<P: Spoken, H: Outlet>(&self, outlet: H, probe: StageRecorder) -> Duration {
+    fn lane<P: Spoken, H: Outlet, R: Probe>(&self, outlet: H, probe: R) -> Duration {
         let setup = ChannelSetup {
             name: "session".into(),
             number: 0,
