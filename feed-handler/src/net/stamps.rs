@@ -86,7 +86,7 @@ impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)?;
         match &self.fix {
-            Some(fix) => write!(f, " (`{fix}` would)"),
+            Some(fix) => write!(f, "; `{fix}` mends that"),
             None => Ok(()),
         }
     }
@@ -231,6 +231,9 @@ mod tests {
             let lack = card.by_card("eth0").unwrap_err();
             assert_eq!(lack.reason, format!("eth0: {reason}"));
             assert_eq!(lack.fix.as_deref(), fix);
+            let mends = |fix: &str| format!("; `{fix}` mends that");
+            let mends = fix.map_or_else(String::new, mends);
+            assert_eq!(lack.to_string(), format!("eth0: {reason}{mends}"));
         };
         lacks(
             |c| c.sources = Err("the driver has no answer".into()),
