@@ -6,8 +6,9 @@ pub(super) use bursts::against_burst;
 
 use super::LONG_PAUSE_NANOS;
 use super::compare::{Row, Verdict};
-use super::model::{BINS_PER_DECADE, Curve, GapPoint, IntervalPoint};
+use super::model::{Curve, GapPoint};
 use super::svg::{Anchor, Svg};
+use super::timeline::{BINS_PER_DECADE, IntervalPoint};
 use super::units::time;
 use feed_common::latency::Stage;
 use feed_common::latency::summary::POINTS_PER_NINE;

@@ -28,6 +28,7 @@ mod pauses;
 mod svg;
 mod table;
 pub mod terminal;
+mod timeline;
 pub mod units;
 
 pub use budget::{Budget, Judged};
@@ -39,12 +40,13 @@ pub use file::{WriteError, write_atomically};
 pub use folder::{FolderError, LOG, Run, read_gaps};
 pub use kinds::{ChannelTotals, MessageType, SLOWEST, Sampled, SlowSymbol};
 pub use model::{
-    Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, IntervalPoint, Lead, Line,
-    Recording, Recovery, RunReport, Sequence, Share, stack, stack_at,
+    Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, Lead, Line, Recording, Recovery,
+    RunReport, Sequence, Share, stack, stack_at,
 };
 pub use ordered::Ordered;
 pub use pauses::{Calm, LONG_PAUSE_NANOS, Pauses, Tail, Tails};
 pub use table::{Table, plain};
+pub use timeline::IntervalPoint;
 
 use std::path::Path;
 
