@@ -90,7 +90,7 @@ pub struct Outcome {
     pub cards: Vec<CardFit>,
     /// The last interval of every lane.
     pub last: StageSet,
-    /// The same of each channel's [`Stage::Published`], where there are several.
+    /// The same of each channel's [`Stage::Published`](feed_common::latency::Stage::Published), where there are several.
     pub last_by_channel: Vec<StageSet>,
     /// What the system granted: buffers, pages.
     pub facts: Vec<(String, String)>,
