@@ -5,7 +5,7 @@ mod refresh;
 mod rescue;
 mod silence;
 
-use super::look_ahead::{GROUP, Group};
+use super::look_ahead::{GROUP, look_ahead};
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use super::{Drops, HoleEnds};
@@ -62,8 +62,6 @@ pub(super) struct Core<H, R> {
     /// When the packet at hand was sent, where it says so.
     pub(super) sent: UnixNanos,
     pub(super) sampler: Sampler,
-    /// How many messages of the packet at hand were looked at before its turn.
-    pub(super) looked_at: usize,
     /// What sampled messages took, by type and instrument.
     pub(super) figures: Option<Box<MessageFigures>>,
 }
@@ -130,8 +128,6 @@ pub struct Channel<P: Protocol> {
     refresh: Option<Box<Refresh>>,
     taking_snapshot: bool,
     silence: Silence,
-    /// The number behind the last packet that was looked at before its turn.
-    looked_to: u64,
     /// When something last came or was due, in the lane's nanoseconds.
     now: u64,
     cx: MsgCtx,
@@ -166,7 +162,6 @@ impl<P: Protocol> Channel<P> {
             refresh: None,
             taking_snapshot: false,
             silence: Silence::default(),
-            looked_to: 0,
             now: 0,
             cx: MsgCtx {
                 channel: setup.number,
@@ -245,27 +240,6 @@ impl<P: Protocol> Channel<P> {
                 }
             }
         }
-    }
-
-    /// Looks at the first messages of a packet whose turn is to come, unless another line has brought them.
-    #[inline]
-    pub(super) fn look_ahead<H: Outlet>(&mut self, packet: Packet<'_>, outlet: &H) -> Group {
-        // How a framing numbers messages may depend on those before them; which messages there are does not.
-        let mut framing = P::Framing::default();
-        let Ok((frame, _)) = framing.open_walked(packet.bytes, packet.meta.records) else {
-            return Group::NONE;
-        };
-        let unit = match P::Framing::UNITS {
-            false => self.units.first(),
-            true => self.units.iter().find(|unit| unit.key == frame.unit),
-        };
-        let expected = unit.and_then(|unit| unit.sequencer.expected());
-        let reached = expected.unwrap_or_default().max(self.looked_to);
-        if frame.span.count > 0 && frame.span.end() <= reached {
-            return Group::NONE;
-        }
-        self.looked_to = frame.span.end();
-        Group::of(&self.decoder, self.cx.channel, frame.messages, outlet)
     }
 
     /// Something that came in on a line could not be read: what the line seems to lack may have been in it.
@@ -429,7 +403,6 @@ impl<P: Protocol> Channel<P> {
         frame: &Frame<<P::Framing as Framing>::Messages<'_>>,
         core: &mut Core<H, R>,
     ) {
-        self.looked_to = 0;
         if self.units[unit].session.is_some() {
             self.give_up_all(unit, core);
             self.decoder.restart();
@@ -583,12 +556,11 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
     let mut skip = skip;
     let mut messages = frame.messages;
     // Messages left of those that were looked at before. There is nothing to be won over a message on its own.
-    let mut looked_at = std::mem::take(&mut core.looked_at).max(usize::from(frame.carries <= 1));
+    let mut looked_at = usize::from(frame.carries <= 1);
     loop {
         if H::LOOKS_AHEAD {
             if looked_at == 0 {
-                let group = Group::of(decoder, cx.channel, messages.clone(), &core.outlet);
-                group.behind(&core.outlet);
+                look_ahead(decoder, cx.channel, messages.clone(), &core.outlet);
                 looked_at = GROUP;
             }
             looked_at -= 1;

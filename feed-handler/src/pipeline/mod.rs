@@ -29,7 +29,6 @@ use feed_common::latency::{Probe, Stage};
 use feed_common::packet::{Packet, PacketBatch, PacketSource, RxError};
 use feed_common::ring::Consumer;
 use feed_common::time::{TickScale, Ticks, UnixNanos};
-use look_ahead::Group;
 use std::sync::Arc;
 
 /// What "now" means for reorder windows.
@@ -102,7 +101,6 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
                 messages: 0,
                 sent: UnixNanos::UNKNOWN,
                 sampler: Sampler::one_in(sample_messages),
-                looked_at: 0,
                 figures: None,
             },
         }
@@ -257,37 +255,11 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         // A packet is taken up when the one before it is done: two packets share a reading of the clock.
         let taken = self.core.probe.now();
         let mut now = taken;
-        // What the packet at hand and the one after it will look up.
-        let [first, mut next] = [0, 1].map(|i| self.look_ahead(&batch, i));
-        first.behind(&self.core.outlet);
-        let mut looked_at = first.messages;
         for i in 0..n {
-            if H::LOOKS_AHEAD {
-                next.behind(&self.core.outlet);
-                self.core.looked_at = std::mem::replace(&mut looked_at, next.messages);
-                next = self.look_ahead(&batch, i + 2);
-            }
             now = self.packet_held(batch.get(i), now, hold);
         }
         self.handled = (taken, now);
         Ok(n)
-    }
-
-    /// Looks at the first messages of packet `i` of a batch, if there is one. There is nothing to be won over a packet
-    /// on its own, which looks ahead itself.
-    #[inline]
-    fn look_ahead(&mut self, batch: &impl PacketBatch, i: usize) -> Group {
-        if !H::LOOKS_AHEAD || i >= batch.len() || batch.len() == 1 {
-            return Group::NONE;
-        }
-        let packet = batch.get(i);
-        let route = self.routes.get(packet.meta.line as usize);
-        match route {
-            Some(&(channel, _)) if !packet.meta.is_truncated() => {
-                self.channels[channel].look_ahead(packet, &self.core.outlet)
-            }
-            _ => Group::NONE,
-        }
     }
 
     #[cfg(test)]
