@@ -300,6 +300,22 @@ fn percentiles(report: &RunReport, page: &mut String) {
     page.push_str("</section>\n");
 }
 
+/// What the lines of a chart of half, nearly all and the slowest are.
+fn legend(page: &mut String) {
+    page.push_str("<ul class=\"legend\">");
+    for (class, words) in [
+        ("p50", "half within"),
+        ("p99", "99 % within"),
+        ("max", "slowest"),
+    ] {
+        let _ = write!(
+            page,
+            "<li><span class=\"swatch t-{class}\"></span>{words}</li>"
+        );
+    }
+    page.push_str("</ul>\n");
+}
+
 fn over_time(report: &RunReport, page: &mut String) {
     let Some((stage, _)) = report.headline_stage() else {
         return;
@@ -317,18 +333,7 @@ fn over_time(report: &RunReport, page: &mut String) {
             stage.name()
         ),
     );
-    page.push_str("<ul class=\"legend\">");
-    for (class, words) in [
-        ("p50", "half within"),
-        ("p99", "99 % within"),
-        ("max", "slowest"),
-    ] {
-        let _ = write!(
-            page,
-            "<li><span class=\"swatch t-{class}\"></span>{words}</li>"
-        );
-    }
-    page.push_str("</ul>\n");
+    legend(page);
     for size in [WIDE, NARROW] {
         page.push_str(&chart::over_time(&report.timeline, stage, size));
     }

@@ -4,8 +4,7 @@ use super::super::bursts::{self, LATENCY_SAYS, WINDOWS_SAY};
 use super::super::chart::{NARROW, WIDE, against_burst};
 use super::super::units::time;
 use super::super::{Arrivals, RunReport};
-use super::section;
-use std::fmt::Write;
+use super::{legend, section};
 
 /// How close packets came, where that was counted, and what it cost them, where that was measured.
 pub(super) fn bursts(report: &RunReport, page: &mut String) {
@@ -42,18 +41,7 @@ fn latency(found: &Arrivals, page: &mut String) {
         "Latency against burst",
         &format!("{LATENCY_SAYS}. The window is {}.", time(found.crowd_ns)),
     );
-    page.push_str("<ul class=\"legend\">");
-    for (class, words) in [
-        ("p50", "half within"),
-        ("p99", "99 % within"),
-        ("max", "slowest"),
-    ] {
-        let _ = write!(
-            page,
-            "<li><span class=\"swatch t-{class}\"></span>{words}</li>"
-        );
-    }
-    page.push_str("</ul>\n");
+    legend(page);
     for size in [WIDE, NARROW] {
         page.push_str(&against_burst(&found.latency, found.crowd_ns, size));
     }
