@@ -19,15 +19,27 @@ const PACKETS: usize = 3_000;
 /// Packets until everything has been used once.
 const WARM: usize = 500;
 
-/// Calls of the allocator after the first packets of a capture.
-fn calls_while_sending(file: &CaptureFile, choice: SocketChoice, speed: Speed) -> u64 {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let target: SocketAddrV4 = socket.local_addr().unwrap().to_string().parse().unwrap();
+/// Set for the half of a test that runs in a network of its own.
+const INSIDE: &str = "FEED_REPLAY_TEST_INSIDE";
+
+/// Calls of the allocator after the first packets of a capture, which are sent to `target` through `interface`.
+fn calls_while_sending(
+    file: &CaptureFile,
+    (interface, target): (&str, SocketAddrV4),
+    choice: SocketChoice,
+    speed: Speed,
+) -> u64 {
     let survey = Survey::of(file);
     let streams = survey.streams.keys().copied().collect();
     let route = Route::new(&streams, Some(target), &[]).unwrap();
-    let lo = Interface::named("lo").unwrap();
-    let opened = open(route.targets(), &lo, SenderOptions::default(), choice).unwrap();
+    let interface = Interface::named(interface).unwrap();
+    let opened = open(
+        route.targets(),
+        &interface,
+        SenderOptions::default(),
+        choice,
+    )
+    .unwrap();
     let mut calls = 0;
     let watched = captured(file, &survey, &route, 1)
         .enumerate()
@@ -44,10 +56,9 @@ fn calls_while_sending(file: &CaptureFile, choice: SocketChoice, speed: Speed) -
     calls
 }
 
-#[test]
-fn sending_takes_no_memory() {
-    let path = std::env::temp_dir().join(format!("feed-replay-hot-{}.pcap", std::process::id()));
-    let _gone = Gone(path.clone());
+/// Packets of many sizes, in groups of ten at one time.
+fn capture(name: &str) -> Gone {
+    let path = std::env::temp_dir().join(format!("feed-hot-{name}-{}.pcap", std::process::id()));
     let flow = UdpFlow::multicast(
         "10.0.0.1:7000".parse().unwrap(),
         "239.1.1.1:7000".parse().unwrap(),
@@ -56,39 +67,86 @@ fn sending_takes_no_memory() {
     for i in 0..PACKETS as u64 {
         let payload = vec![i as u8; 1 + (i % 700) as usize];
         flow.encode(&payload, i as u16, &mut frame).unwrap();
-        // In groups of ten at one time, so that packets also share calls.
         out.frame(UnixNanos(1 + i / 10 * 300_000), &frame).unwrap();
     }
     std::fs::write(&path, out.finish().unwrap()).unwrap();
-    let udp = |offload| SocketChoice {
-        kind: Some(SocketKind::Udp),
+    Gone(path)
+}
+
+fn of_kind(kind: SocketKind, offload: bool) -> SocketChoice {
+    SocketChoice {
+        kind: Some(kind),
         offload,
         bypass: false,
-    };
-    let file = CaptureFile::open(&path).unwrap();
-    for (choice, speed) in [
-        (udp(false), Speed::Max),
-        (udp(true), Speed::Max),
-        (udp(false), Speed::ORIGINAL),
+    }
+}
+
+#[test]
+fn sending_datagrams_takes_no_memory() {
+    let mapped = capture("udp");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let target = socket.local_addr().unwrap().to_string().parse().unwrap();
+    let to = ("lo", target);
+    let file = CaptureFile::open(&mapped.0).unwrap();
+    for (offload, speed) in [
+        (false, Speed::Max),
+        (true, Speed::Max),
+        (false, Speed::ORIGINAL),
     ] {
-        assert_eq!(
-            calls_while_sending(&file, choice, speed),
-            0,
-            "{choice:?} {speed:?}"
-        );
+        let choice = of_kind(SocketKind::Udp, offload);
+        let calls = calls_while_sending(&file, to, choice, speed);
+        assert_eq!(calls, 0, "{choice:?} {speed:?}");
     }
 
     // Payloads that cannot be borrowed are copied to buffers that are used again. Unpacking itself takes memory by the
     // chunk.
-    let packed = path.with_extension("gz");
-    let _gone = Gone(packed.clone());
-    let gzip = Command::new("gzip").arg("-k").arg(&path).status();
+    let gzip = Command::new("gzip").arg("-k").arg(&mapped.0).status();
     if gzip.is_ok_and(|status| status.success()) {
-        std::fs::rename(path.with_extension("pcap.gz"), &packed).unwrap();
-        let file = CaptureFile::open(&packed).unwrap();
-        let calls = calls_while_sending(&file, udp(false), Speed::Max);
+        let packed = Gone(mapped.0.with_extension("pcap.gz"));
+        let file = CaptureFile::open(&packed.0).unwrap();
+        let choice = of_kind(SocketKind::Udp, false);
+        let calls = calls_while_sending(&file, to, choice, Speed::Max);
         assert!(calls < PACKETS as u64 / 50, "{calls}");
     }
+}
+
+/// Runs itself again in a network namespace with a pair of veth devices.
+#[test]
+fn sending_frames_takes_no_memory() {
+    if std::env::var_os(INSIDE).is_some() {
+        let mapped = capture("raw");
+        let file = CaptureFile::open(&mapped.0).unwrap();
+        let to = ("s0", "239.1.1.1:7000".parse().unwrap());
+        for speed in [Speed::Max, Speed::ORIGINAL] {
+            let choice = of_kind(SocketKind::Raw, false);
+            assert_eq!(
+                calls_while_sending(&file, to, choice, speed),
+                0,
+                "{speed:?}"
+            );
+        }
+        return;
+    }
+    let cable = "ip link add s0 type veth peer name r0 && ip address add 10.9.0.1/24 dev s0 \
+        && ip link set s0 up && ip link set r0 up";
+    let may = Command::new("unshare")
+        .args(["-rn", "sh", "-c", cable])
+        .output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        eprintln!(
+            "not run: this system does not let its users make network namespaces and veth devices"
+        );
+        return;
+    }
+    let script = format!("{cable} && exec \"$0\" --exact sending_frames_takes_no_memory");
+    let output = Command::new("unshare")
+        .args(["-rn", "sh", "-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
 }
 
 /// A file that goes away with the test.

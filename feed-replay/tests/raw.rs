@@ -416,6 +416,37 @@ fn what_cannot_be_sent_is_refused_with_what_would_mend_it() {
 }
 
 #[test]
+fn a_capture_of_ipv6_alone_is_sent_only_where_told() {
+    let capture = Capture::of("six", &[]);
+    let mut out = PcapWriter::new(Vec::new()).unwrap();
+    // Ethernet, IPv6 with UDP and 12 bytes, from fe80::1 to ff15::2, ports 7000 and 7001.
+    let mut frame = vec![0x33, 0x33, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x86, 0xDD];
+    frame.extend([0x60, 0, 0, 0, 0, 12, 17, 1]);
+    frame.extend([0xFE, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    frame.extend([0xFF, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    frame.extend([0x1B, 0x58, 0x1B, 0x59, 0, 12, 0, 0, 1, 2, 3, 4]);
+    out.frame(UnixNanos(1), &frame).unwrap();
+    std::fs::write(&capture.path, out.finish().unwrap()).unwrap();
+    let file = capture.path.to_str().unwrap();
+    let send = |more: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_feed-replay"))
+            .args(["send", file, "--iface", "lo"])
+            .args(more)
+            .output()
+            .unwrap()
+    };
+    let refused = send(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("IPv6"), "{}", stderr(&refused));
+    let listener = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let limit = Some(Duration::from_secs(5));
+    listener.set_read_timeout(limit).unwrap();
+    let target = listener.local_addr().unwrap().to_string();
+    assert_eq!(send(&["--group", &target]).status.code(), Some(0));
+    heard(&listener, &[vec![1, 2, 3, 4]]);
+}
+
+#[test]
 fn a_replay_later_than_allowed_is_told_and_judged() {
     // On the loopback of whatever network there is.
     let capture = Capture::of("late", &[64; 20]);
