@@ -37,7 +37,7 @@ pub fn session(file: &Path, packets: u64) -> Result<(), Failed> {
     out.finish()
 }
 
-/// 38,000 packets a second on average, four fifths of them in bursts of 64 with 1.5 µs and more between them; the median
+/// About 40,000 packets a second, four fifths of them in bursts of 64 with 1.5 µs and more between them; the median
 /// gap of the whole is 3.6 µs.
 pub fn bursts(file: &Path) -> Result<(), Failed> {
     const LEAST_GAP: u64 = 1_500;
