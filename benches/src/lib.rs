@@ -1,4 +1,18 @@
-//! What the harnesses share; they are in `src/bin`, a program each.
+//! What is measured, and how: the same functions are timed one by one by the harnesses (`src/bin`), and shown to people by
+//! criterion (`benches/`).
+
+pub mod book;
+pub mod capture;
+pub mod itch;
+pub mod lane;
+pub mod latency;
+pub mod mdp3;
+pub mod measure;
+pub mod native;
+pub mod prices;
+pub mod report;
+pub mod rings;
+pub mod sequence;
 
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, ReplaceOrder, Trade,
