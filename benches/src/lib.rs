@@ -1,8 +1,9 @@
-//! What is measured, and how: the same functions are timed one by one by the harnesses (`src/bin`), and shown to people by
-//! criterion (`benches/`).
+//! What is measured, and how: the same functions are counted by the gate (`src/bin/gate.rs`), timed one by one by the
+//! harnesses (`src/bin`), and shown to people by criterion (`benches/`).
 
 pub mod book;
 pub mod capture;
+pub mod gate;
 pub mod itch;
 pub mod lane;
 pub mod latency;
