@@ -1,5 +1,5 @@
-//! What is measured, and how: the same functions are counted by the gate (`src/bin/gate.rs`), timed one by one by the
-//! harnesses (`src/bin`), and shown to people by criterion (`benches/`).
+//! What is measured, and how: the same functions are counted by the gate (`src/bin/gate.rs`), timed beside others in the
+//! table (`src/bin/table.rs`) and one by one by the harnesses (`src/bin`), and shown to people by criterion (`benches/`).
 
 pub mod book;
 pub mod capture;
@@ -14,6 +14,7 @@ pub mod prices;
 pub mod report;
 pub mod rings;
 pub mod sequence;
+pub mod table;
 
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, ReplaceOrder, Trade,
