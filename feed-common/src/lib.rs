@@ -6,12 +6,14 @@
 
 pub mod capture;
 pub mod config;
+pub mod encode;
 pub mod event;
 pub mod latency;
 pub mod packet;
 #[allow(unsafe_code)]
 pub mod prices;
 pub mod program;
+pub mod record;
 #[allow(unsafe_code)]
 pub mod ring;
 #[allow(unsafe_code)]
