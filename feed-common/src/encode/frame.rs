@@ -213,12 +213,28 @@ impl<T: RecordKind> Head<T> {
     /// Bytes of it.
     pub const SIZE: usize = HEADER_LENGTH + size_of::<T>();
 
+    /// Magic, kind, version and length of the fields.
+    const FIRST: u64 = MAGIC as u64
+        | (T::KIND as u64) << 16
+        | (T::VERSION as u64) << 32
+        | (size_of::<T>() as u64) << 48;
+
     #[inline(always)]
     pub fn new(fixed: &T, tail: u32) -> Head<T> {
         Head {
             header: FrameHeader::of::<T>(tail),
             fixed: *fixed,
         }
+    }
+
+    /// Writes it from where its parts are: made in memory first, it would be loaded again before its small stores have
+    /// reached the cache, and wait for them. `out` is of its size.
+    #[inline(always)]
+    pub fn fill(fixed: &T, tail: u32, out: &mut [u8]) {
+        let (header, fields) = out.split_at_mut(HEADER_LENGTH);
+        header[..8].copy_from_slice(&Self::FIRST.to_le_bytes());
+        header[8..].copy_from_slice(&tail.to_le_bytes());
+        fields.copy_from_slice(fixed.as_bytes());
     }
 }
 
@@ -239,11 +255,8 @@ impl<'a, T: RecordKind> WithTail<'a, T> {
     }
 
     #[inline(always)]
-    fn head(&self) -> Result<Head<T>, SerializeError> {
-        match u32::try_from(self.tail.len()) {
-            Ok(tail) => Ok(Head::new(self.fixed, tail)),
-            Err(_) => Err(SerializeError::Tail(self.tail.len())),
-        }
+    fn tail_length(&self) -> Result<u32, SerializeError> {
+        u32::try_from(self.tail.len()).map_err(|_| SerializeError::Tail(self.tail.len()))
     }
 }
 
@@ -255,7 +268,7 @@ impl<T: RecordKind> Encode for WithTail<'_, T> {
 
     #[inline]
     fn serialize_into<W: Write + ?Sized>(&self, out: &mut W) -> io::Result<()> {
-        out.write_all(self.head()?.as_bytes())?;
+        out.write_all(Head::new(self.fixed, self.tail_length()?).as_bytes())?;
         out.write_all(self.tail)
     }
 
@@ -263,7 +276,7 @@ impl<T: RecordKind> Encode for WithTail<'_, T> {
     fn serialize_into_slice(&self, out: &mut [u8]) -> Result<usize, SerializeError> {
         let size = self.serialized_size();
         let (head, tail) = room(out, size)?.split_at_mut(Head::<T>::SIZE);
-        head.copy_from_slice(self.head()?.as_bytes());
+        Head::fill(self.fixed, self.tail_length()?, head);
         tail.copy_from_slice(self.tail);
         Ok(size)
     }
@@ -300,7 +313,7 @@ pub mod alone {
 
     #[inline(always)]
     pub fn fill<T: RecordKind>(record: &T, out: &mut [u8]) -> Result<usize, SerializeError> {
-        room(out, size::<T>())?.copy_from_slice(Head::new(record, 0).as_bytes());
+        Head::fill(record, 0, room(out, size::<T>())?);
         Ok(size::<T>())
     }
 }
