@@ -1,4 +1,20 @@
-//! What the harnesses share; they are in `src/bin`, a program each.
+//! What is measured, and how: the same functions are counted by the gate (`src/bin/gate.rs`), timed beside others in the
+//! table (`src/bin/table.rs`) and one by one by the harnesses (`src/bin`), and shown to people by criterion (`benches/`).
+
+pub mod book;
+pub mod capture;
+pub mod gate;
+pub mod itch;
+pub mod lane;
+pub mod latency;
+pub mod mdp3;
+pub mod measure;
+pub mod native;
+pub mod prices;
+pub mod report;
+pub mod rings;
+pub mod sequence;
+pub mod table;
 
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, ReplaceOrder, Trade,

@@ -240,7 +240,11 @@ fn from_a_file_the_send_time_is_compared_with_the_capture() {
             }
             let what = format!("{protocol:?}, {threads}");
             let got = outcome.last.histogram(Stage::Exchange).unwrap();
-            assert_eq!(Some(got), want.histogram(Stage::Exchange), "{what}");
+            assert_eq!(
+                Some(&got),
+                want.histogram(Stage::Exchange).as_ref(),
+                "{what}"
+            );
             assert_eq!(outcome.last.backwards(Stage::Exchange), negative, "{what}");
             let has_times = sent(protocol, &[0; 64]).is_some();
             assert_eq!(has_times, !got.is_empty() && negative > 0, "{what}");

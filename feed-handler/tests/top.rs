@@ -90,6 +90,12 @@ fn every_view_shows_a_run_while_a_session_is_replayed() {
         terminal.until("changes of best prices", |screen| changes(screen) > 0);
         let before = changes(&terminal.screen());
         terminal.until("more of them", |screen| changes(screen) > before);
+        // Of one symbol the whole book is told.
+        let symbol = first_symbol(&terminal.screen());
+        terminal.key("/");
+        symbol.chars().for_each(|c| terminal.key(&c.to_string()));
+        terminal.key("Enter");
+        terminal.shows(&[&format!(" {symbol}: 1 symbol"), "Depth", "level  orders"]);
         terminal.key("5");
         terminal.shows(&["[5 consumers]"]);
         terminal.key("?");
@@ -234,6 +240,13 @@ fn rate_of(screen: &str, row: &[&str]) -> u64 {
         figure.replace(',', "").parse().ok()
     });
     figures.max().unwrap_or(0)
+}
+
+/// The symbol of the first row of best prices.
+fn first_symbol(screen: &str) -> String {
+    let rows = screen.lines().skip_while(|line| !line.contains("bid size"));
+    let first = rows.skip(1).find_map(|row| row.split_whitespace().next());
+    first.expect("a symbol in view").to_owned()
 }
 
 /// Changes of best prices of all symbols in view: the sum of that column.

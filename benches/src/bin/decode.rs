@@ -1,220 +1,38 @@
 //! ITCH decoding alone: nanoseconds a message from an in-memory BinaryFILE to events whose every field is used.
 //!
-//! Beside the product's path runs the least that any decoder must do: walking the length prefixes, and a plain loop
-//! that reads the book's fields by offset without framing, validation, instruments or events. Rounds are interleaved
-//! and the medians printed, because the machine drifts more than the figures differ.
+//! Beside the product's path runs the least that any decoder must do, walking the length prefixes, a plain loop that reads
+//! the book's fields by offset without framing, validation, instruments or events, and decoders of others. Rounds are
+//! interleaved and the medians printed, because the machine drifts more than the figures differ.
 //!
-//! `cargo run --release -p benches --bin decode [-- MESSAGES [ROUNDS]]`; on a busy machine many short rounds (30000 801) are steadier.
+//! `cargo run --release -p benches --bin decode [-- MESSAGES [ROUNDS]]`; on a busy machine many short rounds (30000 801)
+//! are steadier. With `--features lunary` that crate is measured too: its licence is the AGPL's, which the program would
+//! then be under.
 
-use benches::{MESSAGES, Sum, arguments, context, decoder};
-use feed_common::wire::itch50 as wire;
-use feed_common::wire::message::U48;
-use feed_common::wire::moldudp64::Blocks;
-use feed_handler::protocol::{Decode, itch50::Itch50Decoder};
-use feed_handler::transport::{Framing, ItchFileFraming};
-use std::hint::black_box;
-use std::time::Instant;
-use zerocopy::IntoBytes;
-
-/// Reads a whole file and returns something that depends on all it read.
-type Way = Box<dyn FnMut(&[u8]) -> u64>;
+use benches::itch::{mix, plain, product, walk};
+use benches::measure::{self, Way, take_turns};
+use benches::{MESSAGES, arguments, decoder, itch::peers};
 
 fn main() {
     let mut arguments = arguments();
     let messages = arguments.next().unwrap_or(MESSAGES);
     let rounds = arguments.next().unwrap_or(9);
-    let file = session(messages);
-    println!(
-        "{messages} messages, {:.1} bytes each with their length",
-        file.len() as f64 / messages as f64
-    );
+    let file = mix(messages);
+    let each = file.len() as f64 / messages as f64;
+    println!("{messages} messages, {each:.1} bytes each with their length");
 
+    let n = messages as u64;
     let mut decoder = decoder();
-    let mut ways: [(&str, Way); 3] = [
-        ("walk the length prefixes", Box::new(walk)),
-        ("plain loop, book's fields", Box::new(plain)),
-        (
-            "framing and decoder to events",
-            Box::new(move |file| product(file, &mut decoder)),
-        ),
+    let mut ways = vec![
+        Way::new("walk the length prefixes", n, || walk(&file)),
+        Way::new("plain loop, book's fields", n, || plain(&file)),
+        Way::new("framing and decoder to events", n, || {
+            product(&file, &mut decoder)
+        }),
+        Way::new("itch5", n, || peers::itch5(&file)),
+        Way::new("itchy", n, || peers::itchy(&file)),
     ];
-    // Instruments are learnt before anything is measured.
-    ways.iter_mut()
-        .for_each(|(_, way)| _ = black_box(way(&file)));
-    let mut figures = [const { Vec::new() }; 3];
-    for _ in 0..rounds {
-        for (figure, (_, way)) in figures.iter_mut().zip(&mut ways) {
-            let start = Instant::now();
-            black_box(way(black_box(&file)));
-            figure.push(start.elapsed().as_nanos() as f64 / messages as f64);
-        }
-    }
-    for (mut figure, (name, _)) in figures.into_iter().zip(ways) {
-        figure.sort_by(f64::total_cmp);
-        println!(
-            "{name:32} {:6.2} ns a message, median (best {:.2})",
-            figure[rounds / 2],
-            figure[0]
-        );
-    }
-}
-
-/// A session with the proportions of a day: mostly adds and deletes. Order numbers need not make sense here.
-fn session(messages: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15u64;
-    let mut random = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    let mut file = Vec::with_capacity(messages * 36);
-    let mut clock = 34_200_000_000_000;
-    for order in 0..messages as u64 {
-        let r = random();
-        clock += r % 5_000;
-        let number = r >> 8 & 0x1fff;
-        let (stock_locate, timestamp) = ((number as u16 + 1).into(), U48::new(clock));
-        let mut stock = *b"S       ";
-        stock[1..5].copy_from_slice(&[0, 4, 8, 12].map(|s| b'A' + (number >> s & 15) as u8));
-        let shares = (100 * (1 + (r >> 32) as u32 % 10)).into();
-        let price = (100_000 + 100 * ((r >> 40) as u32 % 5_000)).into();
-        let earlier = order.saturating_sub(r >> 24 & 0xffff).into();
-        let mut write = |m: &[u8]| {
-            file.extend((m.len() as u16).to_be_bytes());
-            file.extend(m);
-        };
-        match r % 100 {
-            0..44 => write(
-                wire::AddOrder {
-                    stock_locate,
-                    timestamp,
-                    order_ref: order.into(),
-                    side: b'B',
-                    shares,
-                    stock,
-                    price,
-                    ..wire::AddOrder::new()
-                }
-                .as_bytes(),
-            ),
-            44..85 => write(
-                wire::OrderDelete {
-                    stock_locate,
-                    timestamp,
-                    order_ref: earlier,
-                    ..wire::OrderDelete::new()
-                }
-                .as_bytes(),
-            ),
-            85..93 => write(
-                wire::OrderReplace {
-                    stock_locate,
-                    timestamp,
-                    original_ref: earlier,
-                    new_ref: order.into(),
-                    shares,
-                    price,
-                    ..wire::OrderReplace::new()
-                }
-                .as_bytes(),
-            ),
-            93..97 => write(
-                wire::OrderExecuted {
-                    stock_locate,
-                    timestamp,
-                    order_ref: earlier,
-                    executed_shares: shares,
-                    match_number: order.into(),
-                    ..wire::OrderExecuted::new()
-                }
-                .as_bytes(),
-            ),
-            97..99 => write(
-                wire::OrderCancel {
-                    stock_locate,
-                    timestamp,
-                    order_ref: earlier,
-                    cancelled_shares: shares,
-                    ..wire::OrderCancel::new()
-                }
-                .as_bytes(),
-            ),
-            _ => write(
-                wire::Trade {
-                    stock_locate,
-                    timestamp,
-                    side: b'B',
-                    shares,
-                    stock,
-                    price,
-                    match_number: order.into(),
-                    ..wire::Trade::new()
-                }
-                .as_bytes(),
-            ),
-        }
-    }
-    file
-}
-
-fn walk(file: &[u8]) -> u64 {
-    Blocks::new(file).map(|m| u64::from(m[0])).sum()
-}
-
-/// What a program written for this one purpose would do.
-fn plain(file: &[u8]) -> u64 {
-    fn be<const N: usize>(m: &[u8], at: usize) -> u64 {
-        m[at..at + N].iter().fold(0, |n, &b| n << 8 | u64::from(b))
-    }
-    let mut sum = 0u64;
-    for m in Blocks::new(file) {
-        let mut add = |n: u64| sum = sum.wrapping_add(n);
-        add(be::<2>(m, 1));
-        add(be::<6>(m, 5));
-        add(be::<8>(m, 11));
-        match m[0] {
-            b'A' => {
-                add(u64::from(m[19]));
-                add(be::<4>(m, 20));
-                add(be::<4>(m, 32));
-            }
-            b'E' => {
-                add(be::<4>(m, 19));
-                add(be::<8>(m, 23));
-            }
-            b'X' => add(be::<4>(m, 19)),
-            b'U' => {
-                add(be::<8>(m, 19));
-                add(be::<4>(m, 27));
-                add(be::<4>(m, 31));
-            }
-            b'P' => {
-                add(be::<4>(m, 20));
-                add(be::<4>(m, 32));
-                add(be::<8>(m, 36));
-            }
-            _ => {}
-        }
-    }
-    sum
-}
-
-fn product(file: &[u8], decoder: &mut Itch50Decoder) -> u64 {
-    let mut framing = ItchFileFraming::default();
-    let mut sum = Sum(0);
-    let mut cx = context();
-    let mut rest = file;
-    while !rest.is_empty() {
-        let (frame, after) = framing.open(rest).expect("a whole file");
-        cx.sequence = frame.span.first;
-        for message in frame.messages {
-            decoder
-                .decode(message, &mut cx, &mut sum)
-                .expect("known messages");
-            cx.sequence += 1;
-        }
-        rest = after;
-    }
-    sum.0
+    #[cfg(feature = "lunary")]
+    ways.push(Way::new("lunary", n, || peers::lunary(&file)));
+    let figures = take_turns(rounds, &mut ways);
+    measure::print("ns a message", &figures);
 }

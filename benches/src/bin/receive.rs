@@ -5,8 +5,9 @@
 //! amount of memory and run alternately, so that what the machine does besides hits both. The figure is thread CPU
 //! time per packet; what counts is the ratio (aim: at most 1.10).
 //!
-//! Runs in a network namespace of its own, over `lo`: `cargo run --release -p benches --bin receive`.
+//! Runs in a network namespace of its own, over `lo`: `cargo run --release -p benches --bin receive [-- ROUNDS]`.
 
+use benches::measure::{median, thread_nanos};
 use feed_common::packet::{RxBackend, RxMeta, SlotMut, SlotWriter};
 use feed_common::time::Clock;
 use feed_handler::net::{LineAddress, Timestamps, UdpOptions, UdpReceiver, enter_private};
@@ -18,11 +19,12 @@ const BATCH: usize = 32;
 const ROUNDS: usize = 101;
 
 fn main() {
+    let rounds = benches::arguments().next().unwrap_or(ROUNDS).max(1);
     if let Err(e) = enter_private() {
         eprintln!("receive: {e}");
         std::process::exit(1);
     }
-    println!("CPU ns per packet, median of {ROUNDS} rounds of {PACKETS} packets, batch {BATCH}");
+    println!("CPU ns per packet, median of {rounds} rounds of {PACKETS} packets, batch {BATCH}");
     println!(
         "{:>8} {:>7} {:>8} {:>9} {:>7}",
         "bytes", "stamps", "bare", "receiver", "ratio"
@@ -34,14 +36,14 @@ fn main() {
         (200, true),
         (1400, true),
     ] {
-        let figures = compare(bytes, stamps);
-        let [bare, ours, ratio] = figures.map(|mut v| median(&mut v));
+        let figures = compare(bytes, stamps, rounds);
+        let [bare, ours, ratio] = figures.map(median);
         println!("{bytes:>8} {stamps:>7} {bare:>8.1} {ours:>9.1} {ratio:>7.3}");
     }
 }
 
 /// Per round: the bare loop, the receiver, and the ratio of the two.
-fn compare(bytes: usize, stamps: bool) -> [Vec<f64>; 3] {
+fn compare(bytes: usize, stamps: bool, rounds: usize) -> [Vec<f64>; 3] {
     let options = UdpOptions {
         batch: BATCH,
         socket_buffer: 64 << 20,
@@ -67,18 +69,18 @@ fn compare(bytes: usize, stamps: bool) -> [Vec<f64>; 3] {
         }
     };
     let mut figures = [const { Vec::new() }; 3];
-    for round in 0..ROUNDS + 2 {
+    for round in 0..rounds + 2 {
         let mut ns = [0.0; 2];
         // Who goes first alternates.
         for arm in [round % 2, 1 - round % 2] {
             send(if arm == 0 { bare.address() } else { to });
-            let start = bare::thread_nanos();
+            let start = thread_nanos();
             let taken = if arm == 0 {
                 bare.drain()
             } else {
                 slots.drain(&mut receiver)
             };
-            ns[arm] = (bare::thread_nanos() - start) as f64 / taken as f64;
+            ns[arm] = (thread_nanos() - start) as f64 / taken as f64;
             assert_eq!(taken, PACKETS, "the socket's buffer held everything");
         }
         // The first rounds fault the memory in.
@@ -89,11 +91,6 @@ fn compare(bytes: usize, stamps: bool) -> [Vec<f64>; 3] {
         }
     }
     figures
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// As many slots as packets, filled from the first on and given back when drained.
@@ -253,16 +250,5 @@ mod bare {
             )
         };
         assert_eq!(done, 0, "option {name}");
-    }
-
-    /// CPU time of this thread.
-    pub fn thread_nanos() -> u64 {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: a place for the result.
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-        time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
     }
 }

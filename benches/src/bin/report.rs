@@ -5,83 +5,21 @@
 //! cargo run --release -p benches --bin report
 //! ```
 
-use feed_common::latency::log::LogWriter;
-use feed_common::latency::{Resolution, Stage, StageSet};
-use feed_common::time::UnixNanos;
-use feed_handler::report::{Document, Run, html};
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
-use std::time::Instant;
+use benches::report::LongRun;
+use std::{fs, io};
 
-const SECONDS: u64 = 3_600;
-const STAGES: [Stage; 4] = [
-    Stage::Dequeue,
-    Stage::Decoded,
-    Stage::Published,
-    Stage::Taken,
-];
-
-/// Values of a stage in a second before they are doubled, and how often they are: together a little over a thousand million.
-const VALUES: u64 = 2_176;
-const DOUBLED: u32 = 5;
-
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let dir = std::env::temp_dir().join(format!("feed-report-bench-{}", std::process::id()));
-    fs::create_dir_all(&dir)?;
-    let measured = write_log(&dir).and_then(|()| measure(&dir));
-    fs::remove_dir_all(&dir)?;
-    Ok(measured?)
-}
-
-fn write_log(dir: &Path) -> io::Result<()> {
-    let start = UnixNanos(1_700_000_000_000_000_000);
-    let file = File::create(dir.join("latency.hlog"))?;
-    let mut log = LogWriter::begin(BufWriter::new(file), start, &[])?;
-    let mut set = StageSet::new(Resolution::default());
-    let mut random = 0x9E37_79B9_7F4A_7C15u64;
-    for second in 0..SECONDS {
-        set.reset();
-        for _ in 0..VALUES {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            // Exponential with a heavy tail.
-            let uniform = (random >> 11) as f64 / (1u64 << 53) as f64;
-            let queue = -(1.0 - uniform).ln();
-            let base = queue * 900.0 * (1.0 + (queue / 4.0).powi(4));
-            for (stage, own) in STAGES.into_iter().zip([60.0, 310.0, 355.0, 480.0]) {
-                set.record(stage, (own + base) as u64);
-            }
-        }
-        for _ in 0..DOUBLED {
-            let same = set.clone();
-            set.add(&same);
-        }
-        let from = UnixNanos(start.0 + second * 1_000_000_000);
-        log.write_set(&set, from, UnixNanos(from.0 + 1_000_000_000), None)?;
-    }
-    log.finish()?.flush()
-}
-
-fn measure(dir: &Path) -> io::Result<()> {
-    let bytes = fs::metadata(dir.join("latency.hlog"))?.len();
+fn main() -> io::Result<()> {
+    let run = LongRun::new()?;
     for to_compare in [false, true] {
-        let since = Instant::now();
-        let run = Run::read(dir, to_compare).map_err(io::Error::other)?;
-        let values: u64 = run.report.stages().map(|(_, figures)| figures.count).sum();
-        let intervals = run.report.timeline.len();
-        let document = Document {
-            runs: vec![run],
-            ..Document::default()
-        };
-        let page = html::document(&document);
+        let took = run.report(to_compare)?;
         println!(
-            "{values} values in {intervals} intervals, {} MB of log{}: {:.2} s, page of {} KB",
-            bytes >> 20,
+            "{} values in {} intervals, {} MB of log{}: {:.2} s, page of {} KB",
+            took.values,
+            took.intervals,
+            took.log >> 20,
             if to_compare { ", to be compared" } else { "" },
-            since.elapsed().as_secs_f64(),
-            page.len() >> 10
+            took.seconds,
+            took.page >> 10
         );
     }
     let status = fs::read_to_string("/proc/self/status")?;

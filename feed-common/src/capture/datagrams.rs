@@ -278,11 +278,20 @@ impl<'f> Datagrams<'f> {
 
     /// The payload at a place that holds, for longer than the place does: borrowed from a file that is mapped, else copied.
     pub fn lasting(&self, found: &Located) -> Cow<'f, [u8]> {
+        match self.mapped(found) {
+            Some(payload) => Cow::Borrowed(payload),
+            None => Cow::Owned(self.payloads().at(found.place).to_vec()),
+        }
+    }
+
+    /// The payload at a place that holds, for longer than the place does, if it lies in a file that is mapped.
+    #[inline]
+    pub fn mapped(&self, found: &Located) -> Option<&'f [u8]> {
         match (&self.records.window, found.place.start) {
             (Window::Whole(bytes), start) if start != ASSEMBLED => {
-                Cow::Borrowed(&bytes[start..][..found.place.len])
+                Some(&bytes[start..][..found.place.len])
             }
-            _ => Cow::Owned(self.payloads().at(found.place).to_vec()),
+            _ => None,
         }
     }
 

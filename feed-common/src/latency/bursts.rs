@@ -17,7 +17,7 @@ pub const CROWD: usize = 1;
 /// that were further back.
 pub const CROWDS: usize = 12;
 
-/// Times that are kept: with more than this within a millisecond, which is 4 million a second, the oldest are left out
+/// Times that are kept, and one more: with more within a millisecond, which is 4 million a second, the oldest are left out
 /// of their windows, and that is counted.
 const TIMES: usize = 4_096;
 
@@ -38,8 +38,8 @@ const fn coarse(resolution: Resolution) -> Resolution {
 /// Counts packets in the windows before them, in the order they came.
 #[derive(Clone, Debug)]
 pub struct Arrivals {
-    /// Of each time: how many packets there were up to and with it.
-    times: Box<[(u64, u64); TIMES]>,
+    /// Those that are kept, and behind them one that never leaves a window and says how many packets came before it.
+    times: Box<[Time; TIMES]>,
     /// Times so far.
     head: u64,
     /// Packets so far.
@@ -47,17 +47,20 @@ pub struct Arrivals {
     /// The time of the newest packets, not yet among the times, and how many there are; 0 before the first.
     last: u64,
     run: u64,
-    windows: [Window; WINDOWS.len()],
+    /// Of each window the first time in it.
+    tails: [u64; WINDOWS.len()],
 }
 
-/// Where a window begins.
-#[derive(Clone, Copy, Debug, Default)]
-struct Window {
-    /// The first time in it.
-    tail: u64,
-    /// Packets before it.
+/// When packets came.
+#[derive(Clone, Copy, Debug)]
+struct Time {
+    at: u64,
+    /// Packets before them.
     before: u64,
 }
+
+/// Later than packets come: what is said to be later came then.
+const NEVER: u64 = 1 << 62;
 
 impl Default for Arrivals {
     fn default() -> Self {
@@ -69,14 +72,18 @@ impl Arrivals {
     /// None yet. Its memory is touched.
     pub fn new() -> Arrivals {
         // Not zeros: those would be pages that the first store has to fetch.
-        let times: Box<[_]> = vec![(u64::MAX, u64::MAX); TIMES].into();
+        let never = Time {
+            at: NEVER,
+            before: 0,
+        };
+        let times: Box<[_]> = vec![never; TIMES].into();
         Arrivals {
             times: times.try_into().expect("as many as there are"),
             head: 0,
             packets: 0,
             last: 0,
             run: 0,
-            windows: [Window::default(); WINDOWS.len()],
+            tails: [0; WINDOWS.len()],
         }
     }
 
@@ -84,6 +91,7 @@ impl Arrivals {
     /// last came with it; further back, time begins anew.
     #[inline]
     pub fn arrived(&mut self, at: u64, seen: &mut Bursts) {
+        let at = at.min(NEVER - 1);
         if at != self.last || self.run == 0 {
             self.moves_on(at, seen);
         }
@@ -94,13 +102,24 @@ impl Arrivals {
     /// Its place among those within 100 µs before it, in the order they came; 1 when it came alone.
     #[inline]
     pub fn place(&self) -> u64 {
-        self.packets - self.windows[CROWD].before
+        self.within(CROWD)
     }
 
     /// Counts what has come and is not counted yet: to be called when nothing more will come.
     pub fn finish(&mut self, seen: &mut Bursts) {
         self.close(seen);
         self.run = 0;
+    }
+
+    /// Packets in a window so far.
+    #[inline]
+    fn within(&self, window: usize) -> u64 {
+        self.packets - self.time(self.tails[window]).before
+    }
+
+    #[inline]
+    fn time(&self, number: u64) -> Time {
+        self.times[number as usize % TIMES]
     }
 
     fn moves_on(&mut self, at: u64, seen: &mut Bursts) {
@@ -111,19 +130,26 @@ impl Arrivals {
         self.close(seen);
         let passed = at.checked_sub(self.last).unwrap_or(u64::MAX); // anew
         (self.last, self.run) = (at, 0);
-        for (window, width) in self.windows.iter_mut().zip(WINDOWS) {
-            if passed >= width {
-                (window.tail, window.before) = (self.head, self.packets);
-                continue;
-            }
-            while window.tail < self.head {
-                let (time, packets) = self.times[window.tail as usize % TIMES];
-                if at.saturating_sub(time) < width {
-                    break;
-                }
-                (window.tail, window.before) = (window.tail + 1, packets);
+        for (window, width) in WINDOWS.into_iter().enumerate() {
+            self.tails[window] = match passed < width {
+                true => self.first_within(width, at, self.tails[window]),
+                false => self.head,
             }
         }
+    }
+
+    /// The first time less than `width` before `at`, from `tail` on.
+    #[inline]
+    fn first_within(&self, width: u64, at: u64, mut tail: u64) -> u64 {
+        let leaves = |tail: u64| self.time(tail).at + width <= at;
+        // With every packet one leaves at the average, and sometimes none or two: a branch would be guessed wrong so often
+        // that it is cheaper to look twice.
+        tail += u64::from(leaves(tail));
+        tail += u64::from(leaves(tail));
+        while leaves(tail) {
+            tail += 1;
+        }
+        tail
     }
 
     /// The packets of the last time are all there.
@@ -131,15 +157,19 @@ impl Arrivals {
         if self.run == 0 {
             return;
         }
-        for (numbers, window) in seen.windows.iter_mut().zip(&self.windows) {
-            numbers.record_n(self.packets - window.before, self.run);
+        for (window, numbers) in seen.windows.iter_mut().enumerate() {
+            numbers.record_n(self.within(window), self.run);
         }
-        let place = &mut self.times[self.head as usize % TIMES];
-        let (_, oldest) = std::mem::replace(place, (self.last, self.packets));
+        // Behind all others until now; how many came before it is there already.
+        self.times[self.head as usize % TIMES].at = self.last;
         self.head += 1;
-        for window in &mut self.windows {
-            if self.head - window.tail > TIMES as u64 {
-                (window.tail, window.before) = (window.tail + 1, oldest);
+        self.times[self.head as usize % TIMES] = Time {
+            at: NEVER,
+            before: self.packets,
+        };
+        for tail in &mut self.tails {
+            if self.head - *tail >= TIMES as u64 {
+                *tail += 1;
                 seen.crowded += 1;
             }
         }
@@ -147,7 +177,7 @@ impl Arrivals {
 }
 
 /// Numbers below this have a counter each.
-const FEW: usize = 64;
+const FEW: usize = 256;
 
 /// Numbers of packets: small ones, which nearly all are, are counted in an array, as finding the cell of a histogram for
 /// three windows costs more than all the rest.

@@ -71,12 +71,13 @@ impl<W: Write> LogWriter<W> {
         to: UnixNanos,
         source: Option<&str>,
     ) -> io::Result<()> {
-        if !set.pauses().is_empty() {
-            self.write_tagged(source, PAUSE_TAG, set.pauses(), from, to)?;
+        let pauses = set.pauses();
+        if !pauses.is_empty() {
+            self.write_tagged(source, PAUSE_TAG, &pauses, from, to)?;
         }
         for stage in MEASURED {
             if let Some(histogram) = set.histogram(stage).filter(|h| !h.is_empty()) {
-                self.write(source, stage, histogram, from, to)?;
+                self.write(source, stage, &histogram, from, to)?;
             }
         }
         Ok(())

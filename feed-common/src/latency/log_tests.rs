@@ -94,8 +94,8 @@ fn the_crate_s_reader_agrees() {
     }
     assert_eq!(seen.len(), 4);
     assert_eq!(seen[0].0, "dequeue");
-    assert_eq!(&seen[0].1, set.histogram(Stage::Dequeue).unwrap());
-    assert_eq!(&seen[3].1, set.histogram(Stage::Published).unwrap());
+    assert_eq!(seen[0].1, set.histogram(Stage::Dequeue).unwrap());
+    assert_eq!(seen[3].1, set.histogram(Stage::Published).unwrap());
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl MessageFigures {
         self.types[..self.known].iter().map(|(code, figure)| {
             let quantiles = Quantiles {
                 max: figure.largest,
-                ..Quantiles::of(&figure.histogram)
+                ..Quantiles::of(&figure.counters.histogram())
             };
             (*code, quantiles)
         })

@@ -2,6 +2,7 @@
 
 pub mod bursts;
 pub mod cost;
+mod counters;
 pub mod hgrm;
 pub mod log;
 pub mod messages;

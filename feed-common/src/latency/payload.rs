@@ -104,8 +104,11 @@ impl Header {
             lowest: long(16),
             highest: long(24),
         };
+        // Values that are told apart above the lowest must be within 63 bits: HdrHistogram has no others.
+        let apart = |digits: u8| (2 * 10u64.pow(digits.into())).next_power_of_two().ilog2();
         let sane = header.digits <= 4
             && header.lowest >= 1
+            && header.lowest.ilog2() + apart(header.digits) <= 63
             && header.highest >= header.lowest.saturating_mul(2)
             && header.highest <= i64::MAX as u64;
         if sane {
@@ -254,6 +257,7 @@ mod tests {
             (pack(5, 1, 1_000_000, 1, &[2]), "sensible"),
             (pack(3, 0, 1_000_000, 1, &[2]), "sensible"),
             (pack(3, 1, u64::MAX, 1, &[2]), "sensible"),
+            (pack(3, 1 << 53, i64::MAX as u64, 1, &[2]), "sensible"),
             (pack(3, 1, 1_000_000, 2, &[0x80, 0x80]), "count is cut"),
             // A run of 2^63 empty cells, then a count.
             (
@@ -263,6 +267,18 @@ mod tests {
         ] {
             let got = read(&bytes).expect_err(why);
             assert!(got.contains(why), "{got} instead of {why}");
+        }
+    }
+
+    #[test]
+    fn every_range_that_is_read_has_a_histogram() {
+        for digits in 0..=4 {
+            for lowest in (0..62).map(|power| 1u64 << power) {
+                let read = read(&pack(digits, lowest, i64::MAX as u64, 1, &[2]));
+                let made = Histogram::<u64>::new_with_bounds(lowest, i64::MAX as u64, digits as u8);
+                assert_eq!(read.is_ok(), made.is_ok(), "{digits} {lowest}");
+                assert!(read.is_err() || read.is_ok_and(|cells| cells.histogram().len() == 1));
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Stage;
 use super::bursts::Bursts;
+use super::counters::Counters;
 use super::pauses::Pauses;
 use crate::time::{Ticks, UnixNanos};
 use hdrhistogram::Histogram;
@@ -88,8 +89,8 @@ impl Default for Resolution {
 /// The values of one stage in one interval.
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
-    pub(super) histogram: Histogram<u32>,
-    /// Values above the range; the histogram holds them at its top.
+    pub(super) counters: Counters,
+    /// Values above the range; they are counted at its end.
     pub(super) above: u64,
     /// The largest value, also beyond the range, in ns.
     pub(super) largest: u64,
@@ -100,35 +101,17 @@ pub(super) struct Figure {
 impl Figure {
     /// An empty one with all its pages touched, so that recording never faults one in.
     pub(super) fn new(resolution: Resolution) -> Figure {
-        let mut figure = Figure {
-            histogram: resolution.histogram(),
+        Figure {
+            counters: Counters::new(resolution),
             above: 0,
             largest: 0,
             backwards: 0,
-        };
-        figure.touch();
-        figure
-    }
-
-    /// Writes to every page of the counters. The allocator hands out untouched zero pages, and the first store to each
-    /// would be a page fault in the middle of a measurement; storing zeros could be optimised away, so this counts.
-    fn touch(&mut self) {
-        let every = 4096 / size_of::<u32>() / 2;
-        let values: Vec<u64> = self
-            .histogram
-            .iter_all()
-            .step_by(every)
-            .map(|cell| cell.value_iterated_to())
-            .collect();
-        for value in values {
-            self.histogram.saturating_record(value);
         }
-        self.reset();
     }
 
     /// Empties it; the memory stays.
     pub(super) fn reset(&mut self) {
-        self.histogram.reset();
+        self.counters.reset();
         self.above = 0;
         self.largest = 0;
         self.backwards = 0;
@@ -137,32 +120,25 @@ impl Figure {
     /// Counts one value. Never allocates; a value above `highest`, the end of the range, is counted there and as above.
     #[inline]
     pub(super) fn record(&mut self, nanos: u64, highest: u64) {
-        self.largest = self.largest.max(nanos);
-        if nanos <= highest {
-            self.histogram.saturating_record(nanos);
-        } else {
-            self.above += 1;
-            self.histogram.saturating_record(highest);
-        }
+        self.record_n(nanos, 1, highest);
     }
 
     /// Counts one value `n` times.
     #[inline]
     pub(super) fn record_n(&mut self, value: u64, n: u64, highest: u64) {
-        self.largest = self.largest.max(value);
-        self.above += if value > highest { n } else { 0 };
-        let n = n.min(u32::MAX.into()) as u32;
-        self.histogram.saturating_record_n(value.min(highest), n);
+        // Hardly ever, and a branch is foreseen where a store would be waited for by the next.
+        if value > self.largest {
+            self.largest = value;
+        }
+        if value > highest {
+            self.above += n;
+        }
+        self.counters.add(value, n.min(u32::MAX.into()) as u32);
     }
 
     /// Adds what another has counted.
     pub(super) fn add(&mut self, other: &Figure) {
-        // Equal ranges, so the sum always fits; a figure of another resolution adds cell by cell where it can.
-        for cell in other.histogram.iter_recorded() {
-            let value = cell.value_iterated_to();
-            self.histogram
-                .saturating_record_n(value, cell.count_at_value());
-        }
+        self.counters.merge(&other.counters);
         self.above += other.above;
         self.largest = self.largest.max(other.largest);
         self.backwards += other.backwards;
@@ -243,9 +219,9 @@ impl StageSet {
         self.closed = self.closed.max(other.closed);
     }
 
-    /// The histogram of a stage, in ns; `None` for [`Stage::Kernel`].
-    pub fn histogram(&self, stage: Stage) -> Option<&Histogram<u32>> {
-        position(stage).map(|at| &self.figures[at].histogram)
+    /// The histogram of a stage, in ns; `None` for [`Stage::Kernel`]. Made when it is asked for: for a cold thread.
+    pub fn histogram(&self, stage: Stage) -> Option<Histogram<u32>> {
+        position(stage).map(|at| self.figures[at].counters.histogram())
     }
 
     /// Values of a stage above the range.
@@ -259,8 +235,8 @@ impl StageSet {
     }
 
     /// Pauses of the machine, in ns; see [`super::pauses`].
-    pub fn pauses(&self) -> &Histogram<u32> {
-        &self.pauses.figure.histogram
+    pub fn pauses(&self) -> Histogram<u32> {
+        self.pauses.figure.counters.histogram()
     }
 
     /// How long was watched for pauses, in ns, on all threads together.
@@ -290,7 +266,7 @@ impl StageSet {
 
     /// True when no stage has a value.
     pub fn is_empty(&self) -> bool {
-        self.figures.iter().all(|f| f.histogram.is_empty())
+        self.figures.iter().all(|f| f.counters.is_empty())
     }
 }
 

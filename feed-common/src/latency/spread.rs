@@ -31,7 +31,7 @@ impl Spread {
     /// Its figures. The smallest and the largest are exact, also above the range of the histogram; the others are at most
     /// the end of their cell, and at most the end of the range.
     pub fn quantiles(&self) -> Quantiles {
-        let quantiles = Quantiles::of(&self.figure.histogram);
+        let quantiles = Quantiles::of(&self.figure.counters.histogram());
         match quantiles.count {
             0 => quantiles,
             _ => Quantiles {

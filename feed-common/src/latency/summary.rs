@@ -289,13 +289,18 @@ impl Total {
     }
 
     pub(super) fn add(&mut self, figure: &Figure) {
-        self.take_up(&figure.histogram, figure.above, figure.largest);
-        self.backwards += figure.backwards;
+        for cell in figure.counters.iter() {
+            self.histogram
+                .saturating_record_n(cell.low, cell.count.into());
+        }
+        self.exceptions(figure.above, figure.largest, figure.backwards);
     }
 
     pub(super) fn merge(&mut self, other: &Total) {
-        self.take_up(&other.histogram, other.above, other.largest);
-        self.backwards += other.backwards;
+        for (value, count) in recorded(&other.histogram) {
+            self.histogram.saturating_record_n(value, count);
+        }
+        self.exceptions(other.above, other.largest, other.backwards);
     }
 
     /// Adds values as read from an interval log.
@@ -334,13 +339,10 @@ impl Total {
         }
     }
 
-    fn take_up<C: Counter>(&mut self, source: &Histogram<C>, above: u64, largest: u64) {
-        for cell in source.iter_recorded() {
-            self.histogram
-                .saturating_record_n(cell.value_iterated_to(), cell.count_at_value().as_u64());
-        }
+    fn exceptions(&mut self, above: u64, largest: u64, backwards: u64) {
         self.above += above;
         self.largest = self.largest.max(largest);
+        self.backwards += backwards;
     }
 }
 
@@ -384,10 +386,10 @@ mod tests {
         let resolution = Resolution::default();
         let mut set = StageSet::new(resolution);
         let at = position(Stage::Decoded).unwrap();
-        set.figures[at].histogram.saturating_record_n(250, u32::MAX);
+        set.figures[at].counters.add(250, u32::MAX);
         // Past the counter's end the cell stays full; quantiles must survive it.
         set.record(Stage::Decoded, 250);
-        let interval = Quantiles::of(set.histogram(Stage::Decoded).unwrap());
+        let interval = Quantiles::of(&set.histogram(Stage::Decoded).unwrap());
         assert_eq!((interval.count, interval.p9999), (u32::MAX as u64, 250));
         let mut totals = StageTotals::new(resolution);
         (0..3).for_each(|_| totals.add(&set));

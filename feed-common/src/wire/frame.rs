@@ -15,8 +15,7 @@ use super::ipv4::{self, Ipv4Header};
 use super::ipv6;
 pub use super::link::{LinkType, UnsupportedLinkType};
 use super::link::{Network, network};
-use super::udp::PROTOCOL_UDP;
-use super::udp::UdpHeader;
+use super::udp::{self, PROTOCOL_UDP, UdpHeader};
 
 /// What is inside a frame.
 ///
@@ -139,6 +138,15 @@ impl UdpFlow {
             ipv4: Ipv4Header::udp(src, dst, segment_len, self.ttl, id).ok_or(too_long)?,
             udp,
         })
+    }
+
+    /// The headers of a datagram with this payload, UDP checksum filled too: what is sent needs one, what is written to
+    /// a file does not.
+    pub fn headers_over(&self, payload: &[u8], id: u16) -> Result<UdpFrameHeaders, PayloadTooLong> {
+        let mut headers = self.headers(payload.len(), id)?;
+        let checksum = udp::checksum(*self.src.ip(), *self.dst.ip(), &headers.udp, payload);
+        headers.udp.checksum = U16::new(checksum);
+        Ok(headers)
     }
 
     /// Replaces what `frame` holds with a whole frame; it allocates only when its capacity does not suffice.

@@ -52,6 +52,16 @@ fn held(frame: &[u8]) -> (&[u8], u16) {
 }
 
 #[test]
+fn headers_over_a_payload_have_both_checksums() {
+    let headers = flow().headers_over(b"abc", 7).unwrap();
+    assert_eq!(headers.ipv4.checksum.get(), 0xC819);
+    // C0A8 + 0001 + EF01 + 0203 + 0011 + 000B + 1234 + 5678 + 000B + 6162 + 6300 = 2DEE2, folded DEE4.
+    assert_eq!(headers.udp.checksum.get(), !0xDEE4);
+    let long = vec![0; 65_508];
+    assert_eq!(flow().headers_over(&long, 7), Err(PayloadTooLong(65_508)));
+}
+
+#[test]
 fn walks_to_the_payload_and_leaves_the_trailer() {
     let d = datagram(&FRAME, LinkType::Ethernet);
     assert_eq!(d.src, IpAddr::from([192, 168, 0, 1]));

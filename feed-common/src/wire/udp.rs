@@ -1,6 +1,6 @@
 //! The UDP header (RFC 768).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use zerocopy::byteorder::big_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -37,6 +37,18 @@ impl UdpHeader {
             length: U16::new(length),
             checksum: U16::new(0),
         })
+    }
+}
+
+/// The checksum of a datagram over IPv4: `header`'s own field is not looked at. Never 0, which would say that there is none.
+pub(super) fn checksum(src: Ipv4Addr, dst: Ipv4Addr, header: &UdpHeader, payload: &[u8]) -> u16 {
+    let ends = sum_of_words(&src.octets()) + sum_of_words(&dst.octets());
+    let ports = u64::from(header.src_port.get()) + u64::from(header.dst_port.get());
+    // The length stands in the header and in front of it too.
+    let lengths = 2 * u64::from(header.length.get());
+    match checksum_of_sum(ends + PROTOCOL_UDP as u64 + ports + lengths + sum_of_words(payload)) {
+        0 => 0xFFFF,
+        checksum => checksum,
     }
 }
 
@@ -114,6 +126,21 @@ mod tests {
         assert!(!checksum_holds(src, dst, &segment));
         segment[6..8].fill(0);
         assert!(checksum_holds(src, dst, &segment), "not computed");
+    }
+
+    #[test]
+    fn checksums_that_are_made_hold_and_are_never_absent() {
+        let (src, dst) = (Ipv4Addr::new(192, 168, 0, 1), Ipv4Addr::new(239, 1, 2, 3));
+        let header = |payload: &[u8]| UdpHeader::new(0x1234, 0x5678, payload.len()).unwrap();
+        assert_eq!(checksum(src, dst, &header(b"abc"), b"abc"), 0x211B); // as by hand above
+        // With two zero bytes the sum is C0A8 + 0001 + EF01 + 0203 + 0011 + 000A + 1234 + 5678 + 000A = 21A7E, folded
+        // 1A80: with E57F behind it is FFFF, whose complement would be 0.
+        assert_eq!(checksum(src, dst, &header(b"\0\0"), b"\0\0"), !0x1A80);
+        assert_eq!(
+            checksum(src, dst, &header(b"\xE5\x7F"), b"\xE5\x7F"),
+            0xFFFF
+        );
+        assert_ne!(checksum(src, dst, &header(b""), b""), 0);
     }
 
     #[test]

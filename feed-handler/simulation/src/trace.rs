@@ -5,11 +5,12 @@
 
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Gap, Imbalance, LevelUpdate,
-    MarketData, MarketHandler, ModifyOrder, MsgCtx, QuoteUpdate, RankedOrder, ReplaceOrder,
+    MarketData, MarketHandler, ModifyOrder, MsgCtx, QuoteUpdate, RankedOrder, ReplaceOrder, Side,
     SlotUpdate, Statistic, Status, Trade, TradeBreak, Trust,
 };
 use feed_common::time::Zone;
 use feed_common::wire::ProtocolName;
+use feed_handler::book::Level;
 use feed_handler::protocol::{About, Ahead, Decode, DecodeError, Definitions, Protocol};
 use feed_handler::publish::{BookTotals, Digest, Outlet};
 use feed_handler::subscribe::Filter;
@@ -293,6 +294,17 @@ impl<H: Outlet> Outlet for TracedOutlet<H> {
 
     fn fetch_behind(&self, channel: u16, ahead: Ahead) {
         self.outlet.fetch_behind(channel, ahead);
+    }
+
+    fn top(
+        &self,
+        channel: u16,
+        instrument: u32,
+        side: Side,
+        n: usize,
+        visit: &mut dyn FnMut(u32, Level),
+    ) {
+        self.outlet.top(channel, instrument, side, n, visit);
     }
 
     fn books(&self, channel: u16) -> Option<BookTotals> {

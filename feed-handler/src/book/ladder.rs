@@ -174,15 +174,11 @@ impl Ladders {
         self.blocks[top].rungs().last().map(|rung| rung.level)
     }
 
-    /// Visits the levels of a side, the best first.
-    pub fn visit(&self, top: u32, mut each: impl FnMut(u32)) {
-        let mut at = top;
-        while at != NONE {
-            let block = &self.blocks[at];
-            let levels = block.rungs().iter().rev().map(|rung| rung.level);
-            levels.for_each(&mut each);
-            at = block.deeper;
-        }
+    /// The levels of a side, the best first.
+    pub fn levels(&self, top: u32) -> impl Iterator<Item = u32> + '_ {
+        let block = |at: u32| (at != NONE).then(|| &self.blocks[at]);
+        let blocks = std::iter::successors(block(top), move |b| block(b.deeper));
+        blocks.flat_map(|block| block.rungs().iter().rev().map(|rung| rung.level))
     }
 
     /// Frees all blocks of all sides.

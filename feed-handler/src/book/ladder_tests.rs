@@ -40,7 +40,7 @@ fn toggle(keys: &[(bool, i64)]) -> Result<(), TestCaseError> {
         let mut used = 0;
         for (&top, map) in tops.iter().zip(&maps) {
             let mut seen = Vec::new();
-            ladders.visit(top, |level| seen.push(level));
+            seen.extend(ladders.levels(top));
             prop_assert_eq!(&seen, &map.values().rev().copied().collect::<Vec<_>>());
             prop_assert_eq!(ladders.best(top), seen.first().copied());
             used += blocks(&ladders, top);

@@ -19,20 +19,40 @@ impl Books {
         }
     }
 
-    fn visit_priced(&self, instrument: u32, side: u32, visit: &mut dyn FnMut(Level)) {
-        let (Some(own), Some(book)) = (self.known(instrument), self.priced(instrument)) else {
+    /// The levels by price of one side, the best first.
+    fn by_price(&self, instrument: u32, side: u32) -> impl Iterator<Item = Level> + '_ {
+        let books = self.known(instrument).zip(self.priced(instrument));
+        books.into_iter().flat_map(move |(own, book)| {
+            let of_orders = own.kept.is_of_orders();
+            let levels = self.ladders.levels(book.half(side).top);
+            levels.map(move |slot| {
+                let level = self.levels.at(slot);
+                let counted = of_orders || level.head != NONE;
+                Level {
+                    price: level.price(),
+                    quantity: level.quantity,
+                    orders: counted.then_some(level.orders),
+                }
+            })
+        })
+    }
+
+    /// Visits the `n` best levels of one side with their numbers, as [`View::levels`] does all of them.
+    pub fn top(&self, instrument: u32, side: Side, n: usize, visit: &mut dyn FnMut(u32, Level)) {
+        let Some(side) = side_of(side) else {
             return;
         };
-        let of_orders = own.kept.is_of_orders();
-        self.ladders.visit(book.half(side).top, |slot| {
-            let level = self.levels.at(slot);
-            let counted = of_orders || level.head != NONE;
-            visit(Level {
-                price: level.price(),
-                quantity: level.quantity,
-                orders: counted.then_some(level.orders),
+        if self.is_numbered(instrument) {
+            return self.slots[instrument].visit(false, side, &mut |number, level| {
+                if number as usize <= n {
+                    visit(number, level);
+                }
             });
-        });
+        }
+        let levels = (1..).zip(self.by_price(instrument, side));
+        levels
+            .take(n)
+            .for_each(|(number, level)| visit(number, level));
     }
 
     /// True where levels are numbered by the feed.
@@ -50,17 +70,7 @@ impl View for Books {
     }
 
     fn levels(&self, instrument: u32, side: Side, visit: &mut dyn FnMut(u32, Level)) {
-        let Some(side) = side_of(side) else {
-            return;
-        };
-        if self.is_numbered(instrument) {
-            return self.slots[instrument].visit(false, side, visit);
-        }
-        let mut number = 0;
-        self.visit_priced(instrument, side, &mut |level| {
-            number += 1;
-            visit(number, level);
-        });
+        self.top(instrument, side, usize::MAX, visit);
     }
 
     fn implied(&self, instrument: u32, side: Side, visit: &mut dyn FnMut(u32, Level)) {
@@ -75,7 +85,7 @@ impl View for Books {
     fn beside(&self, instrument: u32, side: Side, visit: &mut dyn FnMut(Level)) {
         match side_of(side) {
             Some(side) if self.is_numbered(instrument) => {
-                self.visit_priced(instrument, side, visit);
+                self.by_price(instrument, side).for_each(visit);
             }
             _ => {}
         }

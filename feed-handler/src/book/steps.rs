@@ -366,14 +366,14 @@ impl Books {
     pub(super) fn forget_orders(&mut self, instrument: u32) {
         for side in [BIDS, ASKS] {
             let top = self.half(instrument, side).top;
-            self.ladders.visit(top, |level| {
+            for level in self.ladders.levels(top) {
                 let mut at = self.levels.at(level).head;
                 while at != NONE {
                     let next = self.orders.at(at).next;
                     self.orders.forget(at);
                     at = next;
                 }
-            });
+            }
         }
     }
 }

@@ -1,12 +1,17 @@
 use super::OutputFormat;
 use super::ctl::socket;
 use feed_common::program::{Failure, print, print_line};
-use feed_handler::run::{ask_books, ask_status};
+use feed_handler::run::{ControlError, ask_books, ask_status};
+use feed_handler::status::BooksStatus;
 use feed_handler::subscribe::Glob;
 use feed_handler::top;
 use serde_json::json;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// No interval is longer, and a little for who is late.
+const INTERVAL: Duration = Duration::from_millis(1_200);
 
 #[derive(clap::Args)]
 #[command(
@@ -26,7 +31,7 @@ pub struct Arguments {
     /// Print how it stands and end; status 1 when nothing answers
     #[arg(long)]
     once: bool,
-    /// Show the best bid and offer of the symbols this pattern means, such as 'A*'
+    /// Show the best bid and offer of the symbols this pattern means, such as 'A*', and the depth of the book where it is one
     #[arg(long, value_name = "GLOB")]
     symbol: Option<Glob>,
     /// How to print it
@@ -39,7 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.once {
         let status = ask_status(&path).map_err(Failure::running)?;
         let books = arguments.symbol.as_ref();
-        let books = books.map(|symbols| ask_books(&path, symbols)).transpose();
+        let books = books.map(|symbols| chosen(&path, symbols)).transpose();
         let books = books.map_err(Failure::running)?;
         return match arguments.format {
             OutputFormat::Text => {
@@ -65,4 +70,14 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     // By its convention a value that is not empty.
     let color = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     Ok(top::show(&path, color, arguments.symbol.clone())?)
+}
+
+/// Best prices, and the depth of the book where they are of one symbol: its lane shows that when an interval ends.
+fn chosen(path: &Path, symbols: &Glob) -> Result<BooksStatus, Box<ControlError>> {
+    let told = ask_books(path, symbols)?;
+    if told.rows.len() != 1 {
+        return Ok(told);
+    }
+    std::thread::sleep(INTERVAL);
+    ask_books(path, symbols)
 }

@@ -5,8 +5,8 @@ use feed_common::time::Ticks;
 
 /// Asked in front of each stage that is marked for every packet.
 pub trait Hold {
-    /// Waits if the packet is to be held up here, and returns the time it was let go.
-    fn hold(&mut self, stage: Stage) -> Option<Ticks>;
+    /// Waits if the packet is to be held up here, and returns from when to when it was.
+    fn hold(&mut self, stage: Stage) -> Option<(Ticks, Ticks)>;
 }
 
 /// Holds nothing up, has no size, and leaves nothing behind.
@@ -15,7 +15,7 @@ pub struct NoHold;
 
 impl Hold for NoHold {
     #[inline(always)]
-    fn hold(&mut self, _stage: Stage) -> Option<Ticks> {
+    fn hold(&mut self, _stage: Stage) -> Option<(Ticks, Ticks)> {
         None
     }
 }

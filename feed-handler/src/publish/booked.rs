@@ -5,7 +5,7 @@ use super::due::Due;
 use super::fields::Fields;
 use super::records::{Mark, Records};
 use super::{Digest, Outlet, Publish, UnitPrint};
-use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Quote, View};
+use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Level, Quote, View};
 use crate::protocol::Ahead;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
@@ -259,6 +259,19 @@ impl<K: Publish> Outlet for Booked<K> {
 
     fn prints(&self, channel: u16) -> Vec<UnitPrint> {
         self.records.prints(channel)
+    }
+
+    fn top(
+        &self,
+        channel: u16,
+        instrument: u32,
+        side: Side,
+        n: usize,
+        visit: &mut dyn FnMut(u32, Level),
+    ) {
+        if let Some(books) = self.channel(channel) {
+            books.top(instrument, side, n, visit);
+        }
     }
 
     const LOOKS_AHEAD: bool = true;

@@ -18,8 +18,9 @@ pub use marks::{Fingerprint, Mark, MarkKind, MarkReader, Marks, Watch};
 pub use quotes::{Best, BestOf, BestPrices, SYMBOLS_MAX};
 pub use records::Records;
 
+use crate::book::Level;
 use crate::protocol::Ahead;
-use feed_common::event::{MarketHandler, Record};
+use feed_common::event::{MarketHandler, Record, Side};
 
 /// Takes finished records, in order. Never waits.
 pub trait Publish {
@@ -74,6 +75,19 @@ pub trait Outlet: MarketHandler {
     #[inline(always)]
     fn fetch_behind(&self, channel: u16, ahead: Ahead) {
         let _ = (channel, ahead);
+    }
+
+    /// Visits the `n` best levels of one side of an instrument's book with their numbers, the best first; none where no
+    /// books are kept.
+    fn top(
+        &self,
+        channel: u16,
+        instrument: u32,
+        side: Side,
+        n: usize,
+        visit: &mut dyn FnMut(u32, Level),
+    ) {
+        let _ = (channel, instrument, side, n, visit);
     }
 
     /// What the books of a channel came to; `None` when none are kept.

@@ -18,6 +18,8 @@ pub struct BestPrices {
     pub symbol: [u8; 8],
     /// Its channel's number.
     pub channel: u16,
+    /// Its number in the channel.
+    pub instrument: u32,
     /// Best bid.
     pub bid: Best,
     /// Best offer.
@@ -211,6 +213,7 @@ impl BestPrices {
         BestPrices {
             symbol: record.data.symbol,
             channel: record.channel.get(),
+            instrument: record.instrument.get(),
             bid: Best::NONE,
             ask: Best::NONE,
             trust: Trust::VALID,

@@ -149,7 +149,7 @@ pub(super) fn parts(report: &RunReport) -> Option<Table> {
         let mut row = vec![share.label.to_owned()];
         for shares in &stacks {
             let nanos = shares.get(at).map_or(0, |s| s.nanos);
-            row.extend([time(nanos), percent(nanos, super::model::whole(shares))]);
+            row.extend([time(nanos), percent(nanos, super::stack::whole(shares))]);
         }
         table.rows.push(row);
     }

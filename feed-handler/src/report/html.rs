@@ -10,7 +10,7 @@ pub use several::document;
 
 use super::chart::{self, NARROW, Series, WIDE};
 use super::holes::holes;
-use super::model::whole;
+use super::stack::whole;
 use super::svg::escape;
 use super::units::{count, percent, plural, time};
 use super::{Ordered, RunReport, document as tables, omission, stack_at};

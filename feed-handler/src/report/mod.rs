@@ -25,6 +25,7 @@ mod model;
 mod omission;
 mod ordered;
 mod pauses;
+mod stack;
 mod svg;
 mod table;
 pub mod terminal;
@@ -41,10 +42,11 @@ pub use folder::{FolderError, LOG, Run, read_gaps};
 pub use kinds::{ChannelTotals, MessageType, SLOWEST, Sampled, SlowSymbol};
 pub use model::{
     Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, Lead, Line, Recording, Recovery,
-    RunReport, Sequence, Share, stack, stack_at,
+    RunReport, Sequence,
 };
 pub use ordered::Ordered;
 pub use pauses::{Calm, LONG_PAUSE_NANOS, Pauses, Tail, Tails};
+pub use stack::{Share, stack, stack_at};
 pub use table::{Table, plain};
 pub use timeline::IntervalPoint;
 

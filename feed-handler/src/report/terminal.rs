@@ -2,7 +2,7 @@
 
 use super::clocks;
 use super::holes::holes;
-use super::model::whole;
+use super::stack::whole;
 use super::table::{Table, plain};
 use super::units::{count, percent, plural, time};
 use super::{IntervalPoint, RunReport, bursts, pauses, stack};

@@ -61,7 +61,7 @@ impl IntervalPoint {
             };
             let figures = Figures {
                 above: set.above(stage),
-                ..Quantiles::of(histogram).into()
+                ..Quantiles::of(&histogram).into()
             };
             let cells = histogram.iter_recorded();
             let cells = cells.map(|c| (c.value_iterated_to(), u64::from(c.count_at_value())));

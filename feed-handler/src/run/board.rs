@@ -111,8 +111,9 @@ impl Shown {
         let mut channels = Vec::new();
         for lane in &self.lanes {
             let mut number = 0;
-            for (plan, read) in lane.plan.channels.iter().zip(lane.gauge.channels()) {
-                let lines = plan.lines.iter().zip(&read.lines);
+            let read = lane.gauge.channels();
+            for (plan, (read, lines)) in lane.plan.channels.iter().zip(read) {
+                let lines = plan.lines.iter().zip(&lines);
                 let lines = lines.map(|(line, read)| {
                     number += 1;
                     line_status(line, read, lane.socket(number - 1), now)
@@ -155,7 +156,7 @@ impl ShownLane {
 }
 
 fn channel_status(name: &str, lane: &str, read: &ChannelReading) -> ChannelStatus {
-    let trust = match read.trust {
+    let trust = match Trust(read.trust as u8) {
         Trust::VALID => "valid",
         Trust::STALE => "stale",
         _ => "recovering",

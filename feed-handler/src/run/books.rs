@@ -1,8 +1,11 @@
 //! Best prices of chosen symbols while a run goes: a thread reads the lanes' rings as any consumer does, from the first
 //! question until nobody has asked for a while. Lanes do nothing for it, and do not know whether it is there.
 
+use super::depth::LEVELS;
+use super::gauge::Gauge;
+use crate::book::Level;
 use crate::publish::{Best, BestOf, BestPrices};
-use crate::status::{BookStatus, BooksStatus};
+use crate::status::{BookStatus, BooksStatus, DepthStatus};
 use crate::subscribe::Glob;
 use feed_common::event::{Price, Record, Trust};
 use feed_common::ring::{Reader, Subscriber};
@@ -29,8 +32,8 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(super) struct Following {
     rings: Vec<Subscriber<Record>>,
-    /// Names of the configuration's channels, in their order.
-    channels: Vec<String>,
+    /// The configuration's channels, in their order: their names, and where their lanes show themselves.
+    channels: Vec<(String, Arc<Gauge>)>,
     clock: Clock,
     is_live: bool,
     /// The run publishes the best prices of its books.
@@ -56,7 +59,7 @@ struct Shared {
 impl Following {
     pub(super) fn new(
         rings: Vec<Subscriber<Record>>,
-        channels: Vec<String>,
+        channels: Vec<(String, Arc<Gauge>)>,
         clock: Clock,
         is_live: bool,
         published: bool,
@@ -94,13 +97,26 @@ impl Following {
         let asked = shared.began.elapsed().as_nanos() as u64;
         shared.asked.store(asked, Relaxed);
         let best = locked(&shared.best);
+        let rows = best.rows();
+        let depth = match &rows[..] {
+            [one] => self.depth(one),
+            _ => Vec::new(),
+        };
         Ok(BooksStatus {
             symbols: best.wanted().as_str().to_owned(),
-            rows: best.rows().iter().map(|row| self.told(row)).collect(),
+            rows: rows.iter().map(|row| self.told(row)).collect(),
             lost: best.lost(),
             more: best.has_more(),
             published: self.published,
+            depth,
         })
+    }
+
+    /// What its lane has shown of a symbol's book since it was last asked for.
+    fn depth(&self, row: &BestPrices) -> Vec<DepthStatus> {
+        let lane = self.channels.get(usize::from(row.channel));
+        let page = lane.and_then(|(_, gauge)| gauge.depth().ask((row.channel, row.instrument)));
+        page.map(|page| levels(&page.sides)).unwrap_or_default()
     }
 
     fn begin(&self, symbols: &Glob) -> std::io::Result<Followed> {
@@ -119,11 +135,12 @@ impl Following {
 
     fn told(&self, row: &BestPrices) -> BookStatus {
         let channel = self.channels.get(usize::from(row.channel));
+        let channel = channel.map(|(name, _)| name.clone());
         let age = self.clock.now().since(row.changed);
         let price = |best: Best| best.price.is_some().then(|| decimal(best.price));
         BookStatus {
             symbol: String::from_utf8_lossy(row.symbol.trim_ascii_end()).into_owned(),
-            channel: channel.cloned().unwrap_or_default(),
+            channel: channel.unwrap_or_default(),
             bid: price(row.bid),
             bid_quantity: row.bid.quantity,
             ask: price(row.ask),
@@ -189,6 +206,27 @@ fn follow(mut readers: Vec<Reader<Record>>, shared: &Shared) {
     }
 }
 
+/// The rows of a page, up to the last level there is.
+fn levels([bids, asks]: &[[Option<Level>; LEVELS]; 2]) -> Vec<DepthStatus> {
+    let price = |level: &Option<Level>| level.map(|level| decimal(level.price));
+    let quantity = |level: &Option<Level>| level.map_or(0, |level| level.quantity);
+    let orders = |level: &Option<Level>| level.and_then(|level| level.orders);
+    let rows = bids.iter().zip(asks).map(|(bid, ask)| DepthStatus {
+        bid_orders: orders(bid),
+        bid_quantity: quantity(bid),
+        bid: price(bid),
+        ask: price(ask),
+        ask_quantity: quantity(ask),
+        ask_orders: orders(ask),
+    });
+    let mut rows: Vec<_> = rows.collect();
+    let last = rows
+        .iter()
+        .rposition(|row| row.bid.is_some() || row.ask.is_some());
+    rows.truncate(last.map_or(0, |last| last + 1));
+    rows
+}
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -240,7 +278,9 @@ mod tests {
     }
 
     fn following(ring: &Writer<Record>, clock: &Clock) -> Following {
-        let channels = vec!["other".to_owned(), "itch".to_owned()];
+        let gauge = Arc::new(Gauge::new([1, 1]));
+        let channels = ["other", "itch"].map(|name| (name.to_owned(), gauge.clone()));
+        let channels = channels.into();
         Following::new(vec![ring.subscriber()], channels, clock.clone(), true, true)
     }
 
@@ -334,6 +374,31 @@ mod tests {
         assert!(told.rows[0].unsure);
         say(&mut ring, b"AAPL    ", 1, 2, 0);
         comes(&following, "AAPL", |b| !b.rows[0].unsure);
+    }
+
+    #[test]
+    fn a_page_ends_with_its_last_level() {
+        let level = |price: i64, orders| {
+            Some(Level {
+                price: Price(price * 1_000_000_000),
+                quantity: 9,
+                orders,
+            })
+        };
+        let mut sides = [[None; LEVELS]; 2];
+        sides[0][..2].copy_from_slice(&[level(10, Some(4)), level(9, None)]);
+        sides[1][2] = level(12, Some(1)); // numbered levels, of which two are not known
+        let rows = levels(&sides);
+        let of = |row: &DepthStatus| (row.bid.clone(), row.bid_orders, row.ask.clone());
+        let text = |s: &str| Some(s.to_owned());
+        let want = [
+            (text("10"), Some(4), None),
+            (text("9"), None, None),
+            (None, None, text("12")),
+        ];
+        assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), want);
+        assert_eq!((rows[2].ask_quantity, rows[2].ask_orders), (9, Some(1)));
+        assert!(levels(&[[None; LEVELS]; 2]).is_empty());
     }
 
     #[test]

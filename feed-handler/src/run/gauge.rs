@@ -1,10 +1,10 @@
 //! What a lane shows of itself while it runs: counters that a cold thread may read at any time.
 
+use super::depth::Depth;
 use crate::pipeline::{Channel, Drops, Lane};
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
 use crate::sequence::Lines;
-use feed_common::event::Trust;
 use feed_common::latency::Probe;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -22,13 +22,15 @@ pub struct Gauge {
     channels: Box<[ChannelGauge]>,
     /// In the order of [`Drops::by_cause`].
     drops: Box<[AtomicU64]>,
+    /// One book, when somebody asks.
+    depth: Depth,
 }
 
 /// A channel of it.
 #[derive(Debug)]
 struct ChannelGauge {
-    figures: Figures<10>,
-    lines: Box<[Figures<7>]>,
+    figures: Figures<{ ChannelReading::WORDS }>,
+    lines: Box<[Figures<{ LineReading::WORDS }>]>,
 }
 
 /// Figures that are shown together.
@@ -52,6 +54,62 @@ impl<const N: usize> Figures<N> {
     }
 }
 
+/// Figures by name, and the same as words in the order of the names.
+macro_rules! reading {
+    ($(#[$about:meta])* $name:ident { $($(#[$of:meta])* $figure:ident,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub(super) struct $name {
+            $($(#[$of])* pub $figure: u64,)*
+        }
+
+        impl $name {
+            const WORDS: usize = [$(stringify!($figure)),*].len();
+
+            fn words(self) -> [u64; Self::WORDS] {
+                [$(self.$figure),*]
+            }
+
+            fn of(words: [u64; Self::WORDS]) -> Self {
+                let [$($figure),*] = words;
+                Self { $($figure),* }
+            }
+        }
+    };
+}
+
+reading! {
+    /// A reading of one channel, as of the last interval.
+    ChannelReading {
+        /// Of `Trust`, its number.
+        trust,
+        gaps,
+        lost,
+        duplicates,
+        recovered,
+        restarts,
+        silences,
+        holes,
+        open,
+        filtered,
+    }
+}
+
+reading! {
+    /// Of one line.
+    LineReading {
+        packets,
+        messages,
+        first,
+        lost,
+        lost_alone,
+        duplicates,
+        /// When it was last heard, in the lane's nanoseconds; 0 before its first packet.
+        heard,
+    }
+}
+
 /// A reading of a [`Gauge`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -67,36 +125,6 @@ pub struct Reading {
     pub holes: u64,
     /// Those that are open.
     pub open: u64,
-}
-
-/// A reading of one channel, as of the last interval.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub(super) struct ChannelReading {
-    pub trust: Trust,
-    pub gaps: u64,
-    pub lost: u64,
-    pub duplicates: u64,
-    pub recovered: u64,
-    pub restarts: u64,
-    pub silences: u64,
-    pub holes: u64,
-    pub open: u64,
-    pub filtered: u64,
-    pub lines: Vec<LineReading>,
-}
-
-/// Of one line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct LineReading {
-    pub packets: u64,
-    pub messages: u64,
-    pub first: u64,
-    pub lost: u64,
-    pub lost_alone: u64,
-    pub duplicates: u64,
-    /// When it was last heard, in the lane's nanoseconds; 0 before its first packet.
-    pub heard: u64,
 }
 
 impl Gauge {
@@ -139,6 +167,12 @@ impl Gauge {
         for (place, (_, n)) in self.drops.iter().zip(lane.drops().by_cause()) {
             place.store(n, Relaxed);
         }
+        self.depth.show(lane.outlet());
+    }
+
+    /// Of one book, for who asks.
+    pub(super) fn depth(&self) -> &Depth {
+        &self.depth
     }
 
     /// The totals last shown.
@@ -154,8 +188,8 @@ impl Gauge {
         }
     }
 
-    /// What each channel last showed.
-    pub(super) fn channels(&self) -> impl Iterator<Item = ChannelReading> {
+    /// What each channel and its lines last showed.
+    pub(super) fn channels(&self) -> impl Iterator<Item = (ChannelReading, Vec<LineReading>)> {
         self.channels.iter().map(ChannelGauge::read)
     }
 
@@ -174,85 +208,43 @@ impl ChannelGauge {
     fn show<P: Protocol>(&self, channel: &Channel<P>) {
         let sequence = channel.sequence();
         let (holes, open) = channel.holes();
-        self.figures.show([
-            channel.trust().0.into(),
-            sequence.gaps,
-            sequence.lost,
-            sequence.duplicates,
-            sequence.recovered,
-            sequence.restarts,
-            channel.silences(),
+        let reading = ChannelReading {
+            trust: channel.trust().0.into(),
+            gaps: sequence.gaps,
+            lost: sequence.lost,
+            duplicates: sequence.duplicates,
+            recovered: sequence.recovered,
+            restarts: sequence.restarts,
+            silences: channel.silences(),
             holes,
             open,
-            channel.filtered(),
-        ]);
+            filtered: channel.filtered(),
+        };
+        self.figures.show(reading.words());
         for (number, line) in self.lines.iter().enumerate() {
-            line.show(line_figures(channel.lines(), number));
+            line.show(reading_of(channel.lines(), number).words());
         }
     }
 
-    fn read(&self) -> ChannelReading {
-        let [
-            trust,
-            gaps,
-            lost,
-            duplicates,
-            recovered,
-            restarts,
-            silences,
-            holes,
-            open,
-            filtered,
-        ] = self.figures.read();
-        let line = |figures: &Figures<7>| {
-            let [
-                packets,
-                messages,
-                first,
-                lost,
-                lost_alone,
-                duplicates,
-                heard,
-            ] = figures.read();
-            LineReading {
-                packets,
-                messages,
-                first,
-                lost,
-                lost_alone,
-                duplicates,
-                heard,
-            }
-        };
-        ChannelReading {
-            trust: Trust(trust as u8),
-            gaps,
-            lost,
-            duplicates,
-            recovered,
-            restarts,
-            silences,
-            holes,
-            open,
-            filtered,
-            lines: self.lines.iter().map(line).collect(),
-        }
+    fn read(&self) -> (ChannelReading, Vec<LineReading>) {
+        let lines = self.lines.iter().map(|line| LineReading::of(line.read()));
+        (ChannelReading::of(self.figures.read()), lines.collect())
     }
 }
 
-fn line_figures(lines: &Lines, number: usize) -> [u64; 7] {
+fn reading_of(lines: &Lines, number: usize) -> LineReading {
     let Some(line) = lines.get(number) else {
-        return [0; 7];
+        return LineReading::default();
     };
-    [
-        line.packets,
-        line.messages,
-        line.first,
-        line.lost(),
-        line.lost_alone(),
-        line.duplicates,
-        line.heard().last().unwrap_or(0),
-    ]
+    LineReading {
+        packets: line.packets,
+        messages: line.messages,
+        first: line.first,
+        lost: line.lost(),
+        lost_alone: line.lost_alone(),
+        duplicates: line.duplicates,
+        heard: line.heard().last().unwrap_or(0),
+    }
 }
 
 impl std::ops::AddAssign for Reading {

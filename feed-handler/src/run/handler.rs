@@ -332,9 +332,11 @@ impl Handler {
             sockets: running.sockets.clone(),
         });
         let is_live = matches!(input, Input::Live);
+        let channels = plan.channels();
+        let channels = channels.map(|(lane, c)| (c.name.clone(), self.gauges[lane].clone()));
         let books = Following::new(
             self.subscribers.clone(),
-            plan.channels().map(|(_, c)| c.name.clone()).collect(),
+            channels.collect(),
             self.clock.clone(),
             is_live,
             plan.book.keep == BookKeep::Full && plan.book.publish_bbo,

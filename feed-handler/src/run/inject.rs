@@ -41,7 +41,7 @@ impl Delay {
 
 impl Hold for Delay {
     #[inline]
-    fn hold(&mut self, stage: Stage) -> Option<Ticks> {
+    fn hold(&mut self, stage: Stage) -> Option<(Ticks, Ticks)> {
         if stage != self.stage || !self.is_drawn() {
             return None;
         }
@@ -49,7 +49,7 @@ impl Hold for Delay {
         loop {
             let now = self.clock.now();
             if now.since(begun) >= self.ticks {
-                return Some(now);
+                return Some((begun, now));
             }
             spin_loop();
         }
@@ -70,11 +70,12 @@ mod tests {
         let mut held = 0;
         for _ in 0..20_000 {
             let before = clock.now();
-            let let_go = delay.hold(Stage::Decoded);
-            assert_eq!(let_go.is_some(), again.is_drawn());
-            if let Some(let_go) = let_go {
+            let span = delay.hold(Stage::Decoded);
+            assert_eq!(span.is_some(), again.is_drawn());
+            if let Some((from, to)) = span {
                 held += 1;
-                assert!(clock.scale().nanos(let_go.since(before)) >= 1_999);
+                assert!(from >= before);
+                assert!(clock.scale().nanos(to.since(from)) >= 1_999);
             }
         }
         assert!((1_800..2_200).contains(&held), "{held}");

@@ -11,6 +11,7 @@ mod clock;
 mod consumers;
 mod control;
 mod crossing;
+mod depth;
 mod end;
 mod exposition;
 mod facts;

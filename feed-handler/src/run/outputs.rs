@@ -212,7 +212,7 @@ impl Recorded {
             totals.add(set);
             let published = set.histogram(Stage::Published).filter(|h| !h.is_empty());
             if let (Some(log), Some(published)) = (&mut self.log, published) {
-                let written = log.write(Some(tag.as_str()), Stage::Published, published, from, to);
+                let written = log.write(Some(tag.as_str()), Stage::Published, &published, from, to);
                 failed = failed.or(written.err());
             }
         }

@@ -17,6 +17,30 @@ pub struct BooksStatus {
     pub more: bool,
     /// False where the run publishes no best prices of its own: then only those that a feed itself sends are seen.
     pub published: bool,
+    /// Where one symbol was found, its best levels, the best first, as of the end of an interval. None before there was
+    /// one, and where no books are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub depth: Vec<DepthStatus>,
+}
+
+/// A row of a book. A side has a price where there is a level, and it is known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DepthStatus {
+    /// Orders at the bid, where the feed says them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bid_orders: Option<u32>,
+    /// Quantity there.
+    pub bid_quantity: u64,
+    /// The bid as a decimal.
+    pub bid: Option<String>,
+    /// The offer.
+    pub ask: Option<String>,
+    /// Quantity there.
+    pub ask_quantity: u64,
+    /// Orders there, where the feed says them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask_orders: Option<u32>,
 }
 
 /// The best prices of a symbol.

@@ -4,7 +4,7 @@ mod books;
 pub mod metrics;
 mod names;
 
-pub use books::{BookStatus, BooksStatus};
+pub use books::{BookStatus, BooksStatus, DepthStatus};
 pub use names::{METRICS, Metric, MetricKind, PREFIX, documentation};
 
 use crate::report::{Figures, Ordered};

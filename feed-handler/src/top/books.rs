@@ -1,11 +1,12 @@
-//! Best prices of chosen symbols as a listing, and the line over it that says what is chosen and how it stands.
+//! Best prices of chosen symbols as listings, with the depth of the book where it is one symbol, and the line over them that
+//! says what is chosen and how it stands.
 
 use super::app::App;
 use super::listing::{Cell, Listing};
 use super::views::VALID;
 use crate::report::plain;
 use crate::report::units::plural;
-use crate::status::{BookStatus, BooksStatus};
+use crate::status::{BookStatus, BooksStatus, DepthStatus};
 
 /// What is chosen and what should be known of it.
 pub fn said(app: &App) -> String {
@@ -38,20 +39,55 @@ pub fn said(app: &App) -> String {
     }
 }
 
-/// Best prices by symbol: those that were told last of what is chosen now.
-pub fn listing(app: &App) -> Listing {
+/// Those of the last answer, if it is to what is chosen now.
+pub fn listings(app: &App) -> Vec<Listing> {
     let wanted = app.symbols().map(|symbols| symbols.as_str());
     let told = app.books().and_then(|books| books.as_ref().ok());
     let told = told.filter(|books| Some(books.symbols.as_str()) == wanted);
-    of(told.map_or(&[], |books| &books.rows))
+    told.map_or_else(|| vec![best(&[])], answered)
 }
 
-/// The same of an answer.
-pub fn answered(books: &BooksStatus) -> Listing {
-    of(&books.rows)
+/// Those of an answer.
+pub fn answered(books: &BooksStatus) -> Vec<Listing> {
+    let mut listings = vec![best(&books.rows)];
+    if !books.depth.is_empty() {
+        listings.push(depth(&books.depth));
+    }
+    listings
 }
 
-fn of(rows: &[BookStatus]) -> Listing {
+fn depth(rows: &[DepthStatus]) -> Listing {
+    let price = |price: &Option<String>| Cell::name(price.as_deref().unwrap_or("-"));
+    let quantity = |price: &Option<String>, quantity| match price {
+        Some(_) => Cell::Count(quantity),
+        None => Cell::name("-"),
+    };
+    let orders = |orders: Option<u32>| match orders {
+        Some(orders) => Cell::Count(orders.into()),
+        None => Cell::name("-"),
+    };
+    let row = |(number, row): (usize, &DepthStatus)| {
+        vec![
+            Cell::name(&number.to_string()),
+            orders(row.bid_orders),
+            quantity(&row.bid, row.bid_quantity),
+            price(&row.bid),
+            price(&row.ask),
+            quantity(&row.ask, row.ask_quantity),
+            orders(row.ask_orders),
+        ]
+    };
+    Listing {
+        title: "Depth",
+        head: &[
+            "level", "orders", "bid size", "bid", "ask", "ask size", "orders",
+        ],
+        names: 1,
+        rows: (1..).zip(rows).map(row).collect(),
+    }
+}
+
+fn best(rows: &[BookStatus]) -> Listing {
     let row = |book: &BookStatus| {
         let price = |price: &Option<String>| Cell::name(price.as_deref().unwrap_or("-"));
         vec![

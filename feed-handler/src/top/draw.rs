@@ -25,6 +25,7 @@ const HELP: &[&str] = &[
     " PageUp, PageDown       scroll by a page",
     " Home, End              to the first row, to the last",
     " /                      choose symbols, for best prices: AAPL, A*, *",
+    "                        of one symbol the depth of its book is shown too",
     " p                      pause, and go on",
     " ?                      this help",
     " q, Esc, Ctrl-C         quit",
@@ -77,7 +78,7 @@ impl Page {
             return words(&["", " Nothing has answered yet."]);
         };
         let listings = match app.view {
-            View::Books => vec![books::listing(app)],
+            View::Books => books::listings(app),
             view => view.listings(history),
         };
         let parts = listings.len();

@@ -1,8 +1,8 @@
 use super::*;
 use crate::report::Figures;
 use crate::status::{
-    BookStatus, BooksStatus, ChannelStatus, ConsumerStatus, LaneStatus, LineStatus, StageStatus,
-    Status,
+    BookStatus, BooksStatus, ChannelStatus, ConsumerStatus, DepthStatus, LaneStatus, LineStatus,
+    StageStatus, Status,
 };
 use crate::top::app::Told;
 use ratatui::Terminal;
@@ -116,6 +116,7 @@ fn told(seconds: u64) -> Told {
         lost: 70_000,
         more: false,
         published: true,
+        depth: Vec::new(),
     };
     Told {
         status: status(seconds),
@@ -273,6 +274,36 @@ fn what_is_chosen_is_said_over_the_prices() {
     let mut none = at(View::Books, App::default());
     none.take(Ok(status(1).into()), Duration::ZERO);
     assert!(over(&none).contains("press / and type"));
+}
+
+#[test]
+fn of_one_symbol_the_depth_of_its_book_is_shown() {
+    let mut told = told(61);
+    if let Some(Ok(books)) = &mut told.books {
+        books.rows.truncate(1);
+        let level = |number: u32| DepthStatus {
+            bid_orders: Some(number),
+            bid_quantity: 100 * u64::from(number),
+            bid: Some(format!("189.{}", 20 - number)),
+            ask: (number < 10).then(|| format!("189.{}", 20 + number)),
+            ask_quantity: 7,
+            ask_orders: None,
+        };
+        books.depth = (1..=10).map(level).collect();
+    }
+    let mut app = at(View::Books, app());
+    app.take(Ok(told), Duration::from_secs(61));
+    let (seen, extent) = drawn(&app, (80, 24), 61);
+    let seen = text(&seen);
+    assert!(extent.rows <= extent.page, "all of it at once:\n{seen}");
+    for part in [
+        " AAPL",
+        "Depth",
+        " level  orders  bid size     bid     ask  ask size  orders",
+        " 10         10     1,000  189.10       -         -       -",
+    ] {
+        assert!(seen.contains(part), "{part} in\n{seen}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::status::{BooksStatus, Status};
 use crate::subscribe::Glob;
 use app::App;
 use ask::Asker;
+use listing::Listing;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use rates::History;
@@ -53,8 +54,12 @@ pub fn show(socket: &Path, color: bool, symbols: Option<Glob>) -> io::Result<()>
 pub fn text(status: Status) -> String {
     let history = History::new(status);
     let views = [View::Overview, View::Channels, View::Lines].into_iter();
+    tables(views.flat_map(|view| view.listings(&history)))
+}
+
+fn tables(listings: impl IntoIterator<Item = Listing>) -> String {
     let mut out = String::new();
-    for listing in views.flat_map(|view| view.listings(&history)) {
+    for listing in listings {
         if !out.is_empty() {
             out.push('\n');
         }
@@ -63,11 +68,9 @@ pub fn text(status: Status) -> String {
     out
 }
 
-/// Best prices as text.
+/// Best prices as text, and the depth of the book where it is one.
 pub fn books_text(books: &BooksStatus) -> String {
-    let mut out = String::new();
-    books::answered(books).table().render(&mut out);
-    out
+    tables(books::answered(books))
 }
 
 fn watch(

@@ -149,8 +149,8 @@ impl TcpServer {
         };
         let counts = &mut self.counts;
         self.server
-            .datagrams(now, &mut |packet| match group.send(&[packet]) {
-                Ok(_) => counts.sent += 1,
+            .datagrams(now, &mut |packet| match group.send(packet) {
+                Ok(()) => counts.sent += 1,
                 Err(_) => counts.errors += 1,
             })
     }

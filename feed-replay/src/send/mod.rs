@@ -1,25 +1,38 @@
 //! Sends packets to multicast groups on a schedule, and measures how well it was kept.
 //!
-//! Payloads are usually borrowed from a mapped capture file, and then nothing is copied on the way to the kernel. Packets
-//! are sent in the order given, on one thread.
+//! Packets are sent in the order given, on one thread: through a UDP socket for each target, or as whole frames through
+//! one packet socket. Payloads are usually borrowed from a mapped capture file, and then a UDP socket copies nothing on
+//! the way to the kernel. Everything that can be done before a packet is due is done before ([`replay`]'s window); from
+//! then on there is a system call, and no allocation.
 
+mod capture;
+mod interface;
+mod members;
+mod open;
 mod route;
+mod runs;
 mod sender;
 mod service;
+mod transmit;
+mod window;
 
+pub use capture::{Copied, Payload, captured};
+pub use interface::Interface;
+pub use open::{NoFrames, OpenError, Opened, SocketChoice, SocketKind, open};
 pub use route::{Route, RouteError, parse_map, parse_target};
-pub use sender::{Interface, OpenError, Sender, SenderOptions};
+pub use sender::{Sender, SenderOptions};
 pub use service::{Column, Sendings};
+pub use transmit::ATTEMPTS;
 
-use crate::schedule::{Lateness, Pacer, ScheduleReport, Speed};
-use crate::sys::BATCH;
+use crate::schedule::{Lateness, Pacer, Peak, ScheduleReport, Speed};
+use crate::sys::{BATCH, Outbox};
 use feed_common::sys::sleep_precisely;
 use feed_common::time::Clock;
-use std::hint::black_box;
 use std::io;
 use std::net::SocketAddrV4;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use transmit::transmit;
+use window::Window;
 
 /// A packet to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +54,14 @@ pub struct SendReport {
     pub bytes: u64,
     /// From the start to the last packet, in nanoseconds.
     pub duration: u64,
+    /// Calls that took them.
+    pub calls: u64,
+    /// Packets that went in runs, as one until behind the socket.
+    pub in_runs: u64,
+    /// Packets longer than the interface takes whole: the system sent them in parts.
+    pub in_parts: u64,
+    /// Most packets that were sent in a millisecond of the replay's clock.
+    pub peak: u64,
     /// Calls repeated because the kernel had no room or was interrupted.
     pub retries: u64,
     /// Calls refused because of an earlier datagram that nobody listened for (127.0.0.0/8 only); they were repeated.
@@ -64,9 +85,6 @@ impl SendReport {
     }
 }
 
-/// Calls made for a packet before it is given up; the wait between them makes this about a tenth of a second.
-pub const ATTEMPTS: u32 = 1_000;
-
 /// The system refused a packet for a reason that will not pass.
 #[derive(Debug, thiserror::Error)]
 #[error("sending to {target}: {reason}")]
@@ -77,65 +95,68 @@ pub struct SendError {
     pub reason: io::Error,
 }
 
+/// Nearer to its schedule than this, a replay makes a call for each packet, so that the time of each is known; further
+/// behind, it sends what is due in as few calls as it can.
+const BEHIND_NS: u64 = 50_000;
+
 /// Sends `packets` through `senders` until they end or `stop` is set. Panics when a packet names a sender that is not
 /// there.
 ///
-/// With a schedule, a packet's send time is taken right before the call that carries it; of packets that were due
-/// together and share a call, all but the first count as sent when the call had returned, which is the latest they
-/// can have been.
+/// With a schedule, a packet's send time is taken right before the call that carries it; of packets that share a call
+/// because the replay is behind, all but the first count as sent when the call had returned, which is the latest they
+/// can have been. Packets are taken from their source some milliseconds before they are due, where there is time for it.
 pub fn replay<P: AsRef<[u8]>>(
     packets: impl IntoIterator<Item = Outgoing<P>>,
     senders: &[Sender],
     speed: Speed,
     stop: &AtomicBool,
 ) -> Result<SendReport, SendError> {
-    let mut packets = in_order(packets);
-    let mut report = SendReport::default();
-    let (mut lateness, mut sendings) = (Lateness::new(), Sendings::new());
-    let mut batch = Batch::new();
+    let mut window = Window::new(in_order(packets).fuse(), senders, speed);
+    let (mut report, mut outbox) = (SendReport::default(), Outbox::new());
+    let (mut lateness, mut sendings, mut peak) =
+        (Lateness::new(), Sendings::new(), Peak::default());
+    let scheduled = speed != Speed::Max;
+    let clock = Clock::new();
     sleep_precisely();
 
-    let mut next = packets.next();
-    let pacer = Pacer::start(Clock::new());
-    while let Some(first) = next {
-        // What may touch the disk comes before the wait: the packet after this one, and the end of this one.
-        next = packets.next();
-        black_box(first.payload.as_ref().last());
-        let due = speed.due(first.offset);
-        let go = match due {
-            Some(due) => pacer.wait(due, stop),
-            None => true,
+    window.begin();
+    let mut pacer = Pacer::start(clock);
+    loop {
+        window.go_on(&pacer);
+        let Some(due) = window.due() else {
+            break;
         };
-        if !go || stop.load(Ordering::Relaxed) {
+        let begun = pacer.wait(due, stop);
+        let Some(begun) = begun.filter(|_| !stop.load(Ordering::Relaxed)) else {
             report.stopped = true;
             break;
+        };
+        let most = match scheduled && begun - due <= BEHIND_NS {
+            true => 1,
+            false => {
+                window.catch_up(begun);
+                BATCH
+            }
+        };
+        let count = window.together(begun, most);
+        let sent_before = report.packets;
+        transmit(&window, count, senders, &mut outbox, &mut report)?;
+        let done = pacer.now();
+        report.duration = done;
+        peak.count(done, report.packets - sent_before);
+        let mut sent = begun;
+        for packet in window.ready().range(..count) {
+            let due = scheduled.then_some(packet.due);
+            if let Some(due) = due {
+                lateness.record(due, sent);
+            }
+            sendings.record(due, begun, done);
+            sent = done;
         }
-        let line = first.line;
-        batch.begin(first, due);
-        let before = pacer.now();
-        while let Some(packet) = next.take_if(|packet| batch.takes(packet, speed, before)) {
-            let due = speed.due(packet.offset);
-            batch.push(packet, due);
-            next = packets.next();
-        }
-        let mut payloads = [&[][..]; BATCH];
-        transmit(&senders[line], batch.payloads(&mut payloads), &mut report)?;
-        report.duration = pacer.now();
-        if let Some(due) = due {
-            lateness.record(due, before);
-        }
-        for &due in batch.later_dues() {
-            lateness.record(due, report.duration);
-        }
-        for due in batch.dues() {
-            sendings.record(due, before, report.duration);
-        }
+        window.pass(count);
     }
-    report.schedule = if speed == Speed::Max {
-        None
-    } else {
-        lateness.report()
-    };
+    report.schedule = lateness.report();
+    report.peak = peak.most();
     (report.service, report.response) = (sendings.service(), sendings.response());
     Ok(report)
 }
@@ -153,107 +174,6 @@ fn in_order<P>(
             ..packet
         }
     })
-}
-
-/// Packets of one sender that go in one call.
-struct Batch<P> {
-    /// At most [`BATCH`].
-    payloads: Vec<P>,
-    dues: [u64; BATCH],
-    line: usize,
-    scheduled: bool,
-}
-
-impl<P: AsRef<[u8]>> Batch<P> {
-    fn new() -> Batch<P> {
-        Batch {
-            payloads: Vec::with_capacity(BATCH),
-            dues: [0; BATCH],
-            line: 0,
-            scheduled: false,
-        }
-    }
-
-    fn begin(&mut self, packet: Outgoing<P>, due: Option<u64>) {
-        (self.line, self.scheduled) = (packet.line, due.is_some());
-        self.payloads.clear();
-        self.push(packet, due);
-    }
-
-    fn push(&mut self, packet: Outgoing<P>, due: Option<u64>) {
-        self.dues[self.payloads.len()] = due.unwrap_or(0);
-        self.payloads.push(packet.payload);
-    }
-
-    /// Whether `packet` may go along: same sender, and due by `now` too.
-    fn takes(&self, packet: &Outgoing<P>, speed: Speed, now: u64) -> bool {
-        let due = speed.due(packet.offset).is_none_or(|due| due <= now);
-        self.payloads.len() < BATCH && packet.line == self.line && due
-    }
-
-    /// The payloads, as the kernel wants them.
-    fn payloads<'a>(&'a self, all: &'a mut [&'a [u8]; BATCH]) -> &'a [&'a [u8]] {
-        for (slot, payload) in all.iter_mut().zip(&self.payloads) {
-            *slot = payload.as_ref();
-        }
-        &all[..self.payloads.len()]
-    }
-
-    /// When each was due, where there is a schedule.
-    fn dues(&self) -> impl Iterator<Item = Option<u64>> {
-        let dues = &self.dues[..self.payloads.len()];
-        dues.iter().map(|due| self.scheduled.then_some(*due))
-    }
-
-    fn later_dues(&self) -> &[u64] {
-        if self.scheduled {
-            &self.dues[1..self.payloads.len()]
-        } else {
-            &[]
-        }
-    }
-}
-
-/// Gives the kernel `payloads` in order, repeating what it has no room for. Bounded by [`ATTEMPTS`] per packet.
-fn transmit(sender: &Sender, payloads: &[&[u8]], report: &mut SendReport) -> Result<(), SendError> {
-    let mut rest = payloads;
-    let mut attempts = 0;
-    while !rest.is_empty() {
-        match sender.send(rest) {
-            Ok(sent) => {
-                report.packets += sent as u64;
-                report.bytes += rest[..sent].iter().map(|p| p.len() as u64).sum::<u64>();
-                rest = &rest[sent..];
-                attempts = 0;
-                continue;
-            }
-            Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => report.refused += 1,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => report.retries += 1,
-            Err(e) if no_room(&e) => {
-                report.retries += 1;
-                std::thread::sleep(Duration::from_micros(100));
-            }
-            Err(reason) => {
-                return Err(SendError {
-                    target: sender.target(),
-                    reason,
-                });
-            }
-        }
-        attempts += 1;
-        if attempts == ATTEMPTS {
-            report.unsent += 1;
-            rest = &rest[1..];
-            attempts = 0;
-        }
-    }
-    Ok(())
-}
-
-/// True for the errors that pass when the device has drained its queue.
-fn no_room(e: &io::Error) -> bool {
-    e.kind() == io::ErrorKind::WouldBlock
-        || matches!(e.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
 }
 
 #[cfg(test)]

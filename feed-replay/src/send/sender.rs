@@ -1,36 +1,15 @@
-//! A socket that sends to one group, and only through the interface it was told.
+//! A socket that sends to one group, and only through the interface it was told: through UDP, or as whole frames.
 
-use crate::sys;
+use super::runs::all_runs;
+use super::{Interface, NoFrames, OpenError};
+use crate::sys::{self, BATCH, Outbox};
+use feed_common::wire::frame::UdpFlow;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::AsFd;
-
-/// A network interface that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
-    name: String,
-    index: u32,
-}
-
-impl Interface {
-    /// The interface with this name.
-    pub fn named(name: &str) -> Result<Interface, OpenError> {
-        let index = sys::interface_index(name).map_err(|reason| OpenError::Interface {
-            name: name.into(),
-            reason,
-        })?;
-        Ok(Interface {
-            name: name.into(),
-            index,
-        })
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use zerocopy::IntoBytes;
 
 /// How packets leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,41 +29,30 @@ impl Default for SenderOptions {
     }
 }
 
-/// Why a sender could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// There is no such interface.
-    #[error("interface `{name}`: {reason}")]
-    Interface {
-        /// The name.
-        name: String,
-        /// What the system said.
-        reason: io::Error,
-    },
-    /// Neither multicast nor this machine.
-    #[error("{0} is neither a multicast group nor in 127.0.0.0/8: packets are sent nowhere else")]
-    Target(SocketAddrV4),
-    /// The system refused.
-    #[error("opening a socket to {target} through `{interface}`: {reason}")]
-    Socket {
-        /// Where packets were to go.
-        target: SocketAddrV4,
-        /// Through what.
-        interface: String,
-        /// What the system said.
-        reason: io::Error,
-    },
-}
-
 /// Sends to one multicast group, or to one address of this machine.
 #[derive(Debug)]
 pub struct Sender {
+    /// Of a sender of frames it holds the source port, and takes what has to be sent in parts.
     socket: Socket,
     target: SocketAddrV4,
+    /// Bytes of the longest payload that the interface takes whole.
+    whole_max: usize,
+    offload: bool,
+    frames: Option<Frames>,
 }
 
+/// What makes and takes a sender's frames.
+#[derive(Debug)]
+struct Frames {
+    flow: UdpFlow,
+    link: Arc<OwnedFd>,
+}
+
+/// IP and UDP headers.
+const HEADERS: usize = 28;
+
 impl Sender {
-    /// Opens a socket to `target` through `interface`. Packets also reach members of the group on this machine.
+    /// Opens a UDP socket to `target` through `interface`. Packets also reach members of the group on this machine.
     pub fn open(
         target: SocketAddrV4,
         interface: &Interface,
@@ -101,20 +69,67 @@ impl Sender {
                     .bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, options.source_port).into())?;
             }
             // Before connecting, because connecting looks up the route.
-            sys::set_multicast_interface(socket.as_fd(), interface.index)?;
+            sys::set_multicast_interface(socket.as_fd(), interface.index())?;
             socket.set_multicast_ttl_v4(options.ttl.into())?;
             socket.set_multicast_loop_v4(true)?;
             socket.connect(&target.into())?;
             Ok(socket)
         };
         match open() {
-            Ok(socket) => Ok(Sender { socket, target }),
+            Ok(socket) => Ok(Sender {
+                socket,
+                target,
+                whole_max: interface.mtu().saturating_sub(HEADERS),
+                offload: false,
+                frames: None,
+            }),
             Err(reason) => Err(OpenError::Socket {
                 target,
-                interface: interface.name.clone(),
+                interface: interface.name().into(),
                 reason,
             }),
         }
+    }
+
+    /// Lets runs of datagrams of one size leave as one, to be cut up behind the socket.
+    pub(super) fn with_offload(mut self) -> Result<Sender, OpenError> {
+        sys::can_segment(self.socket.as_fd()).map_err(OpenError::Offload)?;
+        self.offload = true;
+        Ok(self)
+    }
+
+    /// Sends whole frames through `link`, a packet socket of the same interface, from the address and port that the UDP
+    /// socket has. Packets reach no member on this machine.
+    pub(super) fn with_frames(
+        mut self,
+        interface: &Interface,
+        link: &Arc<OwnedFd>,
+        options: SenderOptions,
+    ) -> Result<Sender, NoFrames> {
+        if !self.target.ip().is_multicast() {
+            return Err(NoFrames::Target(self.target));
+        }
+        if options.ttl == 0 {
+            return Err(NoFrames::StaysHere);
+        }
+        let src_mac = interface.mac().ok_or(NoFrames::NotEthernet)?;
+        let own = self.socket.local_addr().map_err(NoFrames::System)?;
+        let src = own
+            .as_socket_ipv4()
+            .filter(|src| !src.ip().is_unspecified());
+        let src = src.ok_or(NoFrames::NoSource)?;
+        // What is sent in parts then reaches those whom the rest reaches.
+        let alike = self.socket.set_multicast_loop_v4(false);
+        alike.map_err(NoFrames::System)?;
+        self.frames = Some(Frames {
+            flow: UdpFlow {
+                src_mac,
+                ttl: options.ttl,
+                ..UdpFlow::multicast(src, self.target)
+            },
+            link: Arc::clone(link),
+        });
+        Ok(self)
     }
 
     /// Where it sends.
@@ -122,11 +137,79 @@ impl Sender {
         self.target
     }
 
-    /// Sends the first of `payloads` (not empty), or several of them in one call; how many the kernel took.
-    pub fn send(&self, payloads: &[&[u8]]) -> io::Result<usize> {
-        match payloads {
-            [single] => self.socket.send(single).map(|_| 1),
-            several => sys::send_batch(self.socket.as_fd(), several),
+    /// Sends one datagram through the UDP socket.
+    pub fn send(&self, payload: &[u8]) -> io::Result<()> {
+        self.socket.send(payload).map(drop)
+    }
+
+    /// Bytes of the longest payload that the interface takes whole; longer ones are sent in parts.
+    pub(super) fn whole_max(&self) -> usize {
+        self.whole_max
+    }
+
+    /// Bytes of its longest frame; 0 when it sends none.
+    pub(super) fn frame_max(&self) -> usize {
+        let frames = self.frames.as_ref();
+        frames.map_or(0, |_| UdpFlow::HEADERS + self.whole_max)
+    }
+
+    /// Writes the frame of a datagram to the front of `frame`, which has room for [`Sender::frame_max`] bytes; its
+    /// length. `None` when it goes through the UDP socket: all of them do, or it has to be sent in parts.
+    #[inline]
+    pub(super) fn frame(&self, payload: &[u8], id: u16, frame: &mut [u8]) -> Option<usize> {
+        let frames = self.frames.as_ref()?;
+        if payload.len() > self.whole_max {
+            return None;
+        }
+        let headers = frames.flow.headers_over(payload, id).ok()?;
+        let (before, behind) = frame.split_at_mut(UdpFlow::HEADERS);
+        before.copy_from_slice(headers.as_bytes());
+        behind[..payload.len()].copy_from_slice(payload);
+        Some(UdpFlow::HEADERS + payload.len())
+    }
+
+    /// Hands over frames of any senders with the same link; how many the kernel took.
+    #[inline]
+    pub(super) fn send_frames(&self, outbox: &mut Outbox, frames: &[&[u8]]) -> io::Result<usize> {
+        match &self.frames {
+            Some(own) => outbox.send(own.link.as_fd(), frames),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Hands over datagrams; how many the kernel took, and how many of these in runs.
+    #[inline]
+    pub(super) fn send_datagrams(
+        &self,
+        outbox: &mut Outbox,
+        datagrams: &[&[u8]],
+    ) -> io::Result<(usize, usize)> {
+        if !self.offload || datagrams.len() < 2 {
+            let taken = outbox.send(self.socket.as_fd(), datagrams)?;
+            return Ok((taken, 0));
+        }
+        let mut runs = [0; BATCH];
+        let count = all_runs(datagrams, self.whole_max, &mut runs);
+        let runs = &runs[..count];
+        let taken = outbox.send_runs(self.socket.as_fd(), datagrams, runs)?;
+        let (mut begun, mut in_runs) = (0, 0);
+        for run in runs.iter().map(|&run| usize::from(run)) {
+            if begun < taken && run > 1 {
+                in_runs += run;
+            }
+            begun += run;
+        }
+        Ok((taken, in_runs))
+    }
+
+    /// What the system says where runs cannot be cut up does not say that.
+    pub(super) fn explain(&self, reason: io::Error) -> io::Error {
+        match reason.raw_os_error() {
+            Some(libc::EIO | libc::EINVAL) if self.offload => {
+                let says = format!("{reason}: runs cannot be cut up here, send without offload");
+                io::Error::new(reason.kind(), says)
+            }
+            _ => reason,
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 fn receiver() -> (UdpSocket, SocketAddrV4) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -175,4 +176,69 @@ fn targets_elsewhere_and_unknown_interfaces_are_refused() {
         Interface::named("none0"),
         Err(OpenError::Interface { .. })
     ));
+}
+
+#[test]
+fn what_is_behind_the_schedule_shares_calls() {
+    let (_socket, to) = receiver();
+    let packets = (0..300u64).map(|i| {
+        if i == 100 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Outgoing {
+            offset: i * 1_000,
+            line: 0,
+            payload: b"x",
+        }
+    });
+    let senders = [sender(to)];
+    let stop = AtomicBool::new(false);
+    let report = replay(packets, &senders, Speed::ORIGINAL, &stop).unwrap();
+    // All 200 behind the pause were due when it ended.
+    assert_eq!(report.packets, 300);
+    assert!((4..=110).contains(&report.calls), "{report:?}");
+    let schedule = report.schedule.unwrap();
+    assert!(schedule.p50 >= 1_500_000 && schedule.max >= schedule.end);
+    assert!(report.peak >= 200, "{report:?}");
+}
+
+#[test]
+fn packets_are_taken_from_their_source_shortly_before_they_are_due() {
+    let (_socket, to) = receiver();
+    let gap = Duration::from_millis(10);
+    let begin = std::time::Instant::now();
+    let mut taken = Vec::new();
+    let packets = (0..6u64).map(|i| {
+        taken.push(begin.elapsed());
+        Outgoing {
+            offset: i * gap.as_nanos() as u64,
+            line: 0,
+            payload: b"x",
+        }
+    });
+    let senders = [sender(to)];
+    let stop = AtomicBool::new(false);
+    replay(packets, &senders, Speed::ORIGINAL, &stop).unwrap();
+    // The next one is asked for when the one before it is due within 2 ms.
+    for (i, at) in (0..).zip(taken).skip(1) {
+        assert!(
+            at + Duration::from_millis(3) >= gap * (i - 1),
+            "{i} at {at:?}"
+        );
+    }
+}
+
+#[test]
+fn a_device_that_cannot_cut_runs_up_is_explained() {
+    let (_socket, to) = receiver();
+    let refused = || io::Error::from_raw_os_error(libc::EIO);
+    assert_eq!(
+        sender(to).explain(refused()).raw_os_error(),
+        Some(libc::EIO)
+    );
+    let offload = sender(to).with_offload().unwrap();
+    let says = offload.explain(refused()).to_string();
+    assert!(says.contains("without offload"), "{says}");
+    let other = io::Error::from_raw_os_error(libc::ENETDOWN);
+    assert_eq!(offload.explain(other).raw_os_error(), Some(libc::ENETDOWN));
 }

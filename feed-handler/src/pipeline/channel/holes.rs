@@ -272,9 +272,10 @@ impl<P: Protocol> Channel<P> {
         };
         self.cx.trust = unit.trust;
         let new = deliver::<P, H, R>(&mut self.decoder, &mut self.cx, frame, skip, rx, core);
-        core.probe.mark(Stage::Decoded, rx);
         core.outlet.flush();
-        core.probe.mark(Stage::Published, rx);
+        let done = core.probe.now();
+        core.probe.mark_at(Stage::Decoded, rx, done);
+        core.probe.mark_at(Stage::Published, rx, done);
         new
     }
 }
