@@ -2,18 +2,19 @@
 //!
 //! # Protocol
 //!
-//! Every buffer has a flag: lent or not. To take one: swap the flag for "lent" (acquire); whoever gets "not lent" for it
-//! has the buffer. To give it back: store "not lent" (release). Where to begin to look is a hint, stored and loaded relaxed:
-//! the buffer given back last, which is still in the cache, or the one behind the last that was taken. So taking is one
-//! atomic swap as long as the hint is good, and a walk over the flags, each a byte, when it is not; giving back is a store.
+//! Every buffer has a flag: lent or not. To take one: exchange "not lent" for "lent" (acquire); whoever succeeds has the
+//! buffer. To give it back: store "not lent" (release). Where to begin to look is a hint, stored and loaded relaxed: the
+//! buffer given back last, which is still in the cache, or the one behind the last that was taken. So taking is one atomic
+//! exchange as long as the hint is good, and a walk over the flags, each a byte, when it is not; giving back is a store.
 //! Neither ever waits for another thread.
 //!
 //! # Why a buffer has one holder
 //!
-//! - All writes to a flag are in one order, and a swap reads the write right before its own. After a "not lent" the first
-//!   swap reads it and every later one reads "lent", until the holder, and nobody else, stores "not lent" again.
+//! - All writes to a flag are in one order, and an exchange that succeeds reads the write right before its own. After a
+//!   "not lent" one exchange reads it and every later one finds "lent" and writes nothing, until the holder, and nobody
+//!   else, stores "not lent" again.
 //! - What one holder did to the buffer happens before what the next one does: its release store is what the next one's
-//!   acquire swap has read.
+//!   acquire exchange has read.
 //! - There are no links between free buffers, so none can go stale while a thread looks at them (ABA).
 //!
 //! A buffer borrows its pool: the compiler proves that none outlives it. [`Pool::leaked`] is for threads that no scope
@@ -101,9 +102,11 @@ impl Pool {
     #[inline(always)]
     fn take(&self, i: usize) -> Option<PoolBuffer<'_>> {
         let lent = self.lent.get(i)?;
-        if lent.load(Ordering::Relaxed) || lent.swap(true, Ordering::Acquire) {
+        if lent.load(Ordering::Relaxed) {
             return None;
         }
+        lent.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
         self.watch.write(i);
         self.hint.store(i as u64 + 1, Ordering::Relaxed);
         // SAFETY: as many cells as flags. The pointer to a cell of a living slice is not null.
