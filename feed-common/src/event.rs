@@ -12,6 +12,7 @@ pub use orders::{
 };
 pub use states::{Directory, Name, Statistic, StatisticKind, Status, StatusKind};
 
+use crate::record::{SensorReading, TimeSeriesPoint};
 use crate::time::{Ticks, UnixNanos};
 use zerocopy::byteorder::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -131,6 +132,10 @@ kinds! {
     /// The lines of the channel have fallen silent (`trust` is [`Trust::STALE`]), or are heard again: for all of its
     /// instruments. It depends on when packets came, so no digest counts it. Received when the last packet before it was.
     TRUST = 21, "trust";
+    /// A sensor's reading; [`SensorReading::to_record`] says where its parts are.
+    SENSOR = 22, "sensor";
+    /// A point of a time series; [`TimeSeriesPoint::to_record`] says where its parts are.
+    POINT = 23, "point";
 }
 
 /// Bits of [`MarketData::flags`].
@@ -440,6 +445,12 @@ pub trait MarketHandler {
     /// A native record: already in our own shape, its price canonical.
     #[inline]
     fn on_market_data(&mut self, cx: &MsgCtx, m: MarketData) {}
+    /// A sensor's reading.
+    #[inline]
+    fn on_sensor(&mut self, cx: &MsgCtx, m: SensorReading) {}
+    /// A point of a time series.
+    #[inline]
+    fn on_point(&mut self, cx: &MsgCtx, m: TimeSeriesPoint) {}
 }
 
 #[cfg(test)]

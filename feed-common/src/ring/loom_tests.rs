@@ -1,8 +1,9 @@
 //! Small cases of both rings under every interleaving; how to run them is in the module above.
 
-use super::{Overrun, SlotConfig, Writer, broadcast, packet_ring};
+use super::{Overrun, Pool, SlotConfig, Writer, broadcast, packet_ring};
 use crate::packet::{PacketBatch, PacketSource, RxError, SlotWriter};
 use crate::time::Ticks;
+use loom::sync::Arc;
 use loom::thread;
 
 /// Runs `test` through all interleavings with at most `preemptions` forced switches (None: any number).
@@ -170,5 +171,63 @@ fn loom_readers_may_come_at_any_time() {
         });
         write(&mut writer, 6, 3);
         late.join().unwrap();
+    });
+}
+
+/// Takes `held` buffers at a time, `times` over. Whoever holds a buffer is the only one who writes into it: loom is told
+/// of every access to its slot, and the mark would be another's.
+fn borrow(pool: &Pool, mark: u8, held: usize, times: usize) {
+    for _ in 0..times {
+        let mut buffers: Vec<_> = (0..held).map(|_| pool.get()).collect();
+        for buffer in &mut buffers {
+            assert!(buffer.is_empty(), "lent to another");
+            buffer.push(mark);
+        }
+        thread::yield_now();
+        for buffer in buffers {
+            assert_eq!(**buffer, [mark]);
+        }
+    }
+}
+
+/// Two threads take and give back; all of the pool is there in the end. How often none was found: a buffer that is given
+/// back behind a thread that looks may be missed.
+fn borrow_from(buffers: usize, held: usize, times: usize) -> u64 {
+    let pool = Arc::new(Pool::new(buffers, 1).unwrap());
+    let other = pool.clone();
+    let thread = thread::spawn(move || borrow(&other, 1, held, times));
+    borrow(&pool, 2, held, times);
+    thread.join().unwrap();
+    assert_eq!(pool.available(), buffers);
+    pool.misses()
+}
+
+#[test]
+fn loom_a_buffer_has_one_holder() {
+    model(Some(3), || assert!(borrow_from(2, 1, 2) < 4));
+}
+
+#[test]
+fn loom_a_buffer_has_one_holder_while_others_are_held() {
+    model(Some(2), || assert!(borrow_from(3, 2, 1) < 4));
+}
+
+#[test]
+fn loom_who_finds_none_gets_a_fresh_one() {
+    model(Some(3), || assert!(borrow_from(1, 1, 2) <= 3));
+}
+
+#[test]
+fn loom_a_buffer_goes_back_from_another_thread() {
+    model(None, || {
+        let pool: &'static Pool = Pool::leaked(1, 1).unwrap();
+        let mut buffer = pool.get();
+        let thread = thread::spawn(move || {
+            buffer.push(1);
+            assert_eq!(**buffer, [1]);
+        });
+        borrow(pool, 2, 1, 1);
+        thread.join().unwrap();
+        assert_eq!(pool.available(), 1);
     });
 }

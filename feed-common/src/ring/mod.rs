@@ -1,12 +1,14 @@
-//! Preallocated rings: packets between two threads, records from one writer to any number of readers.
+//! Preallocated rings: packets between two threads, records from one writer to any number of readers; and a pool of
+//! buffers for whatever is made in one thread and used up in another.
 //!
 //! - [`packet_ring`]: the [`Producer`] receives datagrams straight into slots, the [`Consumer`] reads them in place; one
 //!   thread each, nothing copied. [`Inline`] is the same slots when one thread does both.
 //! - [`broadcast`]: the [`Writer`] overwrites and never waits; each [`Reader`] polls at its own pace and learns exactly
 //!   how many records it was too slow for.
+//! - [`Pool`]: buffers that any thread takes, and that go back when they are dropped, wherever that is.
 //!
-//! All memory is taken and touched when a ring is made. Afterwards no call allocates, locks, waits or enters the
-//! kernel.
+//! All memory is taken and touched when a ring or a pool is made. Afterwards no call allocates, locks, waits or enters the
+//! kernel, except that a pool that has run out allocates, and counts that.
 //!
 //! # Checking
 //!
@@ -25,17 +27,19 @@ mod broadcast;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod packet;
+mod pool;
 mod primitive;
 mod slots;
 
 pub use arena::{Arena, Inline, InlineBatch};
 pub use broadcast::{Item, Overrun, Reader, Subscriber, Writer, broadcast};
 pub use packet::{Consumer, Gauge, Producer, RingBatch, packet_ring};
+pub use pool::{Pool, PoolBuffer};
 pub use slots::{SlotConfig, SlotError};
 
 use crate::sys::MapError;
 
-/// Why a broadcast ring was not made.
+/// Why a broadcast ring or a pool was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
     /// Positions become slots by masking.
@@ -43,6 +47,17 @@ pub enum RingError {
     Slots {
         /// What was asked for.
         slots: usize,
+    },
+    /// Buffers have numbers of 16 bits, and memory has bounds.
+    #[error(
+        "a pool of {buffers} buffers of {capacity} bytes: at least 1 of 1, at most {max} buffers and what an address can count",
+        max = Pool::MAX_BUFFERS
+    )]
+    Pool {
+        /// What was asked for.
+        buffers: usize,
+        /// Bytes of each.
+        capacity: usize,
     },
     /// No memory for the slots.
     #[error(transparent)]

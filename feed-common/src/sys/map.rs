@@ -129,6 +129,15 @@ impl Mapping {
         false
     }
 
+    /// All of it, for whoever has it alone.
+    #[inline]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: `len` bytes from `start` are mapped readable and writable as long as `self` lives, zeroed at first, so
+        // initialised whatever was written since. `&mut self` is the only safe way to them, and the result borrows it; who
+        // writes through the pointer of `as_ptr` meanwhile breaks the promise that is theirs to keep.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+
     /// What it lies on.
     #[inline]
     pub fn pages(&self) -> Pages {
@@ -371,6 +380,16 @@ mod tests {
             Pages::Small => assert_ne!(read_back, Some(map.len())),
             Pages::Huge => assert_eq!(map.reason(), "reserved huge pages"),
         }
+    }
+
+    #[test]
+    fn the_bytes_are_those_that_the_pointer_leads_to() {
+        let mut map = Mapping::anonymous(5_000).unwrap();
+        let bytes = map.bytes_mut();
+        assert!(bytes.len() == 2 * page_size() && bytes.iter().all(|&b| b == 0));
+        bytes[8_191] = 7;
+        // SAFETY: below `len`; the mapping is this test's alone.
+        assert_eq!(unsafe { map.as_ptr().add(8_191).read() }, 7);
     }
 
     #[test]

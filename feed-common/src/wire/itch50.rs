@@ -11,9 +11,11 @@
 
 use super::Fit;
 use super::moldudp64::{self, Blocks};
+use crate::encode::{Decode, Encode, SerializeError, room};
 use crate::wire::message::{Fields, U48, message};
-use zerocopy::FromBytes;
+use std::io::{self, Write};
 use zerocopy::byteorder::big_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Declares a message per entry: type byte, struct, its name in facts, its length, its fields after the first four.
 macro_rules! itch {
@@ -74,6 +76,24 @@ macro_rules! itch {
             }
         }
 
+        impl<'a> Decode<'a> for Message<'a> {
+            type Error = ParseError;
+
+            /// The message of that type, and what is behind it.
+            #[inline]
+            fn deserialize_from(bytes: &'a [u8]) -> Result<(Message<'a>, &'a [u8]), ParseError> {
+                let message = Message::parse(bytes)?;
+                Ok((message, &bytes[message.as_bytes().len()..]))
+            }
+        }
+
+        impl Message<'_> {
+            /// Its bytes.
+            pub fn as_bytes(&self) -> &[u8] {
+                match *self { $(Message::$name(message) => message.as_bytes(),)* }
+            }
+        }
+
         /// The type bytes, in the specification's order.
         pub const TYPES: &[u8] = &[$($kind),*];
 
@@ -88,6 +108,22 @@ macro_rules! itch {
             match kind { $($kind => Some($text),)* _ => None }
         }
     };
+}
+
+impl Encode for Message<'_> {
+    fn serialized_size(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    fn serialize_into<W: Write + ?Sized>(&self, out: &mut W) -> io::Result<()> {
+        out.write_all(self.as_bytes())
+    }
+
+    fn serialize_into_slice(&self, out: &mut [u8]) -> Result<usize, SerializeError> {
+        let bytes = self.as_bytes();
+        room(out, bytes.len())?.copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
 }
 
 /// Why bytes are not a message.

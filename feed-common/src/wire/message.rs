@@ -235,6 +235,8 @@ macro_rules! message {
 
         const _: () = assert!(size_of::<$name>() == $size && align_of::<$name>() == 1);
 
+        $crate::encode::plain!($name);
+
         impl $name {
             /// The fields in wire order.
             pub const LAYOUT: &'static [$crate::wire::message::Field] = &[$(

@@ -4,7 +4,9 @@
 //! header and `message_count` blocks of `u16 length, data`, back to back with nothing after them. An empty block is
 //! legal and consumes a sequence number. The first message of a session has number 1.
 
+use crate::encode::{Encode, SerializeError, room};
 use crate::wire::message::message;
+use std::io::{self, Write};
 use zerocopy::byteorder::big_endian::{U16, U64};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -205,6 +207,27 @@ impl PacketBuilder {
             sequence: sequence.into(),
             message_count: count.into(),
         }
+    }
+}
+
+impl Encode for PacketBuilder {
+    fn serialized_size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The packet as it stands, as [`PacketBuilder::payload`] has it.
+    fn serialize_into<W: Write + ?Sized>(&self, out: &mut W) -> io::Result<()> {
+        let header = self.header(self.sequence, self.count);
+        out.write_all(header.as_bytes())?;
+        out.write_all(&self.bytes[size_of::<Header>()..])
+    }
+
+    fn serialize_into_slice(&self, out: &mut [u8]) -> Result<usize, SerializeError> {
+        let out = room(out, self.bytes.len())?;
+        out.copy_from_slice(&self.bytes);
+        let header = self.header(self.sequence, self.count);
+        out[..size_of::<Header>()].copy_from_slice(header.as_bytes());
+        Ok(self.bytes.len())
     }
 }
 

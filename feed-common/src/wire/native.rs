@@ -1,5 +1,5 @@
-//! The native protocol, version 1: batches of [`MarketData`](crate::event::MarketData) under one header, one or more
-//! batches to a datagram.
+//! The native protocol, version 1: batches of [`MarketData`](crate::event::MarketData), of sensor readings or of points of
+//! time series, under one header, one or more batches to a datagram.
 //!
 //! All integers of the header are little-endian. The header is followed by `count * record_length` bytes, and nothing
 //! else: the next batch, if any, starts right after.
@@ -12,9 +12,9 @@
 //! | 6 | 2 | `header_length` | at least 48; what is beyond belongs to a newer sender |
 //! | 8 | 10 | `session` | |
 //! | 18 | 2 | `count` | records; each takes one sequence number |
-//! | 20 | 2 | `record_length` | bytes of a record (all its columns together): at least 24 and the price, 1 for other kinds |
-//! | 22 | 1 | `record_kind` | 1 `MarketData`; other kinds are framed but not read |
-//! | 23 | 1 | `arrangement` | 1 whole records, 2 columns |
+//! | 20 | 2 | `record_length` | bytes of a record (all its columns together): at least 24 and the price; 24 for kinds 2 and 3, 1 for others |
+//! | 22 | 1 | `record_kind` | 1 `MarketData`, 2 [`SensorReading`], 3 [`TimeSeriesPoint`]; other kinds are framed but not read |
+//! | 23 | 1 | `arrangement` | 1 whole records, 2 columns; kinds 2 and 3 are whole |
 //! | 24 | 8 | `sequence` | of the first record; without records, of the next to come |
 //! | 32 | 8 | `sent` | nanoseconds since the Unix epoch, 0 not said |
 //! | 40 | 1 | `price_width` | 4 or 8 |
@@ -22,22 +22,27 @@
 //! | 42 | 1 | `price_format` | bit 0: unsigned, bit 1: big-endian; other bits zero |
 //! | 43 | 5 | `reserved` | zero, not looked at |
 //!
-//! A record is `symbol` (8), `price` (4 or 8), `quantity` (4), `kind` (1), `side` (1), `flags` (2), `timestamp` (8),
+//! Kinds 2 and 3 look at no price field, and their records are those structs. Of kind 1 a record is `symbol` (8), `price` (4 or 8), `quantity` (4), `kind` (1), `side` (1), `flags` (2), `timestamp` (8),
 //! then what a newer sender appended. Columns are the same fields, each an array of `count`, one after another in that
 //! order, newer columns behind them. The null price is the least mantissa of a signed type and the greatest of an
 //! unsigned one. A reader steps by the lengths on the wire: longer than it knows is fine, shorter is an error.
 
 mod encode;
+mod kinds;
 mod market;
+mod write;
 
 pub use encode::{
-    BatchInfo, EncodeError, encode_columns, encode_end_of_session, encode_heartbeat,
+    BatchInfo, EncodeError, encode_columns, encode_end_of_session, encode_heartbeat, encode_kind,
     encode_records, encoded_len, records_that_fit,
 };
+pub use kinds::{Contents, NativeRecord, NativeRecords, Rows};
 pub use market::MarketBatch;
+pub use write::MarketRecords;
 
 use super::Fit;
 use crate::prices::{Endian, PriceLayout};
+use crate::record::{SensorReading, TimeSeriesPoint};
 use zerocopy::byteorder::little_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -68,6 +73,10 @@ pub mod frame {
 pub mod record_kind {
     /// Records are [`MarketData`](crate::event::MarketData).
     pub const MARKET_DATA: u8 = 1;
+    /// Records are [`SensorReading`](crate::record::SensorReading).
+    pub const SENSOR: u8 = 2;
+    /// Records are [`TimeSeriesPoint`](crate::record::TimeSeriesPoint).
+    pub const POINT: u8 = 3;
 }
 
 /// Values of [`Header::arrangement`].
@@ -193,6 +202,20 @@ impl<'a> Batch<'a> {
     pub fn market_data(&self) -> Result<MarketBatch<'a>, NativeError> {
         MarketBatch::new(self.header, self.body)
     }
+
+    /// The records, whatever they are.
+    #[inline]
+    pub fn contents(&self) -> Contents<'a> {
+        if let Ok(market) = self.market_data() {
+            Contents::Market(market)
+        } else if let Some(sensors) = Rows::new(self.header, self.body) {
+            Contents::Sensors(sensors)
+        } else if let Some(points) = Rows::new(self.header, self.body) {
+            Contents::Points(points)
+        } else {
+            Contents::Unknown(self.header.count.get())
+        }
+    }
 }
 
 impl Header {
@@ -233,6 +256,11 @@ impl Header {
         ))
     }
 
+    /// Whether records are whole and of at least so many bytes.
+    fn is_whole(&self, least: usize) -> bool {
+        self.arrangement == arrangement::RECORDS && usize::from(self.record_length.get()) >= least
+    }
+
     /// Everything that does not need the length of the datagram.
     #[inline]
     fn validate(&self) -> Result<(), NativeError> {
@@ -256,6 +284,8 @@ impl Header {
                 ) && self.price().is_some()
                     && self.record_length.get() as usize >= RECORD_BASE + self.price_width as usize
             }
+            record_kind::SENSOR => self.is_whole(size_of::<SensorReading>()),
+            record_kind::POINT => self.is_whole(size_of::<TimeSeriesPoint>()),
             // A record takes a byte at least, or a small datagram could claim any number of sequence numbers.
             _ => self.record_length.get() != 0,
         };
@@ -286,5 +316,7 @@ pub fn fit(datagram: &[u8]) -> Fit {
     }
 }
 
+#[cfg(test)]
+mod kinds_tests;
 #[cfg(test)]
 mod tests;

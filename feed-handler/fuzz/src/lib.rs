@@ -10,6 +10,7 @@ mod book;
 mod capture;
 mod choices;
 mod config;
+mod encoded;
 mod file_source;
 mod fragments;
 mod frames;
@@ -88,6 +89,12 @@ pub static TARGETS: &[Target] = &[
         retransmissions::seeds,
     ),
     target("loops", loops::loops, loops::seeds),
+    target("encoded", encoded::encoded, encoded::seeds),
+    target(
+        "record_stream",
+        encoded::record_stream,
+        encoded::stream_seeds,
+    ),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),

@@ -1,12 +1,14 @@
 //! Writing native batches.
 
 use super::{
-    HEADER_LENGTH, Header, MAGIC, MAX_UDP_PAYLOAD, RECORD_BASE, VERSION, arrangement, frame,
-    price_format, record_kind, with_wire_null,
+    HEADER_LENGTH, Header, MAGIC, MAX_UDP_PAYLOAD, NativeRecord, NativeRecords, RECORD_BASE,
+    VERSION, arrangement, frame, price_format, record_kind, with_wire_null,
 };
+use crate::encode::Encode;
 use crate::event::{MarketData, Price};
 use crate::prices::{Endian, PriceLayout};
 use crate::time::UnixNanos;
+use std::ops::Range;
 use zerocopy::IntoBytes;
 use zerocopy::byteorder::little_endian::{U16, U64};
 
@@ -57,17 +59,7 @@ pub fn encode_records(
 ) -> Result<(), EncodeError> {
     let price = with_wire_null(*price);
     append(out, info, &price, arrangement::RECORDS, records, |body| {
-        let lengths = body.chunks_exact_mut(RECORD_BASE + price.width());
-        for (i, (place, r)) in lengths.zip(records).enumerate() {
-            let (symbol, place) = place.split_at_mut(8);
-            let (mantissa, tail) = place.split_at_mut(price.width());
-            symbol.copy_from_slice(&r.symbol);
-            price
-                .write(Price(r.price.get()), mantissa)
-                .map_err(|_| EncodeError::Price(i))?;
-            tail.copy_from_slice(&r.as_bytes()[16..]);
-        }
-        Ok(())
+        fill_records(body, &price, records)
     })
 }
 
@@ -80,27 +72,74 @@ pub fn encode_columns(
 ) -> Result<(), EncodeError> {
     let price = with_wire_null(*price);
     append(out, info, &price, arrangement::COLUMNS, records, |body| {
-        let (symbols, rest) = body.split_at_mut(records.len() * 8);
-        let (mantissas, mut rest) = rest.split_at_mut(records.len() * price.width());
-        for (place, r) in symbols.chunks_exact_mut(8).zip(records) {
-            place.copy_from_slice(&r.symbol);
-        }
-        let mantissas = mantissas.chunks_exact_mut(price.width());
-        for (i, (place, r)) in mantissas.zip(records).enumerate() {
-            price
-                .write(Price(r.price.get()), place)
-                .map_err(|_| EncodeError::Price(i))?;
-        }
-        // Quantity, kind, side, flags, timestamp, as they lie in the record.
-        for field in [16..20, 20..21, 21..22, 22..24, 24..32] {
-            let (column, behind) = rest.split_at_mut(records.len() * field.len());
-            for (place, r) in column.chunks_exact_mut(field.len()).zip(records) {
-                place.copy_from_slice(&r.as_bytes()[field.clone()]);
-            }
-            rest = behind;
-        }
-        Ok(())
+        fill_columns(body, &price, records)
     })
+}
+
+/// Appends a batch of records of another kind.
+pub fn encode_kind<T: NativeRecord>(
+    out: &mut Vec<u8>,
+    info: &BatchInfo,
+    records: &[T],
+) -> Result<(), EncodeError> {
+    let batch = NativeRecords::new(info, records)?;
+    let start = out.len();
+    out.resize(start + batch.serialized_size(), 0);
+    let written = batch.serialize_into_slice(&mut out[start..]);
+    debug_assert!(written.is_ok(), "the room was made for it");
+    Ok(())
+}
+
+/// Where in a [`MarketData`] the fields behind the price lie.
+pub(super) const BEHIND_PRICE: Range<usize> = 16..32;
+
+/// Quantity, kind, side, flags, timestamp, as they lie in a [`MarketData`].
+pub(super) const FIELDS_BEHIND_PRICE: [Range<usize>; 5] = [16..20, 20..21, 21..22, 22..24, 24..32];
+
+/// Writes whole records into a body of exactly their size.
+pub(super) fn fill_records(
+    body: &mut [u8],
+    price: &PriceLayout,
+    records: &[MarketData],
+) -> Result<(), EncodeError> {
+    let lengths = body.chunks_exact_mut(RECORD_BASE + price.width());
+    for (i, (place, r)) in lengths.zip(records).enumerate() {
+        let (symbol, place) = place.split_at_mut(8);
+        let (mantissa, tail) = place.split_at_mut(price.width());
+        symbol.copy_from_slice(&r.symbol);
+        price
+            .write(Price(r.price.get()), mantissa)
+            .map_err(|_| EncodeError::Price(i))?;
+        tail.copy_from_slice(&r.as_bytes()[BEHIND_PRICE]);
+    }
+    Ok(())
+}
+
+/// Writes columns into a body of exactly their size.
+pub(super) fn fill_columns(
+    body: &mut [u8],
+    price: &PriceLayout,
+    records: &[MarketData],
+) -> Result<(), EncodeError> {
+    let (symbols, rest) = body.split_at_mut(records.len() * 8);
+    let (mantissas, mut rest) = rest.split_at_mut(records.len() * price.width());
+    for (place, r) in symbols.chunks_exact_mut(8).zip(records) {
+        place.copy_from_slice(&r.symbol);
+    }
+    let mantissas = mantissas.chunks_exact_mut(price.width());
+    for (i, (place, r)) in mantissas.zip(records).enumerate() {
+        price
+            .write(Price(r.price.get()), place)
+            .map_err(|_| EncodeError::Price(i))?;
+    }
+    for field in FIELDS_BEHIND_PRICE {
+        let (column, behind) = rest.split_at_mut(records.len() * field.len());
+        for (place, r) in column.chunks_exact_mut(field.len()).zip(records) {
+            place.copy_from_slice(&r.as_bytes()[field.clone()]);
+        }
+        rest = behind;
+    }
+    Ok(())
 }
 
 /// Appends a heartbeat.
@@ -126,19 +165,10 @@ fn append(
     records: &[MarketData],
     fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
 ) -> Result<(), EncodeError> {
-    if records.is_empty() {
-        return Err(EncodeError::Empty);
-    }
-    if records.len() > records_that_fit(MAX_UDP_PAYLOAD, price.width()) {
-        return Err(EncodeError::TooMany(records.len()));
-    }
-    // Fits 16 bits: a record takes more than one byte of the datagram.
-    let count = records.len() as u16;
-    if info.sequence.checked_add(count.into()).is_none() {
-        return Err(EncodeError::Sequence);
-    }
+    let most = records_that_fit(MAX_UDP_PAYLOAD, price.width());
+    let count = count_of(info, records.len(), most)?;
     let start = out.len();
-    let h = header(info, frame::DATA, price, arrangement, count);
+    let h = market_header(info, price, arrangement, count);
     out.extend_from_slice(h.as_bytes());
     out.resize(start + encoded_len(records.len(), price.width()), 0);
     let filled = fill(&mut out[start + HEADER_LENGTH..]);
@@ -146,6 +176,37 @@ fn append(
         out.truncate(start);
     }
     filled
+}
+
+/// The number of records as a header counts them, when a batch can have so many.
+pub(super) fn count_of(info: &BatchInfo, records: usize, most: usize) -> Result<u16, EncodeError> {
+    if records == 0 {
+        return Err(EncodeError::Empty);
+    }
+    if records > most {
+        return Err(EncodeError::TooMany(records));
+    }
+    // Fits 16 bits: a record takes more than one byte of the datagram.
+    let count = records as u16;
+    match info.sequence.checked_add(count.into()) {
+        Some(_) => Ok(count),
+        None => Err(EncodeError::Sequence),
+    }
+}
+
+/// The header of a batch of market data.
+pub(super) fn market_header(
+    info: &BatchInfo,
+    price: &PriceLayout,
+    arrangement: u8,
+    count: u16,
+) -> Header {
+    header(info, frame::DATA, price, arrangement, count)
+}
+
+/// The header of a batch with records, as it is where the records are canonical market data.
+pub(super) fn data_header(info: &BatchInfo, arrangement: u8, count: u16) -> Header {
+    market_header(info, &PriceLayout::CANONICAL, arrangement, count)
 }
 
 fn header(info: &BatchInfo, frame: u8, price: &PriceLayout, arrangement: u8, count: u16) -> Header {

@@ -179,7 +179,7 @@ fn lies_in_the_header() {
 #[test]
 fn another_record_kind_is_framed_but_not_read() {
     let mut bytes = one_record(&INFO, &PriceLayout::CANONICAL, false);
-    bytes[22] = 2;
+    bytes[22] = 9;
     bytes[23] = 77;
     bytes[40] = 77;
     let (batch, rest) = Batch::parse(&bytes).unwrap();
@@ -188,6 +188,7 @@ fn another_record_kind_is_framed_but_not_read() {
         batch.market_data().map(|_| ()),
         Err(NativeError::UnknownRecord)
     );
+    assert!(matches!(batch.contents(), Contents::Unknown(1)));
 }
 
 /// As a sender of the future would: `header` more bytes of header, `record` more bytes a record.
