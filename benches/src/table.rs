@@ -11,6 +11,7 @@ mod decoding;
 mod print;
 mod programs;
 mod queues;
+mod reported;
 mod row;
 
 pub use print::{json, print};
@@ -75,5 +76,13 @@ pub const PRODUCERS: &[Producer] = &[
     Producer {
         name: "report",
         rows: captures::report,
+    },
+    Producer {
+        name: "replay",
+        rows: reported::replay,
+    },
+    Producer {
+        name: "serialization",
+        rows: reported::serialization,
     },
 ];

@@ -86,6 +86,7 @@ fn skipped(made: &[Made]) -> impl Iterator<Item = &Skipped> {
 fn said(target: Target) -> String {
     match target {
         Target::AtMost(most) => format!("<= {}", figure(most)),
+        Target::AtLeast(least) => format!(">= {}", figure(least)),
         Target::OfPeer(most) => format!("<= {most:.2} peer"),
         Target::TimesPeer(least) => format!(">= {least:.2} peer"),
         Target::OfLimit(most) => format!("<= {most:.2} limit"),

@@ -48,6 +48,8 @@ pub struct Row {
 pub enum Target {
     /// The figure is at most this.
     AtMost(f64),
+    /// The figure is at least this.
+    AtLeast(f64),
     /// The figure is at most so many times the best peer's.
     OfPeer(f64),
     /// The figure is at least so many times the best peer's.
@@ -116,6 +118,7 @@ impl Row {
         let of = |beside: Option<(_, f64)>| beside.map(|(_, figure)| self.ours / figure);
         match self.target? {
             Target::AtMost(most) => Some(self.ours <= most),
+            Target::AtLeast(least) => Some(self.ours >= least),
             Target::OfPeer(most) => of(self.best_peer()).map(|ratio| ratio <= most),
             Target::TimesPeer(least) => of(self.best_peer()).map(|ratio| ratio >= least),
             Target::OfLimit(most) => of(self.limit).map(|ratio| ratio <= most),
@@ -144,6 +147,8 @@ mod tests {
         let met = |target| row.clone().target(target).met();
         assert_eq!(met(Target::AtMost(90.0)), Some(true));
         assert_eq!(met(Target::AtMost(89.0)), Some(false));
+        assert_eq!(met(Target::AtLeast(90.0)), Some(true));
+        assert_eq!(met(Target::AtLeast(91.0)), Some(false));
         assert_eq!(met(Target::OfPeer(0.9)), Some(true));
         assert_eq!(met(Target::OfPeer(0.8)), Some(false));
         assert_eq!(met(Target::TimesPeer(1.0)), Some(false));
