@@ -294,7 +294,7 @@ impl<'a, T: RecordKind> Decode<'a> for WithTail<'a, T> {
     }
 }
 
-/// What the [`record!`](crate::record) macro makes of a record without a tail.
+/// What the [`record!`](macro@crate::record) macro makes of a record without a tail.
 #[doc(hidden)]
 pub mod alone {
     use super::{Head, RecordKind, SerializeError, room};

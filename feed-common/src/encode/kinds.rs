@@ -4,7 +4,7 @@ use super::Encode;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// A struct without padding and of alignment 1, made of integers in wire order, that frames carry under a number of its
-/// own. The [`record!`](crate::record) macro implements it.
+/// own. The [`record!`](macro@crate::record) macro implements it.
 pub trait RecordKind:
     FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy + 'static
 {

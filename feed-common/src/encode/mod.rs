@@ -6,7 +6,7 @@
 //!
 //! What is written can be read without being told its length:
 //!
-//! - Records of ours, and of users of the [`record!`](crate::record) macro, go in a frame (see [`frame`]): their kind,
+//! - Records of ours, and of users of the [`record!`](macro@crate::record) macro, go in a frame (see [`frame`]): their kind,
 //!   version and lengths in front. A newer writer may append fields; an older reader steps by the lengths.
 //! - Native batches, and the messages and headers of other protocols, are written as their own specification says.
 //!
