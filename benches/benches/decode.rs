@@ -7,7 +7,7 @@ const MESSAGES: usize = 60_000;
 
 fn decode(c: &mut Criterion) {
     let file = mix(MESSAGES);
-    let mut decoder = benches::decoder();
+    let mut decoder = benches::itch::told_of_mix();
     let mut group = c.benchmark_group("decode");
     group.throughput(Throughput::Elements(MESSAGES as u64));
     group.bench_function("ours", |b| b.iter(|| product(&file, &mut decoder)));

@@ -3,7 +3,7 @@
 pub mod malformed;
 pub mod peers;
 
-use crate::{Sum, context, spec};
+use crate::{Sum, context, decoder, spec};
 use feed_common::wire::itch50 as wire;
 use feed_common::wire::message::U48;
 use feed_common::wire::moldudp64::Blocks;
@@ -37,7 +37,34 @@ fn push(file: &mut Vec<u8>, message: &[u8]) {
     file.extend(message);
 }
 
-/// Messages in the proportions of a day: mostly adds and deletes, 8,192 symbols. Order numbers make no sense.
+/// Symbols of [`mix`].
+const SYMBOLS: u64 = 1 << 13;
+
+/// The name of one of them.
+fn symbol(number: u64) -> [u8; 8] {
+    let mut symbol = *b"S       ";
+    symbol[1..5].copy_from_slice(&[0, 4, 8, 12].map(|s| b'A' + (number >> s & 15) as u8));
+    symbol
+}
+
+/// A decoder that has been told the symbols of [`mix`], as it is by the first messages of a day.
+pub fn told_of_mix() -> Itch50Decoder {
+    let mut decoder = decoder();
+    let (mut cx, mut sum) = (context(), Sum(0));
+    for number in 0..SYMBOLS {
+        let directory = wire::StockDirectory {
+            stock_locate: (number as u16 + 1).into(),
+            stock: symbol(number),
+            ..wire::StockDirectory::new()
+        };
+        decoder
+            .decode(directory.as_bytes(), &mut cx, &mut sum)
+            .expect("a known message");
+    }
+    decoder
+}
+
+/// Messages in the proportions of a day: mostly adds and deletes. Order numbers make no sense.
 pub fn mix(messages: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     let mut random = move || {
@@ -51,10 +78,9 @@ pub fn mix(messages: usize) -> Vec<u8> {
     for order in 0..messages as u64 {
         let r = random();
         clock += r % 5_000;
-        let number = r >> 8 & 0x1fff;
+        let number = r >> 8 & (SYMBOLS - 1);
         let (stock_locate, timestamp) = ((number as u16 + 1).into(), U48::new(clock));
-        let mut stock = *b"S       ";
-        stock[1..5].copy_from_slice(&[0, 4, 8, 12].map(|s| b'A' + (number >> s & 15) as u8));
+        let stock = symbol(number);
         let shares = (100 * (1 + (r >> 32) as u32 % 10)).into();
         let price = (100_000 + 100 * ((r >> 40) as u32 % 5_000)).into();
         let earlier = order.saturating_sub(r >> 24 & 0xffff).into();

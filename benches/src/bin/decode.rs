@@ -8,9 +8,9 @@
 //! are steadier. With `--features lunary` that crate is measured too: its licence is the AGPL's, which the program would
 //! then be under.
 
-use benches::itch::{mix, plain, product, walk};
+use benches::itch::{mix, peers, plain, product, told_of_mix, walk};
 use benches::measure::{self, Way, take_turns};
-use benches::{MESSAGES, arguments, decoder, itch::peers};
+use benches::{MESSAGES, arguments};
 
 fn main() {
     let mut arguments = arguments();
@@ -21,7 +21,7 @@ fn main() {
     println!("{messages} messages, {each:.1} bytes each with their length");
 
     let n = messages as u64;
-    let mut decoder = decoder();
+    let mut decoder = told_of_mix();
     let mut ways = vec![
         Way::new("walk the length prefixes", n, || walk(&file)),
         Way::new("plain loop, book's fields", n, || plain(&file)),

@@ -1,9 +1,8 @@
 //! ITCH decode, every field; and what bad messages cost.
 
 use super::{Effort, Made, Row, Target};
-use crate::decoder;
 use crate::itch::malformed::Spoilt;
-use crate::itch::{mix, peers, plain, product, session, walk};
+use crate::itch::{mix, peers, plain, product, session, told_of_mix, walk};
 use crate::measure::{Way, of, take_turns};
 
 /// Messages of a round. Many short rounds are steadier than few long ones where others are at work.
@@ -18,7 +17,7 @@ pub fn rows(effort: Effort) -> Result<Vec<Made>, String> {
 
 fn every_field(effort: Effort) -> Made {
     let file = mix(MESSAGES as usize);
-    let mut decoder = decoder();
+    let mut decoder = told_of_mix();
     let mut ways = vec![
         Way::new("ours", MESSAGES, || product(&file, &mut decoder)),
         Way::new("lengths", MESSAGES, || walk(&file)),

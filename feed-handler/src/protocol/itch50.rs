@@ -149,7 +149,7 @@ impl Decode for Itch50Decoder {
         // Before the branch on the type, which no processor can foresee: what it waits for meanwhile is then on its way.
         let known = self.locates[usize::from(head.locate)];
         if known.standing != Standing::Wanted {
-            return self.decode_aside(head, message, cx, out);
+            return self.decode_aside(message, cx, out);
         }
         self.dispatch(head, known, message, cx, out)
     }
@@ -217,14 +217,17 @@ impl Decode for Itch50Decoder {
 
 impl Itch50Decoder {
     /// Decodes a message whose instrument is not simply wanted: not known yet, not wanted, or subscribed to late.
+    // Reads the head again, as `decode_rare` does: handed over, it would be written to memory for every message.
     #[inline(never)]
     fn decode_aside<H: MarketHandler>(
         &mut self,
-        head: wire::Head,
         message: &[u8],
         cx: &mut MsgCtx,
         out: &mut H,
     ) -> Result<(), DecodeError> {
+        let Some(head) = wire::Head::of(message) else {
+            return Err(headless(message));
+        };
         let mut known = self.locates[usize::from(head.locate)];
         let says = match known.standing {
             Standing::Unknown => symbol_of(message),
@@ -247,7 +250,12 @@ impl Itch50Decoder {
                 cx.trust = Trust::VALID;
                 decoded
             }
-            _ => self.dispatch(head, known, message, cx, out),
+            standing => {
+                let decoded = self.dispatch(head, known, message, cx, out);
+                let nameless = standing == Standing::Unknown && is_by_locate(head.kind);
+                self.oddities.unannounced += u64::from(nameless && decoded.is_ok());
+                decoded
+            }
         }
     }
 
@@ -286,13 +294,11 @@ impl Itch50Decoder {
             }
             wire::OrderDelete::TYPE => {
                 let m: &wire::OrderDelete = self.lay(message)?;
-                self.announced(known);
                 let order_id = m.order_ref.get();
                 out.on_delete(cx, DeleteOrder { order_id });
             }
             wire::OrderReplace::TYPE => {
                 let m: &wire::OrderReplace = self.lay(message)?;
-                self.announced(known);
                 let replace = ReplaceOrder {
                     old_id: m.original_ref.get(),
                     new_id: m.new_ref.get(),
@@ -303,7 +309,6 @@ impl Itch50Decoder {
             }
             wire::OrderExecuted::TYPE => {
                 let m: &wire::OrderExecuted = self.lay(message)?;
-                self.announced(known);
                 let execute = ExecuteOrder {
                     order_id: m.order_ref.get(),
                     quantity: m.executed_shares.get().into(),
@@ -315,7 +320,6 @@ impl Itch50Decoder {
             }
             wire::OrderExecutedWithPrice::TYPE => {
                 let m: &wire::OrderExecutedWithPrice = self.lay(message)?;
-                self.announced(known);
                 let execute = ExecuteOrder {
                     order_id: m.order_ref.get(),
                     quantity: m.executed_shares.get().into(),
@@ -327,7 +331,6 @@ impl Itch50Decoder {
             }
             wire::OrderCancel::TYPE => {
                 let m: &wire::OrderCancel = self.lay(message)?;
-                self.announced(known);
                 let cancel = CancelOrder {
                     order_id: m.order_ref.get(),
                     quantity: m.cancelled_shares.get().into(),
@@ -346,7 +349,7 @@ impl Itch50Decoder {
                 };
                 out.on_trade(cx, trade);
             }
-            _ => return self.decode_rare(head, message, cx, out),
+            _ => return self.decode_rare(message, cx, out),
         }
         Ok(())
     }
@@ -357,19 +360,21 @@ impl Itch50Decoder {
     where
         T: FromBytes + KnownLayout + Immutable + Unaligned,
     {
-        let (m, rest) = T::ref_from_prefix(message).map_err(|_| DecodeError::Short)?;
-        if !rest.is_empty() {
-            self.oddities.long += 1;
+        match T::ref_from_bytes(message) {
+            Ok(m) => Ok(m),
+            Err(_) => self.lay_over_longer(message),
         }
-        Ok(m)
     }
 
-    /// Counts a message whose locate is all there is to know its instrument by, and says nothing.
-    #[inline(always)]
-    fn announced(&mut self, known: Located) {
-        if known.symbol == NO_SYMBOL {
-            self.oddities.unannounced += 1;
-        }
+    /// The same for a message that has another length than the struct.
+    #[cold]
+    fn lay_over_longer<'a, T>(&mut self, message: &'a [u8]) -> Result<&'a T, DecodeError>
+    where
+        T: FromBytes + KnownLayout + Immutable + Unaligned,
+    {
+        let (m, _) = T::ref_from_prefix(message).map_err(|_| DecodeError::Short)?;
+        self.oddities.long += 1;
+        Ok(m)
     }
 
     /// Corrects the context of a message that carries its symbol, where that is not what its locate stood for.
@@ -409,6 +414,19 @@ fn symbol_of(message: &[u8]) -> Option<[u8; 8]> {
     let fields = wire::Message::parse(message).ok()?.fields();
     let stock = fields.layout().iter().find(|f| f.name == "stock")?;
     message.get(stock.offset..)?.first_chunk().copied()
+}
+
+/// Whether its locate is all there is to know the instrument of such a message by.
+fn is_by_locate(kind: u8) -> bool {
+    matches!(
+        kind,
+        wire::OrderExecuted::TYPE
+            | wire::OrderExecutedWithPrice::TYPE
+            | wire::OrderCancel::TYPE
+            | wire::OrderDelete::TYPE
+            | wire::OrderReplace::TYPE
+            | wire::BrokenTrade::TYPE
+    )
 }
 
 /// Why there is no head.

@@ -4,7 +4,7 @@
 use super::{Frame, FrameError, FrameKind, Framing, Opened, Session};
 use crate::sequence::SeqSpan;
 use feed_common::time::UnixNanos;
-use feed_common::wire::moldudp64::Blocks;
+use feed_common::wire::moldudp64::{Blocks, length};
 
 /// Session name of messages from a file.
 pub const FILE_SESSION: Session = *b"BINARYFILE";
@@ -84,7 +84,7 @@ fn whole_records(chunk: &[u8]) -> (u32, &[u8]) {
         let Some((len, tail)) = rest.split_first_chunk::<2>() else {
             break;
         };
-        let len = usize::from(u16::from_be_bytes(*len));
+        let len = length(*len);
         match tail.get(len..) {
             Some(tail) if len > 0 => rest = tail,
             _ => break,

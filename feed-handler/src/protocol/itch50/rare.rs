@@ -1,6 +1,6 @@
 //! The messages that are not order flow: a few in a thousand, kept out of the hot function's code.
 
-use super::{Itch50Decoder, price};
+use super::{Itch50Decoder, headless, price};
 use crate::protocol::DecodeError;
 use feed_common::event::{
     Directory, Flags, Imbalance, MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Name, Price,
@@ -14,11 +14,13 @@ impl Itch50Decoder {
     #[inline(never)]
     pub(super) fn decode_rare<H: MarketHandler>(
         &mut self,
-        head: wire::Head,
         message: &[u8],
         cx: &mut MsgCtx,
         out: &mut H,
     ) -> Result<(), DecodeError> {
+        let Some(head) = wire::Head::of(message) else {
+            return Err(headless(message));
+        };
         let known = self.locates[usize::from(head.locate)];
         match head.kind {
             wire::CrossTrade::TYPE => {
@@ -35,7 +37,6 @@ impl Itch50Decoder {
             }
             wire::BrokenTrade::TYPE => {
                 let m: &wire::BrokenTrade = self.lay(message)?;
-                self.announced(known);
                 let match_id = m.match_number.get();
                 out.on_trade_break(cx, TradeBreak { match_id });
             }
