@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 /// The two cores of all rows.
 const CORES: [usize; 2] = [0, 1];
 
-/// Below this distance cores are near, in nanoseconds one way. What is aimed for differs by that, and some machines move
-/// from minute to minute.
-const NEAR: f64 = 150.0;
+/// Distances between cores, one way in nanoseconds, at which figures are aimed for: near, and far. Some machines move
+/// between them from minute to minute; what is aimed for moves along, on a line.
+const DISTANCES: [f64; 2] = [70.0, 250.0];
 
 /// Above this distance the cores were busy with something else, and figures between them say nothing of rings.
 const BUSY: f64 = 1_000.0;
@@ -48,11 +48,19 @@ impl Rounds {
             });
         }
         match aim {
-            Some([near, _]) if distance < NEAR => row.target(Target::AtMost(near)).into(),
-            Some([_, far]) => row.target(Target::AtMost(far)).into(),
+            Some(aims) => row
+                .target(Target::AtMost(at_distance(distance, aims)))
+                .into(),
             None => row.into(),
         }
     }
+}
+
+/// What is aimed for at that distance, no less than what is near and no more than what is far.
+fn at_distance(distance: f64, [near, far]: [f64; 2]) -> f64 {
+    let [least, most] = DISTANCES;
+    let part = ((distance - least) / (most - least)).clamp(0.0, 1.0);
+    near + part * (far - near)
 }
 
 /// So many rounds, or as many as there is patience for, at least two.
@@ -191,5 +199,18 @@ impl Measured<'_> {
         for (rounds, figure) in self.rounds.iter_mut().zip(figures) {
             rounds.add(name, figure);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_distance;
+
+    #[test]
+    fn aims_move_with_the_distance() {
+        let aims = [15.0, 160.0];
+        let at = |distance| at_distance(distance, aims);
+        assert_eq!([at(20.0), at(70.0), at(160.0)], [15.0, 15.0, 87.5]);
+        assert_eq!([at(250.0), at(900.0)], [160.0, 160.0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::primitive::{Memory, Watch};
 use crate::packet::{Packet, RxMeta, SlotMut};
-use crate::sys::{MapError, Pages, prefetch_read};
+use crate::sys::{MapError, Pages, prefetch_read, prefetch_write};
 use std::slice;
 
 /// Bytes of a slot taken by its descriptor; the payload begins behind it, on the next cache line.
@@ -176,6 +176,16 @@ impl Slots {
         let start = self.start(p);
         prefetch_read(start);
         prefetch_read(start.wrapping_add(HEAD));
+    }
+
+    /// Asks for the descriptor and as much of the payload as a small packet has, to be written, whoever owns them now.
+    #[inline(always)]
+    pub fn prefetch_write(&self, p: u64) {
+        const LINES: usize = 4;
+        let start = self.start(p);
+        for line in 0..LINES {
+            prefetch_write(start.wrapping_add(line * HEAD));
+        }
     }
 
     #[inline(always)]

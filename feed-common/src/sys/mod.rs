@@ -2,7 +2,7 @@
 //! owned values between threads.
 //!
 //! One concern per file, each with its own error type. Everything here is called while starting, except
-//! [`prefetch_read`], which is one instruction, [`handover`], which is one atomic swap, and the elements of a [`Circle`].
+//! [`prefetch_read`] and [`prefetch_write`], which are one instruction each, [`handover`], which is one atomic swap, and the elements of a [`Circle`].
 
 mod affinity;
 mod circle;
@@ -18,6 +18,6 @@ pub use affinity::{AffinityError, pin_current_thread};
 pub use circle::Circle;
 pub use map::{MapError, Mapping, Pages};
 pub use memlock::{MemlockError, lock_memory};
-pub use prefetch::prefetch_read;
+pub use prefetch::{prefetch_read, prefetch_write};
 pub use priority::{PriorityError, set_fifo_priority};
 pub use timer::sleep_precisely;

@@ -5,7 +5,7 @@ use feed_common::event::Record;
 use feed_common::ring::Writer;
 
 impl Publish for Writer<Record> {
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self, record: &Record) {
         self.push(record);
     }
