@@ -32,7 +32,7 @@ pub fn session(messages: usize, symbols: u16) -> Vec<u8> {
 }
 
 /// Adds a message with its length.
-fn push(file: &mut Vec<u8>, message: &[u8]) {
+pub fn push(file: &mut Vec<u8>, message: &[u8]) {
     file.extend((message.len() as u16).to_be_bytes());
     file.extend(message);
 }
@@ -40,18 +40,22 @@ fn push(file: &mut Vec<u8>, message: &[u8]) {
 /// Symbols of [`mix`].
 const SYMBOLS: u64 = 1 << 13;
 
-/// The name of one of them.
-fn symbol(number: u64) -> [u8; 8] {
+/// The name of a symbol; its locate is one more than its number.
+pub fn symbol(number: u64) -> [u8; 8] {
     let mut symbol = *b"S       ";
     symbol[1..5].copy_from_slice(&[0, 4, 8, 12].map(|s| b'A' + (number >> s & 15) as u8));
     symbol
 }
 
-/// A decoder that has been told the symbols of [`mix`], as it is by the first messages of a day.
+/// A decoder that has been told the symbols of [`mix`].
 pub fn told_of_mix() -> Itch50Decoder {
-    let mut decoder = decoder();
+    told(decoder(), SYMBOLS)
+}
+
+/// A decoder that has been told so many symbols, as it is by the first messages of a day.
+pub fn told(mut decoder: Itch50Decoder, symbols: u64) -> Itch50Decoder {
     let (mut cx, mut sum) = (context(), Sum(0));
-    for number in 0..SYMBOLS {
+    for number in 0..symbols {
         let directory = wire::StockDirectory {
             stock_locate: (number as u16 + 1).into(),
             stock: symbol(number),
