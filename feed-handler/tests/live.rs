@@ -581,6 +581,7 @@ fn hear(consumer: Consumer) -> Taken {
             Delivery::Record(record) => taken.take(&record),
             Delivery::Lost(n) => taken.lost += n,
             Delivery::Withheld(n) => panic!("{n} records withheld of who asked for all"),
+            Delivery::Conflated(n) => panic!("{n} records conflated of who asked for all"),
         }
         if consumer.name == SLOW && taken.records.is_multiple_of(16) {
             thread::sleep(Duration::from_millis(1));

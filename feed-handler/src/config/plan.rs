@@ -406,7 +406,7 @@ pub struct ConsumerPlan {
     pub name: String,
     /// Records its queue holds.
     pub queue: usize,
-    /// What happens to a record that finds the queue full.
+    /// What happens when a record finds the queue full.
     pub when_full: WhenFull,
     /// Which records it is given.
     pub trust: Believed,
@@ -414,13 +414,19 @@ pub struct ConsumerPlan {
     pub lanes: Vec<usize>,
 }
 
-/// What happens to a record that finds a consumer's queue full. The writer never waits.
+/// What happens when a record finds a consumer's queue full. All of it is counted and told; the writer never waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WhenFull {
-    /// The newest record is dropped and counted.
+    /// The newest record is dropped.
     #[default]
     Drop,
+    /// Everything in the queue is taken out again: the consumer goes on with the newest.
+    Skip,
+    /// The newest of each state of an instrument waits for room, in the place of older ones. Single orders are dropped.
+    Conflate,
+    /// The consumer is told what it lost, and its channel closes: for those who cannot go on with a record missing.
+    Stop,
 }
 
 /// Which records a consumer is given, by what they say of their instrument.

@@ -469,10 +469,21 @@ fn losses(report: &RunReport, page: &mut String) {
     for c in &report.consumers {
         let taken = count(c.taken);
         let name = escape(&c.name);
+        let stopped = if c.stopped {
+            " and was stopped then"
+        } else {
+            ""
+        };
         row(
-            &format!("lost by consumer “{name}”, which took {taken}"),
+            &format!("lost by consumer “{name}”, which took {taken}{stopped}"),
             c.lost,
         );
+        if c.conflated > 0 {
+            row(
+                &format!("not given to “{name}”, as newer ones said the same"),
+                c.conflated,
+            );
+        }
         if c.withheld > 0 {
             row(
                 &format!("kept from “{name}”, which asked for valid data only"),

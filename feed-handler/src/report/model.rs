@@ -232,8 +232,14 @@ pub struct Consumer {
     pub taken: u64,
     /// Records that were overwritten before it came.
     pub lost: u64,
+    /// Of those lost, the ones taken out of its queue again, so that it goes on with what is new.
+    pub skipped: u64,
+    /// Records it was spared, as newer ones said the same of their instruments.
+    pub conflated: u64,
     /// Records it did not ask for, as they were not to be trusted.
     pub withheld: u64,
+    /// It was stopped when it had lost some, as it asked for.
+    pub stopped: bool,
 }
 
 /// A recording of what was received.
@@ -525,6 +531,7 @@ pub(super) mod tests {
             taken: report.published.saturating_sub(7),
             lost: 7,
             withheld: 0,
+            ..Consumer::default()
         }];
         report.record_digest = Some("00f1e2d3c4b5a697".into());
         report.book_digest = Some("0123456789abcdef".into());

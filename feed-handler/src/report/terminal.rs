@@ -193,6 +193,10 @@ fn losses(report: &RunReport, out: &mut String) {
     for c in report.consumers.iter().filter(|c| c.lost > 0) {
         row(format!("consumer {} too slow", plain(&c.name)), c.lost);
     }
+    for c in report.consumers.iter().filter(|c| c.conflated > 0) {
+        let name = plain(&c.name);
+        row(format!("conflated for consumer {name}"), c.conflated);
+    }
     for c in report.consumers.iter().filter(|c| c.withheld > 0) {
         let name = plain(&c.name);
         row(format!("not valid, kept from consumer {name}"), c.withheld);

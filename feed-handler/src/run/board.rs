@@ -86,6 +86,8 @@ impl Board {
                 name: stats.name,
                 delivered: stats.delivered,
                 lost: stats.lost,
+                skipped: stats.skipped,
+                conflated: stats.conflated,
                 withheld: stats.withheld,
             }
         };

@@ -38,7 +38,7 @@ impl Consumer {
                     }
                     taken += 1;
                 }
-                Ok(Delivery::Lost(_) | Delivery::Withheld(_)) => {}
+                Ok(Delivery::Lost(_) | Delivery::Conflated(_) | Delivery::Withheld(_)) => {}
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return taken,
             }

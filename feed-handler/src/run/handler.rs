@@ -378,16 +378,14 @@ impl Handler {
         }
         let mut bridge = Bridge::new(self.subscribers.iter().map(Subscriber::from_now).collect());
         for consumer in &plan.consumers {
-            let receiver = {
-                let ConsumerPlan {
-                    name,
-                    queue,
-                    lanes,
-                    trust,
-                    ..
-                } = consumer;
-                bridge.consumer(name, *queue, lanes, *trust)
-            };
+            let ConsumerPlan {
+                name,
+                queue,
+                lanes,
+                trust,
+                when_full,
+            } = consumer;
+            let receiver = bridge.consumer(name, *queue, lanes, *trust, *when_full);
             self.consumers.push(Consumer::new(&consumer.name, receiver));
         }
         self.consumer_gauges = bridge.gauges();

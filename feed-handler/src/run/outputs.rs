@@ -279,9 +279,12 @@ impl Recorded {
             .iter()
             .map(|c| Consumer {
                 name: c.name.clone(),
-                taken: c.delivered,
+                taken: c.delivered - c.skipped,
                 lost: c.lost,
+                skipped: c.skipped,
+                conflated: c.conflated,
                 withheld: c.withheld,
+                stopped: c.stopped,
             })
             .collect();
         self.report.record = outcome.record.as_ref().map(recording);

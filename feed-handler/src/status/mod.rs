@@ -120,6 +120,10 @@ pub struct ConsumerStatus {
     pub delivered: u64,
     /// Records it lost.
     pub lost: u64,
+    /// Of those lost, the ones taken out of its queue again, so that it goes on with what is new.
+    pub skipped: u64,
+    /// Records it was spared, as newer ones said the same.
+    pub conflated: u64,
     /// Records it did not ask for, as they were not to be trusted.
     pub withheld: u64,
 }

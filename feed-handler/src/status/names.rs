@@ -266,6 +266,18 @@ pub const METRICS: &[Metric] = &[
         Of::Consumer(|c| c.lost),
     ),
     counter(
+        "consumer_skipped_records",
+        CONSUMER,
+        "Of those lost, records taken out of the queue of a consumer that goes on with the newest.",
+        Of::Consumer(|c| c.skipped),
+    ),
+    counter(
+        "consumer_conflated_records",
+        CONSUMER,
+        "Records that newer ones of the same instrument took the place of.",
+        Of::Consumer(|c| c.conflated),
+    ),
+    counter(
         "consumer_withheld_records",
         CONSUMER,
         "Records not given to a consumer that asked for valid data only.",

@@ -36,6 +36,7 @@ fn status(seconds: u64) -> Status {
             delivered: 1_000_000 * seconds,
             lost: 17,
             withheld: 2,
+            ..ConsumerStatus::default()
         }],
         stages: ["receive", "dequeue", "published"].map(stage).into(),
     }
