@@ -1,7 +1,7 @@
 //! ITCH decode and order book with best prices, beside the decoder alone and books over maps; MDP 3.0 likewise.
 
 use benches::book::maps::{Heap, Maps, Tree};
-use benches::book::{Fast, GROUP, Stages, decode_only, play};
+use benches::book::{Fast, decode_only, play};
 use benches::{itch, mdp3};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -14,15 +14,15 @@ fn book(c: &mut Criterion) {
     group.throughput(Throughput::Elements(MESSAGES as u64));
     group.sample_size(20);
     group.bench_function("decode only", |b| b.iter(|| decode_only(&session)));
-    for (name, stages) in [("ours", Stages::Two), ("ours, not ahead", Stages::None)] {
-        group.bench_function(name, |b| b.iter(|| fast.play::<GROUP>(stages, &session)));
+    for (name, ahead) in [("ours", true), ("ours, not ahead", false)] {
+        group.bench_function(name, |b| b.iter(|| fast.play(ahead, &session)));
     }
     group.bench_function("BTreeMap", |b| {
-        let play = |mut books| play::<GROUP>(Stages::None, &session, &mut books);
+        let play = |mut books| play(false, &session, &mut books);
         b.iter_batched(Maps::<Tree>::default, play, BatchSize::PerIteration);
     });
     group.bench_function("HashMap", |b| {
-        let play = |mut books| play::<GROUP>(Stages::None, &session, &mut books);
+        let play = |mut books| play(false, &session, &mut books);
         b.iter_batched(Maps::<Heap>::default, play, BatchSize::PerIteration);
     });
     group.finish();

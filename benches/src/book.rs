@@ -1,7 +1,4 @@
 //! From a BinaryFILE in memory to books with their best prices, with and without looking ahead.
-//!
-//! Looking ahead goes by groups of messages: all of a group are asked for, then all are asked for further, then all are
-//! decoded.
 
 pub mod maps;
 
@@ -13,20 +10,10 @@ use feed_common::event::{
 };
 use feed_common::wire::moldudp64::Blocks;
 use feed_handler::book::{BookLimits, Books, oracle};
+use feed_handler::pipeline::LookAhead;
 use feed_handler::protocol::itch50::Itch50Decoder;
 use feed_handler::protocol::{Ahead, Decode};
 use std::hint::black_box;
-
-/// How far to look ahead.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Stages {
-    /// Not at all.
-    None,
-    /// What a message looks up.
-    One,
-    /// And what that leads to, as a lane does.
-    Two,
-}
 
 /// Room for any session that is measured here.
 pub fn limits(orders: usize) -> BookLimits {
@@ -37,76 +24,71 @@ pub fn limits(orders: usize) -> BookLimits {
     }
 }
 
-/// Messages that a lane looks ahead by.
-pub const GROUP: usize = 8;
-
-/// Takes the messages through a new decoder into `out`. Nanoseconds.
+/// Takes the messages through a new decoder into `out`, looking ahead as a lane does or not at all. Nanoseconds.
 #[inline(always)]
-pub fn play<const GROUP: usize>(stages: Stages, bytes: &[u8], out: &mut impl LookAhead) -> f64 {
+pub fn play(looks_ahead: bool, bytes: &[u8], out: &mut impl Foresighted) -> f64 {
     let mut decoder = decoder();
     let start = thread_nanos();
-    decode::<GROUP>(stages, bytes, &mut decoder, out);
+    decode(looks_ahead, bytes, &mut decoder, out);
     (thread_nanos() - start) as f64
 }
 
-/// Takes the messages through a decoder into `out`, `GROUP` at a time.
+/// Takes the messages through a decoder into `out`.
 #[inline(always)]
-pub fn decode<const GROUP: usize>(
-    stages: Stages,
+pub fn decode(
+    looks_ahead: bool,
     bytes: &[u8],
     decoder: &mut Itch50Decoder,
-    out: &mut impl LookAhead,
+    out: &mut impl Foresighted,
 ) {
     let mut cx = context();
-    let mut messages = Blocks::new(bytes);
-    while !messages.rest().is_empty() {
-        let group = messages.take(GROUP);
-        if stages != Stages::None {
-            let known = group.clone().filter_map(|m| decoder.ahead(m));
-            known.for_each(|ahead| out.look(&ahead));
+    let mut ahead = LookAhead::new(Blocks::new(bytes));
+    for message in Blocks::new(bytes) {
+        if looks_ahead {
+            ahead.step(
+                |message| decoder.ahead(message),
+                |found| out.fetch(found),
+                |found| out.fetch_behind(found),
+            );
         }
-        if stages == Stages::Two {
-            let known = group.filter_map(|m| decoder.ahead(m));
-            known.for_each(|ahead| out.look_further(&ahead));
-        }
-        for message in messages.by_ref().take(GROUP) {
-            cx.sequence += 1;
-            let decoded = decoder.decode(message, &mut cx, out);
-            decoded.expect("known messages");
-        }
+        cx.sequence += 1;
+        let decoded = decoder.decode(message, &mut cx, out);
+        decoded.expect("known messages");
     }
     black_box(out);
 }
 
 /// The decoder alone, nanoseconds.
 pub fn decode_only(bytes: &[u8]) -> f64 {
-    play::<GROUP>(Stages::None, bytes, &mut Sum(0))
+    play(false, bytes, &mut Sum(0))
 }
 
 /// What takes events and may be told what is coming.
-pub trait LookAhead: MarketHandler {
+pub trait Foresighted: MarketHandler {
     /// Asks for what an event looks up.
     #[inline(always)]
-    fn look(&self, _ahead: &Ahead) {}
+    fn fetch(&self, _ahead: Ahead) {}
 
     /// Asks for what that leads to.
     #[inline(always)]
-    fn look_further(&self, _ahead: &Ahead) {}
+    fn fetch_behind(&self, _ahead: Ahead) {}
 }
 
-impl LookAhead for Sum {}
+impl Foresighted for Sum {}
 
-impl LookAhead for Plain {}
+impl Foresighted for Plain {}
 
-impl LookAhead for Fast {
+impl Foresighted for Fast {
     #[inline(always)]
-    fn look(&self, ahead: &Ahead) {
+    fn fetch(&self, ahead: Ahead) {
         self.books.prefetch(ahead.instrument, ahead.order_id);
-        self.books.prefetch(ahead.instrument, ahead.new_id);
+        if ahead.new_id != ahead.order_id {
+            self.books.prefetch(ahead.instrument, ahead.new_id);
+        }
     }
 
     #[inline(always)]
-    fn look_further(&self, ahead: &Ahead) {
+    fn fetch_behind(&self, ahead: Ahead) {
         self.books
             .prefetch_further(ahead.instrument, ahead.order_id);
     }
@@ -120,10 +102,10 @@ impl Fast {
 
     /// Takes a session into emptied books. Nanoseconds.
     #[inline(never)]
-    pub fn play<const GROUP: usize>(&mut self, stages: Stages, bytes: &[u8]) -> f64 {
+    pub fn play(&mut self, looks_ahead: bool, bytes: &[u8]) -> f64 {
         self.books.restart();
         (self.bbo_changes, self.live_most) = (0, 0);
-        play::<GROUP>(stages, bytes, self)
+        play(looks_ahead, bytes, self)
     }
 }
 
@@ -211,20 +193,20 @@ mod tests {
     fn all_books_change_their_best_prices_alike() {
         let session = session(60_000, 20);
         let mut fast = Fast::with_room(1 << 16);
-        fast.play::<GROUP>(Stages::Two, &session);
+        fast.play(true, &session);
         assert!(fast.bbo_changes > 5_000, "{}", fast.bbo_changes);
         let looked = fast.bbo_changes;
-        fast.play::<GROUP>(Stages::None, &session);
+        fast.play(false, &session);
         assert_eq!(fast.bbo_changes, looked);
 
         let mut oracle = Plain::oracle();
-        play::<GROUP>(Stages::None, &session, &mut oracle);
+        play(false, &session, &mut oracle);
         assert_eq!(oracle.bbo_changes, looked);
         let mut tree = Maps::<Tree>::default();
-        play::<GROUP>(Stages::None, &session, &mut tree);
+        play(false, &session, &mut tree);
         assert_eq!(tree.bbo_changes, looked);
         let mut heap = Maps::<Heap>::default();
-        play::<GROUP>(Stages::None, &session, &mut heap);
+        play(false, &session, &mut heap);
         assert_eq!(heap.bbo_changes, looked);
     }
 }

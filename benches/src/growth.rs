@@ -10,7 +10,7 @@ mod market;
 
 pub use market::{Market, Shape};
 
-use crate::book::{Fast, GROUP, LookAhead, Stages, decode};
+use crate::book::{Fast, Foresighted, decode};
 use crate::itch::told;
 use crate::measure::{median, thread_nanos};
 use crate::{Sum, decoder};
@@ -40,15 +40,15 @@ pub fn measure(shape: Shape, rounds: usize) -> Cost {
     let mut decoder = told(decoder(), shape.symbols.into());
     let before = resident();
     let mut fast = Fast::with_room(shape.orders + shape.orders / 4 + 1024);
-    play(&market.fill(), &mut decoder, Stages::Two, &mut fast);
+    play(&market.fill(), &mut decoder, true, &mut fast);
     assert_eq!(fast.books.live_orders(), shape.orders);
     let [mut alone, mut books, mut blind] = [const { Vec::new() }; 3];
     for round in 0..=rounds {
         let bytes = market.messages(MESSAGES);
-        let decode = play(&bytes, &mut decoder, Stages::None, &mut Sum(0));
-        let ahead = play(&bytes, &mut decoder, Stages::Two, &mut fast);
+        let decode = play(&bytes, &mut decoder, false, &mut Sum(0));
+        let ahead = play(&bytes, &mut decoder, true, &mut fast);
         let more = market.messages(MESSAGES);
-        let without = play(&more, &mut decoder, Stages::None, &mut fast);
+        let without = play(&more, &mut decoder, false, &mut fast);
         // The first warms what the filling left cold.
         if round > 0 {
             alone.push(decode);
@@ -70,12 +70,12 @@ pub fn measure(shape: Shape, rounds: usize) -> Cost {
 fn play(
     bytes: &[u8],
     decoder: &mut Itch50Decoder,
-    stages: Stages,
-    out: &mut impl LookAhead,
+    looks_ahead: bool,
+    out: &mut impl Foresighted,
 ) -> f64 {
     let messages = feed_common::wire::moldudp64::Blocks::new(bytes).count();
     let start = thread_nanos();
-    decode::<GROUP>(stages, bytes, decoder, out);
+    decode(looks_ahead, bytes, decoder, out);
     (thread_nanos() - start) as f64 / messages as f64
 }
 
@@ -101,15 +101,10 @@ mod tests {
         let mut market = Market::new(shape, 1);
         let mut decoder = told(decoder(), 20);
         let mut fast = Fast::with_room(1 << 13);
-        play(&market.fill(), &mut decoder, Stages::Two, &mut fast);
+        play(&market.fill(), &mut decoder, true, &mut fast);
         assert_eq!(fast.books.live_orders(), 3_000);
         for _ in 0..20 {
-            play(
-                &market.messages(5_000),
-                &mut decoder,
-                Stages::Two,
-                &mut fast,
-            );
+            play(&market.messages(5_000), &mut decoder, true, &mut fast);
             let live = fast.books.live_orders() as i64;
             assert!((live - 3_000).abs() <= 1, "{live}");
         }

@@ -9,7 +9,7 @@
 //! What does not depend on the machine's mood is in `scripts/bench gate`.
 
 use benches::book::maps::{Heap, Maps, Tree};
-use benches::book::{Fast, GROUP, LookAhead, Plain, Stages, decode_only, play};
+use benches::book::{Fast, Foresighted, Plain, decode_only, play};
 use benches::measure::{Way, take_turns};
 use benches::{MESSAGES, arguments, itch};
 use feed_common::wire::moldudp64::Blocks;
@@ -36,20 +36,9 @@ fn main() {
     };
     let mut ways = [
         Way::timing("decode only", all, || decode_only(bytes)),
-        fast_way("decode, book", |fast, bytes| {
-            fast.play::<GROUP>(Stages::None, bytes)
-        }),
-        fast_way("one stage ahead, 16 at a time", |fast, bytes| {
-            fast.play::<16>(Stages::One, bytes)
-        }),
-        fast_way("two stages ahead, 8 at a time", |fast, bytes| {
-            fast.play::<GROUP>(Stages::Two, bytes)
-        }),
-        fast_way("two stages ahead, 16 at a time", |fast, bytes| {
-            fast.play::<16>(Stages::Two, bytes)
-        }),
-        fast_way("two stages ahead, 32 at a time", |fast, bytes| {
-            fast.play::<32>(Stages::Two, bytes)
+        fast_way("decode, book", |fast, bytes| fast.play(false, bytes)),
+        fast_way("decode, book, looking ahead", |fast, bytes| {
+            fast.play(true, bytes)
         }),
         Way::timing("decode, tree of levels", of_maps, || {
             over_maps(few, Maps::<Tree>::default())
@@ -89,6 +78,6 @@ fn main() {
 }
 
 /// Takes a session into new books.
-fn over_maps(bytes: &[u8], mut books: impl LookAhead) -> f64 {
-    play::<GROUP>(Stages::None, bytes, &mut books)
+fn over_maps(bytes: &[u8], mut books: impl Foresighted) -> f64 {
+    play(false, bytes, &mut books)
 }

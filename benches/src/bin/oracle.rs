@@ -7,7 +7,7 @@
 //!
 //! Ends with status 1 where they differ.
 
-use benches::book::{Fast, GROUP, Plain, Stages, play};
+use benches::book::{Fast, Plain, play};
 use benches::growth::resident;
 use benches::{arguments, itch};
 use feed_handler::book::digest;
@@ -23,11 +23,11 @@ fn main() {
     );
     let before = resident();
     let mut fast = Fast::with_room(1 << 22);
-    let took = play::<GROUP>(Stages::Two, &session, &mut fast);
+    let took = play(true, &session, &mut fast);
     let memory = resident() - before;
     let before = resident();
     let mut plain = Plain::oracle();
-    let plainly = play::<GROUP>(Stages::None, &session, &mut plain);
+    let plainly = play(false, &session, &mut plain);
     let plain_memory = resident() - before;
     let digests = [digest(&fast.books), digest(&plain.books)];
     print("ours", messages, took, memory);

@@ -1,7 +1,7 @@
 //! Books as everybody writes them, over the maps of the standard library: orders in a hash map, levels in a tree or in a
 //! hash map. Neither keeps queues or checks anything, which makes them cheaper than they would have to be.
 
-use super::LookAhead;
+use super::Foresighted;
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, ExecuteOrder, MarketHandler, MsgCtx, ReplaceOrder, Side,
 };
@@ -197,4 +197,4 @@ impl<L: Levels> MarketHandler for Maps<L> {
     }
 }
 
-impl<L: Levels> LookAhead for Maps<L> {}
+impl<L: Levels> Foresighted for Maps<L> {}

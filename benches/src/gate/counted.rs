@@ -1,6 +1,6 @@
 //! The hot functions, each with what it needs, as one can be counted after another.
 
-use crate::book::{Fast, GROUP, Stages, decode};
+use crate::book::{Fast, decode};
 use crate::itch::malformed::Spoilt;
 use crate::itch::{self, mix, product};
 use crate::lane::{FileLane, Nothing};
@@ -94,7 +94,7 @@ pub fn each(mut take: impl FnMut(Function)) {
         (MESSAGES as u64, "message"),
         (session.clone(), decoder(), Fast::with_room(1 << 20)),
         |(_, _, fast)| fast.books.restart(),
-        |(bytes, decoder, fast)| decode::<GROUP>(Stages::Two, bytes, decoder, fast),
+        |(bytes, decoder, fast)| decode(true, bytes, decoder, fast),
     ));
     lanes(Spoilt::new(session), &mut take);
     for (name, columns) in [

@@ -2,7 +2,7 @@
 
 use super::{Effort, Made, Row, Target};
 use crate::book::maps::{Heap, Maps, Tree};
-use crate::book::{Fast, GROUP, LookAhead, Stages, decode_only, play};
+use crate::book::{Fast, Foresighted, decode_only, play};
 use crate::itch::session;
 use crate::measure::{Way, of, take_turns};
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ pub fn rows(effort: Effort) -> Result<Vec<Made>, String> {
     let ours = |which: usize, bytes, of_messages| {
         let fast = &fast;
         Way::timing(["ours", "ten times"][which], of_messages, move || {
-            fast.borrow_mut()[which].play::<GROUP>(Stages::Two, bytes)
+            fast.borrow_mut()[which].play(true, bytes)
         })
     };
     let mut ways = [
@@ -62,6 +62,6 @@ pub fn rows(effort: Effort) -> Result<Vec<Made>, String> {
 }
 
 /// Takes a session into new books.
-fn over_maps(bytes: &[u8], mut books: impl LookAhead) -> f64 {
-    play::<GROUP>(Stages::None, bytes, &mut books)
+fn over_maps(bytes: &[u8], mut books: impl Foresighted) -> f64 {
+    play(false, bytes, &mut books)
 }

@@ -5,6 +5,7 @@ use super::instrument::{Instrument, Kept, side_of};
 use super::levels::{ASKS, NONE, key};
 use super::{Level, Queued, View};
 use feed_common::event::{Name, Price, Side};
+use feed_common::prices::{Path, canonical_to_f64};
 
 impl Books {
     /// The record that has an instrument's levels by price: its own or, of ranked orders, the one behind it.
@@ -53,6 +54,35 @@ impl Books {
         levels
             .take(n)
             .for_each(|(number, level)| visit(number, level));
+    }
+
+    /// The best levels of one side as floating point, for those who calculate: prices and quantities, the best first, as
+    /// many as both slices take. Returns how many there were: of a feed that numbers its levels, those it has told of.
+    ///
+    /// A price is the double nearest to it up to 9,007,199 (2^53 units of 1e-9), and off by one unit in 2^53 beyond.
+    pub fn depth_f64(
+        &self,
+        instrument: u32,
+        side: Side,
+        prices: &mut [f64],
+        quantities: &mut [f64],
+    ) -> usize {
+        /// Prices that are turned into floating point together.
+        const TOGETHER: usize = 32;
+        let room = prices.len().min(quantities.len());
+        let path = Path::best();
+        let (mut canonical, mut n) = ([0; TOGETHER], 0);
+        self.top(instrument, side, room, &mut |_, level| {
+            canonical[n % TOGETHER] = level.price.0;
+            quantities[n] = level.quantity as f64;
+            n += 1;
+            if n % TOGETHER == 0 {
+                canonical_to_f64(path, &canonical, &mut prices[n - TOGETHER..n]);
+            }
+        });
+        let rest = n % TOGETHER;
+        canonical_to_f64(path, &canonical[..rest], &mut prices[n - rest..n]);
+        n
     }
 
     /// True where levels are numbered by the feed.

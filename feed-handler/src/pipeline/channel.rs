@@ -5,7 +5,7 @@ mod refresh;
 mod rescue;
 mod silence;
 
-use super::look_ahead::{GROUP, look_ahead};
+use super::look_ahead::LookAhead;
 use super::rescue::Rescue;
 use super::unit::{Turn, Unit};
 use super::{Drops, HoleEnds};
@@ -555,15 +555,17 @@ fn deliver<P: Protocol, H: Outlet, R: Probe>(
     // Sequence numbers that another line has delivered and that are still to be passed over.
     let mut skip = skip;
     let mut messages = frame.messages;
-    // Messages left of those that were looked at before. There is nothing to be won over a message on its own.
-    let mut looked_at = usize::from(frame.carries <= 1);
+    // There is nothing to be won over a message on its own.
+    let looks_ahead = H::LOOKS_AHEAD && frame.carries > 1;
+    let mut ahead = LookAhead::new(messages.clone());
     loop {
-        if H::LOOKS_AHEAD {
-            if looked_at == 0 {
-                look_ahead(decoder, cx.channel, messages.clone(), &core.outlet);
-                looked_at = GROUP;
-            }
-            looked_at -= 1;
+        if looks_ahead {
+            let (channel, outlet) = (cx.channel, &core.outlet);
+            ahead.step(
+                |message| decoder.ahead(message),
+                |found| outlet.fetch(channel, found),
+                |found| outlet.fetch_behind(channel, found),
+            );
         }
         let Some(message) = messages.next() else {
             return new;

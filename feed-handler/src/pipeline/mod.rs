@@ -17,6 +17,7 @@ pub use channel::{Channel, ChannelSetup, SessionDay};
 pub use counters::Drops;
 pub use hold::{Hold, NoHold};
 pub use hole_ends::HoleEnds;
+pub use look_ahead::LookAhead;
 pub use rescue::{Join, Loop, Rescue};
 
 use crate::protocol::Protocol;

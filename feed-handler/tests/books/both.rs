@@ -300,6 +300,9 @@ impl Both {
         same("levels and queues", inventory(fast), stock.clone())?;
         for (i, _) in plain.instruments() {
             same("best prices", fast.bbo(i), plain.bbo(i))?;
+            for side in [Side::BUY, Side::SELL] {
+                compare_floats(fast, i, side)?;
+            }
         }
         for Kept {
             instrument: i,
@@ -378,6 +381,23 @@ fn inventory(books: &dyn View) -> Vec<Kept> {
         }
     }
     all
+}
+
+/// The depth as floating point, all of it and the best two, against the levels.
+fn compare_floats(books: &Books, instrument: u32, side: Side) -> Result<(), String> {
+    let mut levels = Vec::new();
+    books.levels(instrument, side, &mut |number, level| {
+        levels.push((number, level.price.0 as f64 / 1e9, level.quantity as f64));
+    });
+    for room in [2, levels.len() + 1] {
+        let (mut prices, mut quantities) = (vec![0.0; room], vec![0.0; room + 1]);
+        let n = books.depth_f64(instrument, side, &mut prices, &mut quantities);
+        let floats: Vec<_> = prices.into_iter().zip(quantities).take(n).collect();
+        let within = levels.iter().filter(|level| level.0 as usize <= room);
+        let expected: Vec<_> = within.map(|level| (level.1, level.2)).collect();
+        same("depth as floating point", floats, expected)?;
+    }
+    Ok(())
 }
 
 fn same<T: PartialEq + fmt::Debug>(what: &str, fast: T, plain: T) -> Result<(), String> {
