@@ -60,9 +60,16 @@ fn other_users_read_what_they_may_and_write_nothing() {
         );
         return;
     }
-    for (mode, may) in [(0o600, false), (0o640, false), (0o644, true)] {
+    let modes = [
+        (0o600, None, false),
+        (0o640, None, false),
+        (0o640, Some(NOBODY), true),
+        (0o644, None, true),
+    ];
+    for (mode, group, may) in modes {
         let plan = SharedPlan {
             mode,
+            group,
             ..plan(&path, 64)
         };
         let mut published = publish(&plan).unwrap();

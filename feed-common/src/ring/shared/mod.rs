@@ -60,7 +60,8 @@
 //! opens the name finds a whole file or none. So a file that somebody has mapped is never cut or written over. Of the file
 //! that had the name before, the state becomes 2. A file of a writer that lives is refused, as is one of another user and
 //! whatever does not begin with [`MAGIC`]; what a dead or ended writer left is taken over, and so is one of another version.
-//! Links are not followed.
+//! Links are not followed. Nobody deletes a file: one that its writer has closed keeps its memory, for those who read it
+//! still, until the next writer takes the name or somebody removes it and its lock.
 //!
 //! Readers may be of other users, by the file's mode and group; nobody but its owner may write it. [`SharedReader::standing`]
 //! says whether the writer writes, has ended, was killed, or was replaced, and [`SharedReader::reopen`] goes on with the
