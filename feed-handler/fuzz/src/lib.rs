@@ -33,6 +33,7 @@ mod prices;
 mod retransmissions;
 mod seeds;
 mod servers;
+mod shared;
 mod soup;
 mod source;
 mod streams;
@@ -95,6 +96,7 @@ pub static TARGETS: &[Target] = &[
         encoded::record_stream,
         encoded::stream_seeds,
     ),
+    target("shared_memory", shared::shared_memory, shared::seeds),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),
