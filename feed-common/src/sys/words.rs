@@ -208,7 +208,10 @@ mod tests {
         assert_eq!((written.len(), read.len()), (1024, 1024));
         assert_eq!(read.load(1023, Ordering::Acquire), 0);
         written.cells()[1023].store(u64::from_ne_bytes(*b"together"), Ordering::Release);
-        assert_eq!(read.load(1023, Ordering::Acquire).to_ne_bytes(), *b"together");
+        assert_eq!(
+            read.load(1023, Ordering::Acquire).to_ne_bytes(),
+            *b"together"
+        );
         // SAFETY: nobody writes any more.
         assert_eq!(unsafe { read.bytes(1023..1024) }, b"together");
         assert!(read.cells().is_empty(), "mapped for reading");

@@ -20,6 +20,7 @@ mod iex;
 mod inspect;
 mod itch50;
 mod itchfile;
+mod journal;
 mod lane;
 mod loops;
 mod mdp3;
@@ -95,6 +96,7 @@ pub static TARGETS: &[Target] = &[
         encoded::record_stream,
         encoded::stream_seeds,
     ),
+    target("journal", journal::journal, journal::seeds),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),

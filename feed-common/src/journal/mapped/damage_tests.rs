@@ -55,21 +55,30 @@ fn a_length_or_the_mark_of_a_block_costs_the_rest_of_the_block() {
     let (found, skipped) = of_memory(&file).unwrap();
     assert_eq!(found.len() as u64, IN_BLOCK + 3 + 10);
     assert_eq!(skipped.len(), 1);
-    assert_eq!((skipped[0].records, skipped[0].why), (Some(IN_BLOCK - 3), Why::Record));
+    assert_eq!(
+        (skipped[0].records, skipped[0].why),
+        (Some(IN_BLOCK - 3), Why::Record)
+    );
     // Its mark.
     let mut file = whole.clone();
     file[HEADER_BYTES + BLOCK] ^= 1;
     let (found, skipped) = of_memory(&file).unwrap();
     assert_eq!(found.len() as u64, IN_BLOCK + 10);
     assert_eq!(skipped.len(), 1);
-    assert_eq!((skipped[0].records, skipped[0].why), (Some(IN_BLOCK), Why::Header));
+    assert_eq!(
+        (skipped[0].records, skipped[0].why),
+        (Some(IN_BLOCK), Why::Header)
+    );
     // A page that the disk never got.
     let mut file = whole.clone();
     file[HEADER_BYTES + BLOCK..][..BLOCK].fill(0);
     let (found, skipped) = of_memory(&file).unwrap();
     assert_eq!(found.len() as u64, IN_BLOCK + 10);
     assert_eq!(skipped.len(), 1);
-    assert_eq!((skipped[0].records, skipped[0].why), (Some(IN_BLOCK), Why::Missing));
+    assert_eq!(
+        (skipped[0].records, skipped[0].why),
+        (Some(IN_BLOCK), Why::Missing)
+    );
     // At the end nobody knows how many.
     let mut file = whole;
     file[HEADER_BYTES + 2 * BLOCK + 16 + 12] ^= 1;
@@ -129,9 +138,18 @@ fn files_that_are_no_segments_are_refused() {
     spoil(1, 0);
     let refused = JournalWriter::open(&folder.0, &options()).unwrap_err();
     let says = refused.to_string();
-    assert!(says.ends_with("segment-0000000001.fhj: no segment of a journal begins here"), "{says}");
+    assert!(
+        says.ends_with("segment-0000000001.fhj: no segment of a journal begins here"),
+        "{says}"
+    );
     let refused = JournalReader::open(&folder.0, Start::Oldest).unwrap_err();
-    assert!(matches!(refused, JournalError::Unreadable { why: Why::Header, .. }));
+    assert!(matches!(
+        refused,
+        JournalError::Unreadable {
+            why: Why::Header,
+            ..
+        }
+    ));
     let listed = segments(&folder.0).unwrap();
     assert_eq!(listed[1].contents, Err(Why::NoSegment));
 }
@@ -141,7 +159,10 @@ fn a_cut_file_gives_what_it_holds_and_writing_goes_on_behind_it() {
     for (keep, whole) in [(HEADER_BYTES + 16 + 80 * 7 + 40, 7), (HEADER_BYTES, 0)] {
         let folder = Folder::new();
         folder.writer().append(&records(0..20)).unwrap();
-        let file = fs::File::options().write(true).open(folder.segment(0)).unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .open(folder.segment(0))
+            .unwrap();
         file.set_len(keep as u64).unwrap();
         let (found, skipped) = numbers(&mut folder.reader(Start::Oldest));
         assert_eq!((found.len(), skipped.len()), (whole, 1), "{skipped:?}");
@@ -152,7 +173,11 @@ fn a_cut_file_gives_what_it_holds_and_writing_goes_on_behind_it() {
         assert_eq!((writer.number(), writer.recovered().damaged), (next, 1));
         writer.append(&records(next..next + 3)).unwrap();
         let (found, _) = numbers(&mut folder.reader(Start::Oldest));
-        assert!(found.into_iter().eq((0..whole as u64).chain(next..next + 3)));
+        assert!(
+            found
+                .into_iter()
+                .eq((0..whole as u64).chain(next..next + 3))
+        );
     }
 }
 
@@ -165,7 +190,8 @@ fn damage_at_the_end_stays_and_writing_goes_on_behind_it() {
         let mut file = fs::read(&path).unwrap();
         // The last one's commit word came to the disk, and the rest did not.
         let block = (count - 1) / IN_BLOCK;
-        let at = HEADER_BYTES + block as usize * BLOCK + 16 + 80 * ((count - 1) % IN_BLOCK) as usize;
+        let at =
+            HEADER_BYTES + block as usize * BLOCK + 16 + 80 * ((count - 1) % IN_BLOCK) as usize;
         file[at + 16..at + 80].fill(0);
         fs::write(&path, &file).unwrap();
         let mut writer = folder.writer();
@@ -200,7 +226,10 @@ fn a_segment_that_is_missing_is_told() {
     let (found, skipped) = numbers(&mut folder.reader(Start::Oldest));
     assert_eq!(found.len() as u64, 2 * IN_SEGMENT);
     assert_eq!(skipped.len(), 1);
-    assert_eq!((skipped[0].records, skipped[0].why), (Some(IN_SEGMENT), Why::Missing));
+    assert_eq!(
+        (skipped[0].records, skipped[0].why),
+        (Some(IN_SEGMENT), Why::Missing)
+    );
 }
 
 /// Bits or bytes of a segment that are not what was written.

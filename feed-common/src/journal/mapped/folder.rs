@@ -102,9 +102,12 @@ pub(super) fn numbers(folder: &Path) -> Result<Vec<u64>, JournalError> {
     let mut numbers = Vec::new();
     for entry in entries {
         let name = entry.map_err(JournalError::at(folder))?.file_name();
-        let number: Option<u64> = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok());
+        let number: Option<u64> = name.to_str().and_then(|name| {
+            name.strip_prefix(PREFIX)?
+                .strip_suffix(SUFFIX)?
+                .parse()
+                .ok()
+        });
         numbers.extend(number);
     }
     numbers.sort_unstable();
@@ -148,6 +151,5 @@ pub(super) fn lock(folder: &Path) -> Result<FileLock, JournalError> {
 
 /// Whether a segment was begun: its records are behind those of all before it.
 pub(super) fn is_begun(folder: &Path, number: u64, shape: &Shape) -> bool {
-    open(folder, number)
-        .is_ok_and(|segment| segment.shape == *shape && segment.begun.is_some())
+    open(folder, number).is_ok_and(|segment| segment.shape == *shape && segment.begun.is_some())
 }

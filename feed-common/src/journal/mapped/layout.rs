@@ -108,6 +108,8 @@ pub struct SegmentHeader {
 /// Words of its fields.
 pub(super) const FIELD_WORDS: usize = size_of::<SegmentHeader>() / WORD;
 
+// Words are stored and loaded as the machine has them.
+const _: () = assert!(cfg!(target_endian = "little"));
 const _: () = assert!(size_of::<SegmentHeader>() == 56 && align_of::<SegmentHeader>() == 1);
 const _: () = assert!(FIELD_WORDS < END_AT && END_AT + MARK_WORDS <= HEADER_WORDS);
 
@@ -304,9 +306,15 @@ mod tests {
             header.shape()
         };
         let version = 2;
-        assert_eq!(sealed(SegmentHeader { version, ..header }), Err(Why::Version(2)));
+        assert_eq!(
+            sealed(SegmentHeader { version, ..header }),
+            Err(Why::Version(2))
+        );
         let order = ORDER.swap_bytes().into();
-        assert_eq!(SegmentHeader { order, ..header }.shape(), Err(Why::ByteOrder));
+        assert_eq!(
+            SegmentHeader { order, ..header }.shape(),
+            Err(Why::ByteOrder)
+        );
         for length in [0, 4096, 8191, 1 << 40] {
             let length = length.into();
             assert_eq!(sealed(SegmentHeader { length, ..header }), Err(Why::Header));

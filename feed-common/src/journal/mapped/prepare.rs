@@ -7,6 +7,7 @@ use super::segment::Segment;
 use crate::sys::FileWords;
 use crate::time::UnixNanos;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,31 +30,37 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// The number of the segment behind the one that is being written.
-    next: u64,
-    prepared: Option<Segment>,
+    /// The number of the segment that is being written.
+    current: u64,
+    /// Those behind it, the last first: one, or what another writer has left.
+    prepared: Vec<Segment>,
     /// Written ones that are still mapped: to unmap one takes milliseconds.
     written: Vec<Segment>,
     /// There may be some that are not to be kept.
     expired: bool,
+    /// The writer is gone, and the journal may be another's.
+    closed: bool,
 }
 
 impl Preparer {
     /// Makes the next segment if it is not there, and lets go of written ones and of those beyond
     /// [`JournalOptions::keep`](super::JournalOptions::keep). Whether it made one; cheap when there is nothing to do, so
-    /// that it may be called every millisecond.
+    /// that it may be called every millisecond. Nothing once the writer is gone.
     pub fn prepare(&self) -> Result<bool, JournalError> {
         let mut state = self.shared.state();
+        if state.closed {
+            return Ok(false);
+        }
         let written = std::mem::take(&mut state.written);
-        let expired = std::mem::take(&mut state.expired).then_some(state.next - 1);
-        let made = if state.prepared.is_none() {
+        let expired = std::mem::take(&mut state.expired).then_some(state.current);
+        let made = state.prepared.is_empty();
+        if made {
             // With the lock held: a writer that wants the segment waits for it, which is sooner than making one itself.
-            state.prepared = Some(self.shared.make(state.next)?);
-            true
-        } else {
-            false
-        };
+            let segment = self.shared.make(state.current + 1)?;
+            state.prepared.push(segment);
+        }
         drop(state);
+        // Both take their time, and the writer need not wait for it.
         drop(written);
         if let Some(current) = expired {
             self.shared.remove_expired(current)?;
@@ -67,18 +74,19 @@ impl Shared {
         folder: &Path,
         shape: Shape,
         keep: Option<u64>,
-        next: u64,
-        prepared: Option<Segment>,
+        current: u64,
+        prepared: Vec<Segment>,
     ) -> Shared {
         Shared {
             folder: folder.into(),
             shape,
             keep,
             state: Mutex::new(State {
-                next,
+                current,
                 prepared,
                 written: Vec::new(),
                 expired: true,
+                closed: false,
             }),
         }
     }
@@ -96,14 +104,19 @@ impl Shared {
     /// The next segment, prepared or made now; and whether it was made now.
     pub fn take(&self) -> Result<(Segment, bool), JournalError> {
         let mut state = self.state();
-        let made = state.prepared.is_none();
-        let segment = match state.prepared.take() {
+        let made = state.prepared.is_empty();
+        let segment = match state.prepared.pop() {
             Some(segment) => segment,
-            None => self.make(state.next)?,
+            None => self.make(state.current + 1)?,
         };
-        state.next += 1;
+        state.current += 1;
         state.expired = true;
         Ok((segment, made))
+    }
+
+    /// No more segments are made; waits for one that is.
+    pub fn close(&self) {
+        self.state().closed = true;
     }
 
     /// Leaves a written segment to the preparer; of several, which it did not come for, only one.
@@ -115,7 +128,7 @@ impl Shared {
         if !before.is_empty() {
             drop(before);
             // Nobody calls the preparer, so it is done here; what fails now is tried again.
-            let current = self.state().next - 1;
+            let current = self.state().current;
             let _ = self.remove_expired(current);
         }
     }
@@ -151,7 +164,12 @@ impl Shared {
         let numbers = folder::numbers(&self.folder)?.into_iter();
         for number in numbers.take_while(|&number| number < oldest) {
             let path = folder::path(&self.folder, number);
-            fs::remove_file(&path).map_err(JournalError::at(&path))?;
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(JournalError::at(&path)(e));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

@@ -12,7 +12,8 @@ use std::sync::atomic::Ordering;
 pub struct Recovered {
     /// The number of the record that will be written next: how many were committed.
     pub next: u64,
-    /// Records that were being written and not committed: 1 after the writer was killed within one. Cleared away.
+    /// Records, or marks of blocks, that were being written and not committed: 1 after the writer was killed within one.
+    /// Cleared away.
     pub partial: u64,
     /// Stretches of the last segment that should be records and are damaged, as a machine that lost power can leave them.
     /// They stay as they are, and nothing is written into their block.
@@ -29,8 +30,8 @@ pub(super) struct Place {
     pub inside: bool,
     /// The segment has its end mark: the next is to be begun.
     pub ended: bool,
-    /// The segment behind it.
-    pub prepared: Option<Segment>,
+    /// The segments behind it, which are only prepared: the last first.
+    pub prepared: Vec<Segment>,
     pub recovered: Recovered,
 }
 
@@ -43,7 +44,7 @@ impl Place {
             at: HEADER_WORDS,
             inside: false,
             ended: false,
-            prepared: None,
+            prepared: Vec::new(),
             recovered: Recovered::default(),
         }
     }
@@ -60,11 +61,12 @@ pub(super) fn recover(folder: &Path) -> Result<Option<Place>, JournalError> {
         numbers.contains(&before).then_some(before)
     };
     let mut segment = folder::open_writable(folder, last)?;
-    let mut prepared = None;
-    // One that is only prepared may have a reader already, so it is used and not made anew.
-    if let (None, Some(before)) = (segment.begun, before(last)) {
+    let mut prepared = Vec::new();
+    // What is only prepared may have a reader already, so it is used and not made anew. There can be two: when the end
+    // of a segment was marked, the next not begun, and the preparer was faster.
+    while let (None, Some(before)) = (segment.begun, before(segment.number)) {
         clear(&segment, HEADER_WORDS);
-        prepared = Some(segment);
+        prepared.push(segment);
         segment = folder::open_writable(folder, before)?;
     }
     let mut known = None;
@@ -90,7 +92,7 @@ fn end_before(folder: &Path, before: u64, segment: &Segment) -> Option<u64> {
     }
 }
 
-fn find_end(segment: Segment, prepared: Option<Segment>, known: Option<u64>) -> Place {
+fn find_end(segment: Segment, prepared: Vec<Segment>, known: Option<u64>) -> Place {
     let mut cursor = Cursor::new(known.or((segment.number == 0).then_some(0)));
     let mut damaged = 0;
     let mut after_damage = false;
@@ -132,7 +134,10 @@ fn find_end(segment: Segment, prepared: Option<Segment>, known: Option<u64>) -> 
 fn clear(segment: &Segment, from: usize) -> bool {
     let cells = &segment.words.cells()[from..segment.shape.length / WORD];
     let mut found = false;
-    for cell in cells.iter().filter(|cell| cell.load(Ordering::Relaxed) != 0) {
+    for cell in cells
+        .iter()
+        .filter(|cell| cell.load(Ordering::Relaxed) != 0)
+    {
         cell.store(0, Ordering::Relaxed);
         found = true;
     }

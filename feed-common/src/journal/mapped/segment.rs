@@ -2,8 +2,8 @@
 
 use super::super::Why;
 use super::layout::{
-    BLOCK_TAG, END_AT, END_TAG, FIELD_WORDS, HEADER_WORDS, MARK_WORDS, Seal, SegmentHeader, Shape, WORD,
-    record_words,
+    BLOCK_TAG, END_AT, END_TAG, FIELD_WORDS, HEADER_WORDS, MARK_WORDS, Seal, SegmentHeader, Shape,
+    WORD, record_words,
 };
 use crate::encode::frame::{HEADER_LENGTH, MAGIC};
 use crate::sys::FileWords;
@@ -153,7 +153,8 @@ impl Segment {
         }
         let begun = self.seal.begin(at, number, tag);
         let check = (at + 1..at + words).fold(begun, |check, word| {
-            self.seal.add(check, self.words.load(word, Ordering::Relaxed))
+            self.seal
+                .add(check, self.words.load(word, Ordering::Relaxed))
         });
         match Seal::commit(check, tag) == commit {
             true => Entry::Whole(frame),
@@ -176,7 +177,7 @@ pub(super) struct Cursor {
     inside: bool,
     /// The next word.
     pub at: usize,
-    /// The number of the next record; meant where it is known.
+    /// The number of the next record where it is known, and no more than that where it is not: numbers only rise.
     pub number: u64,
     pub known: bool,
     /// A stretch that gives no records, not told yet.
@@ -193,9 +194,17 @@ pub(super) struct Lost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// The frame at a word, of so many bytes.
-    Record { number: u64, at: usize, frame: usize },
+    Record {
+        number: u64,
+        at: usize,
+        frame: usize,
+    },
     /// No records up to here; how many, where that is known.
-    Skipped { lost: Lost, until: u64, records: Option<u64> },
+    Skipped {
+        lost: Lost,
+        until: u64,
+        records: Option<u64>,
+    },
     /// Nothing yet.
     Wait,
     /// The segment has no more.
@@ -350,7 +359,7 @@ impl Cursor {
             // As in a block.
             Mark::Vacant if segment.block(self.block) != Mark::Vacant => return None,
             Mark::Vacant => {}
-            Mark::At(number) if !self.known || number >= self.number => {
+            Mark::At(number) if number >= self.number => {
                 self.inside = true;
                 self.at += MARK_WORDS;
                 return self.settle(here, Some(number));
@@ -368,9 +377,7 @@ impl Cursor {
             return self.settle_unknown(here).unwrap_or(Step::Wait);
         }
         let told = match segment.end() {
-            Mark::At(number) if !self.known || number >= self.number => {
-                self.settle(here, Some(number))
-            }
+            Mark::At(number) if number >= self.number => self.settle(here, Some(number)),
             _ => None,
         };
         told.unwrap_or(Step::End)

@@ -104,13 +104,13 @@ impl JournalWriter {
                 place
             }
             None => {
-                let segment = Shared::new(folder, shape, None, 0, None).make(0)?;
+                let segment = Shared::new(folder, shape, None, 0, Vec::new()).make(0)?;
                 Place::beginning(segment)
             }
         };
         let shape = place.segment.shape;
-        let next = place.segment.number + 1;
-        let shared = Shared::new(folder, shape, options.keep, next, place.prepared);
+        let current = place.segment.number;
+        let shared = Shared::new(folder, shape, options.keep, current, place.prepared);
         let mut writer = JournalWriter {
             block: place.block,
             at: place.at,
@@ -306,6 +306,13 @@ impl JournalWriter {
     fn too_long(&self, bytes: usize) -> JournalError {
         let most = self.segment.shape.most();
         JournalError::TooLong { bytes, most }
+    }
+}
+
+impl Drop for JournalWriter {
+    /// Before the lock is given back.
+    fn drop(&mut self) {
+        self.shared.close();
     }
 }
 
