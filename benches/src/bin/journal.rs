@@ -49,8 +49,10 @@ fn main() {
         .map_or(9, |text| text.parse().expect("a number of rounds"));
     std::fs::create_dir_all(&folder).expect("a folder");
     pin_current_thread(0).unwrap_or_else(|error| panic!("{error}"));
-    let figures = throughput(&folder, rounds);
+    // First: the disk is then not busy with what the rest writes, which a writer can have to wait for when the system has
+    // written a page back and makes it writable again.
     let latency = latency(&folder);
+    let figures = throughput(&folder, rounds);
     std::fs::remove_dir_all(&folder).expect("its own folder");
     let ratio = |a, b| of(&figures, a).median() / of(&figures, b).median();
     let ratios = [

@@ -71,7 +71,7 @@ const fn tables() -> [[u32; 256]; 8] {
     while byte < 256 {
         let (mut sum, mut bit) = (byte as u32, 0);
         while bit < 8 {
-            sum = sum >> 1 ^ (sum & 1) * POLYNOMIAL;
+            sum = (sum >> 1) ^ ((sum & 1) * POLYNOMIAL);
             bit += 1;
         }
         tables[0][byte] = sum;
@@ -82,7 +82,7 @@ const fn tables() -> [[u32; 256]; 8] {
         let mut byte = 0;
         while byte < 256 {
             let before: u32 = tables[zeros - 1][byte];
-            tables[zeros][byte] = before >> 8 ^ tables[0][before as usize & 255];
+            tables[zeros][byte] = (before >> 8) ^ tables[0][before as usize & 255];
             byte += 1;
         }
         zeros += 1;

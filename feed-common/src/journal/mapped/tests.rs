@@ -169,7 +169,7 @@ fn a_segment_byte_by_byte() {
     input.extend(&block[20..96]);
     let check = input.iter().fold(!0u32, |check, &byte| {
         (0..8).fold(check ^ u32::from(byte), |c, _| {
-            c >> 1 ^ (c & 1) * 0x82F6_3B78
+            (c >> 1) ^ ((c & 1) * 0x82F6_3B78)
         })
     });
     assert_eq!(block[16..20], (!check).to_le_bytes());
