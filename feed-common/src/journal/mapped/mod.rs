@@ -19,7 +19,7 @@
 //!
 //! The words of a record are written once, by one writer (an exclusive lock on `writer.lock` sees to that), in this order:
 //! all words behind the commit word (relaxed), then the commit word (release). Before that the commit word is zero: the file
-//! is made of zeros, and [`recover`] sets to zero what another writer has left behind its last commit.
+//! is made of zeros, and [`JournalWriter::open`] sets to zero what another writer has left behind its last commit.
 //!
 //! A reader loads the commit word (acquire). When it is zero it reads nothing else of the record. When it is not, the load
 //! has seen the release store, or, after a writer that was killed, the value that store has left in the page, which all

@@ -165,8 +165,8 @@ impl Segment {
 
 /// Bytes of a journal before word `at` of a segment.
 pub(super) fn offset(shape: &Shape, segment: u64, at: usize) -> u64 {
-    let before = segment.wrapping_mul(shape.length as u64);
-    before.wrapping_add((at * WORD) as u64)
+    let before = segment.saturating_mul(shape.length as u64);
+    before.saturating_add((at * WORD) as u64)
 }
 
 /// Where records are read, from the first of a journal to the last.
