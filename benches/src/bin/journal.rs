@@ -5,14 +5,14 @@
 //! ```
 //!
 //! Every round writes six segments of 64 MiB in each way, so that a machine that changes under the run changes all alike;
-//! the table gives medians over the rounds, in nanoseconds for each record of 64 bytes, by the wall clock. The bare loop copies
+//! the table gives medians over the rounds, in nanoseconds on a core for each record of 64 bytes. The bare loop copies
 //! the records into the same kind of mapping, made by the same call. *Prepared*: the segments are there, with their pages, before
 //! the clock starts, as when a preparer keeps ahead. *With making them*: the writer makes its own segments, and so does the loop.
 //!
 //! The latency is that of single records, one every 20 µs: from before the call of `append` to when a reader in another
 //! process, on another core, has it and has checked it. The reader's time-stamp counter is the writer's.
 
-use benches::measure::{Figures, Way, of, print, take_turns};
+use benches::measure::{Figures, Way, of, print, take_turns, timed};
 use feed_common::event::Record;
 use feed_common::journal::{Found, JournalOptions, JournalReader, JournalWriter, Start};
 use feed_common::sys::{FileWords, pin_current_thread};
@@ -110,7 +110,7 @@ fn throughput(folder: &Path, rounds: usize) -> Vec<Figures> {
                 while left > 0 {
                     let file = bare("bare");
                     let now = left.min(options.segment / 64);
-                    nanos += wall(|| copy(&file, black_box(&batch), now));
+                    nanos += timed(|| copy(&file, black_box(&batch), now));
                     left -= now;
                 }
                 nanos
@@ -121,13 +121,13 @@ fn throughput(folder: &Path, rounds: usize) -> Vec<Figures> {
                 let mut nanos = 0.0;
                 for _ in 0..SEGMENTS {
                     preparer.prepare().expect("room");
-                    nanos += wall(|| write(&mut writer, in_segment));
+                    nanos += timed(|| write(&mut writer, in_segment));
                 }
                 assert_eq!(writer.waits(), 0);
                 nanos
             }),
             Way::timing("bare loop, with making them", records, || {
-                wall(|| {
+                timed(|| {
                     let mut left = records as usize;
                     while left > 0 {
                         let file = bare("bare");
@@ -139,16 +139,10 @@ fn throughput(folder: &Path, rounds: usize) -> Vec<Figures> {
             }),
             Way::timing("journal, with making them", records, || {
                 let _ = std::fs::remove_dir_all(folder.join("ours"));
-                wall(|| write(&mut ours(), records as usize))
+                timed(|| write(&mut ours(), records as usize))
             }),
         ],
     )
-}
-
-fn wall(work: impl FnOnce()) -> f64 {
-    let begun = Instant::now();
-    work();
-    begun.elapsed().as_nanos() as f64
 }
 
 /// The bare loop: so many records, one behind the other.

@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How far ahead of the writing the cache is asked for lines, in words: more than the processor fetches by itself, which
 /// ends at each page. Two thirds of the time, measured.
 const AHEAD: usize = 4096 / WORD;
+/// Words of a cache line.
+const LINE: usize = 64 / WORD;
 
 /// How a journal is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,8 +247,12 @@ impl JournalWriter {
         let file = &self.segment.words;
         let mut rest: &[AtomicU64] = &file.cells()[self.at..self.at + records.len() * words];
         let (mut at, mut number) = (self.at, self.number);
+        let mut ahead = at + AHEAD;
         for record in records {
-            file.prefetch(at + AHEAD);
+            while ahead < at + words + AHEAD {
+                file.prefetch(ahead);
+                ahead += LINE;
+            }
             let cells;
             (cells, rest) = rest.split_at(words);
             let mut check = seal.begin(at, number, tag);
