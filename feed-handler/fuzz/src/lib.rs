@@ -20,6 +20,7 @@ mod iex;
 mod inspect;
 mod itch50;
 mod itchfile;
+mod journal;
 mod lane;
 mod loops;
 mod mdp3;
@@ -97,6 +98,7 @@ pub static TARGETS: &[Target] = &[
         encoded::stream_seeds,
     ),
     target("shared_memory", shared::shared_memory, shared::seeds),
+    target("journal", journal::journal, journal::seeds),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),
