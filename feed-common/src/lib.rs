@@ -3,7 +3,7 @@
 //! No sockets and no threads live here: only the types and the formats that the live process, the replayer and the
 //! report generator share. Data runs `capture`/`ring` -> `packet` -> `wire` -> `event`, with `time` and `latency`
 //! stamping it along the way; what leaves the process goes through `encode` and, where it is kept, `journal`. `unsafe` is
-//! confined to `ring`, `prices` and `sys`.
+//! confined to `ring`, `prices`, `sys`, and one file of `journal`.
 
 pub mod capture;
 pub mod config;

@@ -1,14 +1,14 @@
-//! What a reader of a stream finds: records, and where they should be and are not.
+//! What a reader of a stream or a journal finds: records, and where they should be and are not.
 
 use crate::encode::Frame;
 use std::fmt;
 
-/// The next of a stream.
+/// The next of a stream or a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
     /// A record.
     Record {
-        /// How many records its stream had before it.
+        /// How many records its stream or journal had before it.
         number: u64,
         /// The record.
         frame: Frame<'a>,
@@ -17,7 +17,7 @@ pub enum Found<'a> {
     Skipped(Skipped),
 }
 
-/// A stretch of a stream that gave no records.
+/// A stretch of a stream or a journal that gave no records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// Bytes from the beginning to its first.
@@ -37,13 +37,13 @@ pub enum Why {
     #[error("no block begins here")]
     NoBlock,
     /// The integers are those of a machine of the other byte order.
-    #[error("the block is written in the other byte order")]
+    #[error("it is written in the other byte order")]
     ByteOrder,
     /// The header is damaged.
-    #[error("the header of the block is damaged")]
+    #[error("the header is damaged")]
     Header,
-    /// The block is of a version that this build does not read.
-    #[error("the block is of version {0}, this build reads 1")]
+    /// The block, or the segment of a journal, is of a version that this build does not read.
+    #[error("it is of version {0}, this build reads 1")]
     Version(u8),
     /// The body is not what was written.
     #[error("the block is damaged")]
@@ -51,15 +51,24 @@ pub enum Why {
     /// The body is what was written, and no Zstandard frame of the length it should have.
     #[error("the block cannot be unpacked")]
     Packing,
-    /// The stream ends inside the block.
-    #[error("the stream ends inside the block")]
+    /// The stream ends inside the block, or the file inside the segment.
+    #[error("it is cut short")]
     Cut,
     /// The body is what was written, and no records.
     #[error("there are no records in the block, or others than it says")]
     Frame,
-    /// Between two whole blocks others are missing.
+    /// Between two whole blocks, or two segments of a journal, others are missing.
     #[error("blocks are missing")]
     Missing,
+    /// The file is no segment of a journal.
+    #[error("no segment of a journal begins here")]
+    NoSegment,
+    /// The record of a journal is not what was written.
+    #[error("the record is damaged")]
+    Record,
+    /// Segments of a journal were removed, as its writer was told to, before they were read.
+    #[error("the segments were removed before they were read")]
+    Removed,
 }
 
 impl fmt::Display for Skipped {

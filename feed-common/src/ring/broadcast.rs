@@ -12,8 +12,11 @@
 //! Writer, record `w`: if `w == window`: `head := w` (release), `window := w + step` (release), release fence. Then store
 //! the words of `w`. A flush stores `head := w + 1` (release).
 //!
-//! Reader, record `p`: `h := head` (acquire), and stop when `p >= h`. Load the words. Acquire fence. `v := window`. The
+//! Reader, record `p`: `h := head`, acquire fence, and stop when `p >= h`. Load the words. Acquire fence. `v := window`. The
 //! words are record `p` when `v <= p + slots`; otherwise they may be anything and are thrown away (an overrun).
+//!
+//! A reader never stores, and loads relaxed only, with a fence where it must acquire: memory that it may only read, another
+//! process's ring, is promised nothing else (`std::sync::atomic`, "atomic accesses to read-only memory").
 //!
 //! # Why an accepted record is never torn
 //!
@@ -21,8 +24,9 @@
 //! integer `k`. To show: `k = 0`, for each word.
 //!
 //! - `k < 0` cannot be. The store of the word for `p` is sequenced before the release store of a `head` above `p`, which
-//!   the reader's acquire load has seen (that one or a later one of the same thread). So it happens before the reader's
-//!   load of the word, and by coherence that load cannot return a value older than it; the store for `q < p` is older.
+//!   the reader's load has seen (that one or a later one of the same thread) before its acquire fence. So it happens before
+//!   the reader's load of the word, and by coherence that load cannot return a value older than it; the store for `q < p` is
+//!   older.
 //! - `k > 0` is not accepted. The store of a `window` of at least `q + 1` is sequenced before a release fence, and that
 //!   before the store of the word for `q`. The reader loads that word, then has an acquire fence. The two fences
 //!   synchronise through the word (C++ `[atomics.fences]`, which Rust adopts), so the store of `window` happens before
@@ -32,12 +36,19 @@
 //! # Why an overrun always moves a reader on
 //!
 //! The step is at most a quarter of the ring and `window` is at most one step above `head` when it is raised, so a reader
-//! that saw `v > p + slots` (acquire) then sees `head >= v - step > p + slots - slots/4`. It continues at
+//! that saw `v > p + slots` and then has an acquire fence sees `head >= v - step > p + slots - slots/4`. It continues at
 //! `head - slots/2 > p`: half a ring behind, the farthest place that leaves as much room on both sides. The records between
 //! are lost to this reader and counted; nobody else notices.
+//!
+//! # Where it lies
+//!
+//! All of it is words: three to steer by, and those of the records. They lie in memory of this process ([`broadcast`]) or in
+//! a file that others map (`shared`); each end has the addresses, and nothing in here knows which it is. What another
+//! process stores is not to be trusted: whatever a reader finds in the words, it reads a slot of the ring and returns. So
+//! its arithmetic wraps, which among our own writers never happens.
 
 use super::RingError;
-use super::primitive::{Arc, AtomicBool, AtomicU64, Ordering, Padded, Words, fence};
+use super::primitive::{AtomicU64, Ordering, Words, acquire, fence};
 use crate::sys::Pages;
 use std::fmt;
 use std::marker::PhantomData;
@@ -55,28 +66,19 @@ const MAX_STEP: u64 = 64;
 /// A reader may fall behind by `slots` less the step of 64 (a quarter in rings below 256) before it loses records:
 /// choose the size for the longest pause a reader may make.
 pub fn broadcast<T: Item>(slots: usize) -> Result<Writer<T>, RingError> {
-    let max = 1u64 << 32;
-    if !slots.is_power_of_two() || slots < 4 || slots as u64 > max {
-        return Err(RingError::Slots { slots });
-    }
+    check_slots(slots as u64).map_err(|_| RingError::Slots { slots })?;
     let bytes_fit = slots.checked_mul(words::<T>());
     let count = bytes_fit.ok_or(RingError::Slots { slots })?;
-    let slots = slots as u64;
-    let shared = Arc::new(Shared {
-        head: Padded(AtomicU64::new(0)),
-        window: Padded(AtomicU64::new(0)),
-        closed: Padded(AtomicBool::new(false)),
-        words: Words::zeroed(count)?,
-        slots,
-    });
-    Ok(Writer {
-        shared,
-        next: 0,
-        published: 0,
-        window: 0,
-        step: MAX_STEP.min(slots / 4),
-        item: PhantomData,
-    })
+    let control = Words::zeroed(CONTROL_WORDS)?;
+    Ok(Writer::over(Shared::new(control, Words::zeroed(count)?)))
+}
+
+/// Whether a ring can have so many slots; what is said to those who asked otherwise.
+pub(super) fn check_slots(slots: u64) -> Result<(), &'static str> {
+    match slots.is_power_of_two() && (4..=1 << 32).contains(&slots) {
+        true => Ok(()),
+        false => Err("must be a power of two from 4 to 2^32"),
+    }
 }
 
 /// What a broadcast ring carries: plain bytes, a whole number of 8-byte words of them.
@@ -95,32 +97,90 @@ const fn words<T>() -> usize {
     size_of::<T>() / WORD
 }
 
-struct Shared {
-    head: Padded<AtomicU64>,
-    window: Padded<AtomicU64>,
-    /// The writer is gone: `head` is final.
-    closed: Padded<AtomicBool>,
-    words: Words,
+/// Words that steer a ring. Each has two cache lines of its own: the processor fetches lines in pairs, so one line apart
+/// still interferes.
+pub(super) const CONTROL_WORDS: usize = 3 * LINES;
+const LINES: usize = 128 / WORD;
+const HEAD: usize = 0;
+const WINDOW: usize = LINES;
+/// Not 0 when the writer is gone: `head` is final.
+const CLOSED: usize = 2 * LINES;
+
+/// What [`CLOSED`] becomes when the writer ends as it should.
+pub(super) const CLOSED_BY_WRITER: u64 = 1;
+
+/// The words of a ring of `T`, wherever they lie.
+pub(super) struct Shared<T> {
+    control: Words,
+    records: Words,
     slots: u64,
+    item: PhantomData<fn(T) -> T>,
 }
 
-impl Shared {
+impl<T: Item> Shared<T> {
+    /// A ring that lies in these words: as many of `control` as [`CONTROL_WORDS`], and `records` for a number of slots
+    /// that [`check_slots`] allows.
+    pub fn new(control: Words, records: Words) -> Shared<T> {
+        assert_eq!(control.count(), CONTROL_WORDS);
+        let slots = (records.count() / words::<T>()) as u64;
+        assert!(check_slots(slots).is_ok() && records.count().is_multiple_of(words::<T>()));
+        Shared {
+            control,
+            records,
+            slots,
+            item: PhantomData,
+        }
+    }
+
     /// The words of record `p`.
     ///
     /// One slice a record, so that its address is computed once: the compiler may not keep a pointer that lies in memory
     /// across a store to an atomic.
     #[inline(always)]
-    fn record<T>(&self, p: u64) -> &[AtomicU64] {
+    fn record(&self, p: u64) -> &[AtomicU64] {
         let first = (p & (self.slots - 1)) as usize * words::<T>();
-        // SAFETY: the slot is below `slots`, so the run ends at or below slots * words, the number of words there are:
-        // a ring is made for one T, and Writer, Subscriber and Reader pass that T on.
-        unsafe { self.words.run(first, words::<T>()) }
+        // SAFETY: the slot is below `slots`, so the run ends at or below slots * words, the number of words there are.
+        unsafe { self.records.run(first, words::<T>()) }
+    }
+}
+
+impl<T> Shared<T> {
+    #[inline(always)]
+    fn control(&self, word: usize) -> &AtomicU64 {
+        // SAFETY: one of the constants above, below the number of words that `new` has seen there are.
+        unsafe { &self.control.run(word, 1)[0] }
+    }
+
+    #[inline(always)]
+    fn head(&self) -> &AtomicU64 {
+        self.control(HEAD)
+    }
+
+    #[inline(always)]
+    fn window(&self) -> &AtomicU64 {
+        self.control(WINDOW)
+    }
+
+    #[inline(always)]
+    fn closed(&self) -> &AtomicU64 {
+        self.control(CLOSED)
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Shared {
+            control: self.control.clone(),
+            records: self.records.clone(),
+            slots: self.slots,
+            item: PhantomData,
+        }
     }
 }
 
 /// The writing end of a broadcast ring. Dropping it publishes what was written and tells the readers that no more comes.
 pub struct Writer<T> {
-    shared: Arc<Shared>,
+    shared: Shared<T>,
     /// Records written.
     next: u64,
     /// Records published, `head`.
@@ -128,10 +188,20 @@ pub struct Writer<T> {
     /// As shared.
     window: u64,
     step: u64,
-    item: PhantomData<fn(T)>,
 }
 
 impl<T: Item> Writer<T> {
+    /// Of a ring that nobody has written into, and that lies where this process may write.
+    pub(super) fn over(shared: Shared<T>) -> Writer<T> {
+        Writer {
+            next: 0,
+            published: 0,
+            window: 0,
+            step: MAX_STEP.min(shared.slots / 4),
+            shared,
+        }
+    }
+
     /// Writes a record over the oldest one. It becomes visible by [`Writer::flush`], or by itself when the 64 records of
     /// the current step have been written.
     // Always: a record made in registers goes from there to the ring. As a call it took three times as long, since each
@@ -141,7 +211,7 @@ impl<T: Item> Writer<T> {
         if self.next == self.window {
             self.open_step();
         }
-        let cells = self.shared.record::<T>(self.next);
+        let cells = self.shared.record(self.next);
         for (cell, bytes) in cells.iter().zip(record.as_bytes().chunks_exact(WORD)) {
             let word = u64::from_ne_bytes(bytes.try_into().expect("a chunk of 8 bytes"));
             cell.store(word, Ordering::Relaxed);
@@ -154,7 +224,7 @@ impl<T: Item> Writer<T> {
     pub fn flush(&mut self) {
         if self.published != self.next {
             self.published = self.next;
-            self.shared.head.store(self.next, Ordering::Release);
+            self.shared.head().store(self.next, Ordering::Release);
         }
     }
 
@@ -171,15 +241,12 @@ impl<T: Item> Writer<T> {
 
     /// A handle that makes readers in other threads, at any time.
     pub fn subscriber(&self) -> Subscriber<T> {
-        Subscriber {
-            shared: self.shared.clone(),
-            item: PhantomData,
-        }
+        Subscriber::over(self.shared.clone())
     }
 
     /// What the ring lies on, and why.
     pub fn pages(&self) -> (Pages, &str) {
-        self.shared.words.pages()
+        self.shared.records.pages()
     }
 
     /// Announces the next step. Publishing first keeps `window` within one step of `head`.
@@ -187,7 +254,7 @@ impl<T: Item> Writer<T> {
     fn open_step(&mut self) {
         self.flush();
         self.window += self.step;
-        self.shared.window.store(self.window, Ordering::Release);
+        self.shared.window().store(self.window, Ordering::Release);
         // The words stored after this must not become visible before the window.
         fence(Ordering::Release);
     }
@@ -195,35 +262,41 @@ impl<T: Item> Writer<T> {
 
 impl<T> Drop for Writer<T> {
     fn drop(&mut self) {
-        self.shared.head.store(self.next, Ordering::Release);
+        self.shared.head().store(self.next, Ordering::Release);
         // Release: whoever sees the flag sees the last head.
-        self.shared.closed.store(true, Ordering::Release);
+        self.shared
+            .closed()
+            .store(CLOSED_BY_WRITER, Ordering::Release);
     }
 }
 
 /// Makes readers of a broadcast ring; can be cloned and sent anywhere, and outlives the writer.
 pub struct Subscriber<T> {
-    shared: Arc<Shared>,
-    item: PhantomData<fn() -> T>,
+    shared: Shared<T>,
 }
 
 impl<T: Item> Subscriber<T> {
+    /// Of a ring that lies where this process may at least read.
+    pub(super) fn over(shared: Shared<T>) -> Subscriber<T> {
+        Subscriber { shared }
+    }
+
     /// A reader of everything that becomes visible from now on.
     pub fn from_now(&self) -> Reader<T> {
-        self.reader_at(self.shared.head.load(Ordering::Acquire))
+        self.reader_at(acquire(self.shared.head()))
     }
 
     /// A reader that begins with the oldest record that is still held. While the writer is busy that one is about to be
     /// overwritten, and the first read may be an overrun like any other.
     pub fn from_oldest(&self) -> Reader<T> {
-        let head = self.shared.head.load(Ordering::Acquire);
-        let window = self.shared.window.load(Ordering::Acquire);
+        let head = acquire(self.shared.head());
+        let window = acquire(self.shared.window());
         self.reader_at(window.saturating_sub(self.shared.slots).min(head))
     }
 
     /// Records published so far.
     pub fn published(&self) -> u64 {
-        self.shared.head.load(Ordering::Acquire)
+        acquire(self.shared.head())
     }
 
     fn reader_at(&self, position: u64) -> Reader<T> {
@@ -232,7 +305,6 @@ impl<T: Item> Subscriber<T> {
             position,
             head_seen: position,
             lost: 0,
-            item: PhantomData,
         }
     }
 }
@@ -248,13 +320,12 @@ pub struct Overrun {
 
 /// A reading end of a broadcast ring, with a position of its own.
 pub struct Reader<T> {
-    shared: Arc<Shared>,
+    shared: Shared<T>,
     /// Next record to read.
     position: u64,
     /// Last value seen of the writer's head; at least `position`.
     head_seen: u64,
     lost: u64,
-    item: PhantomData<fn() -> T>,
 }
 
 impl<T: Item> Reader<T> {
@@ -265,9 +336,9 @@ impl<T: Item> Reader<T> {
     #[inline]
     pub fn read(&mut self, out: &mut [T]) -> Result<usize, Overrun> {
         if self.position == self.head_seen {
-            self.head_seen = self.shared.head.load(Ordering::Acquire);
+            self.head_seen = acquire(self.shared.head());
         }
-        let there = self.head_seen - self.position;
+        let there = self.head_seen.wrapping_sub(self.position);
         let out = match out.get_mut(..there as usize) {
             Some(part) => part,
             None => out,
@@ -275,17 +346,17 @@ impl<T: Item> Reader<T> {
         if out.is_empty() {
             return Ok(0);
         }
-        for (p, record) in (self.position..).zip(out.iter_mut()) {
-            self.copy(p, record);
+        for (i, record) in out.iter_mut().enumerate() {
+            self.copy(self.position.wrapping_add(i as u64), record);
         }
         // Orders the loads of the words before the load of the window.
         fence(Ordering::Acquire);
-        let window = self.shared.window.load(Ordering::Acquire);
+        let window = self.shared.window().load(Ordering::Relaxed);
         // The oldest of them is the first to be overwritten.
-        if window > self.position + self.shared.slots {
+        if window > self.position.wrapping_add(self.shared.slots) {
             return Err(self.move_on());
         }
-        self.position += out.len() as u64;
+        self.position = self.position.wrapping_add(out.len() as u64);
         Ok(out.len())
     }
 
@@ -315,18 +386,18 @@ impl<T: Item> Reader<T> {
 
     /// Records published and not read yet.
     pub fn backlog(&self) -> u64 {
-        self.shared.head.load(Ordering::Acquire) - self.position
+        acquire(self.shared.head()).wrapping_sub(self.position)
     }
 
     /// True when the writer is gone and this reader has read all it left: nothing will ever come.
     pub fn is_closed(&self) -> bool {
         // The order matters: only a head loaded after the flag was seen is the last one.
-        self.shared.closed.load(Ordering::Acquire) && self.backlog() == 0
+        acquire(self.shared.closed()) != 0 && self.backlog() == 0
     }
 
     #[inline(always)]
     fn copy(&self, p: u64, record: &mut T) {
-        let cells = self.shared.record::<T>(p);
+        let cells = self.shared.record(p);
         let bytes = record.as_mut_bytes().chunks_exact_mut(WORD);
         for (cell, bytes) in cells.iter().zip(bytes) {
             bytes.copy_from_slice(&cell.load(Ordering::Relaxed).to_ne_bytes());
@@ -336,11 +407,13 @@ impl<T: Item> Reader<T> {
     /// After an overrun: goes to half a ring behind the writer, past the current position (see the module).
     #[cold]
     fn move_on(&mut self) -> Overrun {
-        self.head_seen = self.shared.head.load(Ordering::Acquire);
-        let position = self.head_seen - self.shared.slots / 2;
-        let lost = position - self.position;
+        // With the load of the window, which came before.
+        fence(Ordering::Acquire);
+        self.head_seen = acquire(self.shared.head());
+        let position = self.head_seen.wrapping_sub(self.shared.slots / 2);
+        let lost = position.wrapping_sub(self.position);
         self.position = position;
-        self.lost += lost;
+        self.lost = self.lost.wrapping_add(lost);
         Overrun { lost }
     }
 }
@@ -349,7 +422,6 @@ impl<T> Clone for Subscriber<T> {
     fn clone(&self) -> Self {
         Subscriber {
             shared: self.shared.clone(),
-            item: PhantomData,
         }
     }
 }
@@ -362,7 +434,6 @@ impl<T> Clone for Reader<T> {
             position: self.position,
             head_seen: self.head_seen,
             lost: 0,
-            item: PhantomData,
         }
     }
 }

@@ -231,3 +231,45 @@ fn loom_a_buffer_goes_back_from_another_thread() {
         assert_eq!(pool.available(), 1);
     });
 }
+
+/// Each word of the value follows from its number.
+fn value(number: u64) -> super::latest::Value {
+    (
+        number as u16,
+        std::array::from_fn(|i| number << 8 | i as u64),
+    )
+}
+
+/// Writes a row `writes` times while another thread reads it `reads` times: what it is given is whole, and never older
+/// than what it was given before.
+fn latest(writes: u64, reads: usize) {
+    let words = super::primitive::Words::zeroed(super::latest::ROW_WORDS).unwrap();
+    let table = super::latest::Latest::new(words);
+    let rows = table.clone();
+    let reader = thread::spawn(move || {
+        let mut last = 0;
+        for _ in 0..reads {
+            // Given up is as good as not looked.
+            let Ok(read) = rows.read(0) else { continue };
+            let number = read.map_or(0, |(tag, _)| tag.into());
+            assert!(number >= last, "older than before");
+            assert!(read.is_none_or(|read| read == value(number)), "torn");
+            last = number;
+        }
+    });
+    for number in 1..=writes {
+        assert!(table.write(0, value(number)));
+    }
+    reader.join().unwrap();
+    assert_eq!(table.read(0), Ok(Some(value(writes))));
+}
+
+#[test]
+fn loom_latest_value_against_two_writes() {
+    model(Some(3), || latest(2, 1));
+}
+
+#[test]
+fn loom_latest_values_come_in_order() {
+    model(Some(2), || latest(2, 2));
+}

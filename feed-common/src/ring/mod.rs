@@ -4,7 +4,8 @@
 //! - [`packet_ring`]: the [`Producer`] receives datagrams straight into slots, the [`Consumer`] reads them in place; one
 //!   thread each, nothing copied. [`Inline`] is the same slots when one thread does both.
 //! - [`broadcast`]: the [`Writer`] overwrites and never waits; each [`Reader`] polls at its own pace and learns exactly
-//!   how many records it was too slow for.
+//!   how many records it was too slow for. `shared` puts it where other processes can read it, beside a table of the latest
+//!   quotes.
 //! - [`Pool`]: buffers that any thread takes, and that go back when they are dropped, wherever that is.
 //!
 //! All memory is taken and touched when a ring or a pool is made. Afterwards no call allocates, locks, waits or enters the
@@ -24,11 +25,14 @@
 
 mod arena;
 mod broadcast;
+mod latest;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod packet;
 mod pool;
 mod primitive;
+#[cfg(not(loom))]
+pub mod shared;
 mod slots;
 
 pub use arena::{Arena, Inline, InlineBatch};

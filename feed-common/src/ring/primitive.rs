@@ -35,9 +35,19 @@ impl<T> Deref for Padded<T> {
     }
 }
 
+/// An acquire load of a word that this process may have no leave to write: a relaxed load and a fence, since only those are
+/// promised to work there.
+#[inline(always)]
+pub(super) fn acquire(word: &AtomicU64) -> u64 {
+    let value = word.load(Ordering::Relaxed);
+    fence(Ordering::Acquire);
+    value
+}
+
 #[cfg(not(loom))]
 mod mapped {
-    use super::AtomicU64;
+    use super::{Arc, AtomicU64};
+    use crate::sys::shared::SharedMap;
     use crate::sys::{MapError, Mapping, Pages};
     use std::ptr::NonNull;
 
@@ -76,20 +86,30 @@ mod mapped {
         pub fn write(&self, _slot: usize) {}
     }
 
-    /// Zeroed atomic words, aligned to a page.
-    #[derive(Debug)]
+    /// Atomic words, aligned to a cache line, in memory of this process or in a file that several have mapped. A clone is
+    /// the same words.
+    #[derive(Clone, Debug)]
     pub struct Words {
-        memory: Mapping,
         first: NonNull<AtomicU64>,
         count: usize,
+        memory: Kept,
     }
 
-    // SAFETY: Words hands out nothing but `&AtomicU64` into memory it owns, and AtomicU64 is Send and Sync.
+    /// What must not be unmapped while its words are used.
+    #[derive(Clone, Debug)]
+    #[allow(dead_code, reason = "kept, and not looked at")]
+    enum Kept {
+        Own(Arc<Mapping>),
+        Shared(Arc<SharedMap>),
+    }
+
+    // SAFETY: Words hands out nothing but `&AtomicU64` into memory it keeps, and AtomicU64 is Send and Sync.
     unsafe impl Send for Words {}
     // SAFETY: as above.
     unsafe impl Sync for Words {}
 
     impl Words {
+        /// Zeroed ones of this process.
         pub fn zeroed(count: usize) -> Result<Words, MapError> {
             let bytes = count
                 .checked_mul(size_of::<AtomicU64>())
@@ -97,26 +117,61 @@ mod mapped {
             let memory = Mapping::anonymous(bytes)?;
             Ok(Words {
                 first: memory.as_ptr().cast(),
-                memory,
+                memory: Kept::Own(Arc::new(memory)),
                 count,
             })
         }
 
+        /// Those of a mapped file from byte `offset` on; `None` where the mapping has not so many there, or they would not
+        /// begin on a cache line.
+        ///
+        /// Of a mapping that can only be read they may only be loaded.
+        pub fn of(map: &Arc<SharedMap>, offset: u64, count: u64) -> Option<Words> {
+            let end = count.checked_mul(8)?.checked_add(offset)?;
+            if !offset.is_multiple_of(64) || end > map.len() as u64 {
+                return None;
+            }
+            let start = map.as_ptr().cast::<AtomicU64>();
+            Some(Words {
+                // SAFETY: offset <= end <= len, so it is in the mapping or just behind it; all three fit a usize, since
+                // `len` is one.
+                first: unsafe { start.byte_add(offset as usize) },
+                count: count as usize,
+                memory: Kept::Shared(map.clone()),
+            })
+        }
+
+        /// How many there are.
+        #[inline(always)]
+        pub fn count(&self) -> usize {
+            self.count
+        }
+
+        /// All of them.
+        pub fn all(&self) -> &[AtomicU64] {
+            // SAFETY: as many as there are.
+            unsafe { self.run(0, self.count) }
+        }
+
         pub fn pages(&self) -> (Pages, &str) {
-            (self.memory.pages(), self.memory.reason())
+            match &self.memory {
+                Kept::Own(memory) => (memory.pages(), memory.reason()),
+                Kept::Shared(_) => (Pages::Small, "a file that others map"),
+            }
         }
 
         /// `n` words from word `first` on.
         ///
         /// # Safety
         ///
-        /// `first + n` must be at most the count given to [`Words::zeroed`].
+        /// `first + n` must be at most [`Words::count`].
         #[inline(always)]
         pub unsafe fn run(&self, first: usize, n: usize) -> &[AtomicU64] {
             debug_assert!(first + n <= self.count);
-            // SAFETY: the mapping holds `count` words of 8 bytes, is page-aligned and zeroed (a valid AtomicU64), lives
-            // as long as `self`, and is accessed only through this method, so only atomically. The run is in range by
-            // the caller's promise.
+            // SAFETY: `count` words of 8 bytes lie in the mapping from `first` on, which is aligned to a cache line; any
+            // bytes are a valid AtomicU64. The mapping lives as long as `self`, and is accessed only through this method,
+            // so only atomically; what other processes do to a shared one is as atomic, or breaks only what they were told
+            // of it. The run is in range by the caller's promise.
             unsafe { std::slice::from_raw_parts(self.first.add(first).as_ptr(), n) }
         }
     }
@@ -124,7 +179,7 @@ mod mapped {
 
 #[cfg(loom)]
 mod on_heap {
-    use super::AtomicU64;
+    use super::{Arc, AtomicU64};
     use crate::sys::{MapError, Pages};
     use loom::cell::UnsafeCell;
     use std::ptr::NonNull;
@@ -197,13 +252,18 @@ mod on_heap {
         }
     }
 
-    /// Zeroed atomic words.
-    #[derive(Debug)]
-    pub struct Words(Vec<AtomicU64>);
+    /// Zeroed atomic words. A clone is the same words.
+    #[derive(Clone, Debug)]
+    pub struct Words(Arc<Vec<AtomicU64>>);
 
     impl Words {
         pub fn zeroed(count: usize) -> Result<Words, MapError> {
-            Ok(Words((0..count).map(|_| AtomicU64::new(0)).collect()))
+            let words = (0..count).map(|_| AtomicU64::new(0));
+            Ok(Words(Arc::new(words.collect())))
+        }
+
+        pub fn count(&self) -> usize {
+            self.0.len()
         }
 
         pub fn pages(&self) -> (Pages, &str) {

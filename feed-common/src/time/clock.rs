@@ -58,6 +58,16 @@ impl TickScale {
         }
     }
 
+    /// Nanoseconds per tick, times 2^32: for other processes.
+    pub const fn factor(self) -> u64 {
+        self.factor
+    }
+
+    /// The scale of such a factor.
+    pub const fn from_factor(factor: u64) -> TickScale {
+        TickScale { factor }
+    }
+
     /// Nanoseconds in a span of ticks.
     #[inline]
     pub const fn nanos(self, ticks: u64) -> u64 {

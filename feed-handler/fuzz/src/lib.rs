@@ -20,6 +20,7 @@ mod iex;
 mod inspect;
 mod itch50;
 mod itchfile;
+mod journal;
 mod lane;
 mod loops;
 mod mdp3;
@@ -33,6 +34,7 @@ mod prices;
 mod retransmissions;
 mod seeds;
 mod servers;
+mod shared;
 mod soup;
 mod source;
 mod streams;
@@ -95,6 +97,8 @@ pub static TARGETS: &[Target] = &[
         encoded::record_stream,
         encoded::stream_seeds,
     ),
+    target("shared_memory", shared::shared_memory, shared::seeds),
+    target("journal", journal::journal, journal::seeds),
     target("hlog", hlog::hlog, seeds::logs),
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),
