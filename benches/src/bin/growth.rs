@@ -37,7 +37,7 @@ fn main() {
     );
     let panels = [
         panel(
-            "symbols (1M orders, 20 levels a side)",
+            ["symbols", "1M live orders, 20 levels a side"],
             [100, 300, 1_000, 3_000, 10_000],
             |n| Shape {
                 symbols: n as u16,
@@ -45,12 +45,12 @@ fn main() {
             },
         ),
         panel(
-            "live orders (1,000 symbols, 20 levels)",
+            ["live orders", "1,000 symbols, 20 levels a side"],
             [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000],
             |n| Shape { orders: n, ..USUAL },
         ),
         panel(
-            "levels of a side (10 symbols, 1M orders)",
+            ["levels of a side", "10 symbols, 1M live orders"],
             [10, 100, 1_000, 3_000, 10_000],
             |n| Shape {
                 symbols: 10,
@@ -68,14 +68,19 @@ fn main() {
 }
 
 /// Measures and prints the points of one panel.
-fn panel(title: &str, numbers: [usize; 5], shape: impl Fn(usize) -> Shape) -> Panel {
+fn panel(
+    [title, others]: [&'static str; 2],
+    numbers: [usize; 5],
+    shape: impl Fn(usize) -> Shape,
+) -> Panel {
     let point = |n: usize| {
         let cost = measure(shape(n), ROUNDS);
         print(&cost);
         (n as f64, cost)
     };
     Panel {
-        title: title.to_owned(),
+        title,
+        others,
         points: numbers.map(point).into(),
     }
 }

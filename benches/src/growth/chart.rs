@@ -6,7 +6,9 @@ use std::fmt::Write;
 /// One panel: what grows, and what was measured.
 pub struct Panel {
     /// What the numbers along the axis count.
-    pub title: String,
+    pub title: &'static str,
+    /// What stays as it is meanwhile.
+    pub others: &'static str,
     /// Number and cost, by number.
     pub points: Vec<(f64, Cost)>,
 }
@@ -67,9 +69,12 @@ fn draw(out: &mut String, panel: &Panel, left: f64, top: f64) {
     let y = |ns: f64| TOP + HEIGHT * (1.0 - ns / top);
     let _ = writeln!(
         out,
-        "<text x=\"{left}\" y=\"{:.1}\" font-weight=\"bold\">ns a message, by {}</text>",
-        TOP - 18.0,
-        panel.title
+        "<text x=\"{left}\" y=\"{:.1}\" font-weight=\"bold\">ns a message, by {}</text>\
+         <text x=\"{left}\" y=\"{:.1}\" fill=\"#475569\">{}</text>",
+        TOP - 24.0,
+        panel.title,
+        TOP - 10.0,
+        panel.others
     );
     for step in 0..=(top / 50.0) as u32 {
         let ns = f64::from(step) * 50.0;
@@ -143,7 +148,8 @@ mod tests {
             (n as f64, cost)
         };
         let panels = ["orders", "symbols"].map(|title| Panel {
-            title: title.into(),
+            title,
+            others: "all else as it is",
             points: vec![point(100, 50.0), point(10_000, 130.0)],
         });
         let svg = svg(&panels);

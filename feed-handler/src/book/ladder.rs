@@ -4,6 +4,9 @@
 //! tail. What happens at the top of a book, nearly everything, touches the end of one array and moves nothing; what
 //! happens anywhere moves at most one block's worth of rungs, however many levels there are. Two neighbouring blocks hold
 //! more than [`MERGED`] rungs together, which bounds the blocks that any number of levels can take.
+//!
+//! Every so many blocks one is a *station*, the first of a side always, and stations are chained past the blocks between
+//! them: what is deep is found by way of the stations. A side of fewer blocks has one station and pays nothing.
 
 use super::levels::NONE;
 use feed_common::sys::{Circle, MapError};
@@ -13,6 +16,13 @@ use zerocopy::FromZeros;
 const RUNGS: usize = 31;
 /// Neighbouring blocks with no more rungs than this become one.
 const MERGED: usize = 16;
+
+/// Blocks from one station to the next, about: when a block is made so far behind the last station, it becomes one. Fewer
+/// in tests, so that small sides have several.
+const SPACING: u32 = if cfg!(test) { 3 } else { 16 };
+
+/// What a block that is no station has for the next one.
+const NO_STATION: u32 = NONE - 1;
 
 /// A level in its order.
 #[derive(Clone, Copy, Debug, FromZeros)]
@@ -34,7 +44,8 @@ struct Block {
     deeper: u32,
     /// The one with better prices; in a free block the one freed before it.
     better: u32,
-    spare: u32,
+    /// Of a station, the next one with worse prices; else [`NO_STATION`].
+    station: u32,
     rungs: [Rung; RUNGS],
 }
 
@@ -44,6 +55,17 @@ impl Block {
     #[inline(always)]
     fn rungs(&self) -> &[Rung] {
         &self.rungs[..self.len as usize % (RUNGS + 1)]
+    }
+
+    /// The best key of a block in use.
+    #[inline(always)]
+    fn best_key(&self) -> i64 {
+        self.rungs[(self.len as usize).wrapping_sub(1) % RUNGS].key
+    }
+
+    #[inline(always)]
+    fn is_station(&self) -> bool {
+        self.station != NO_STATION
     }
 
     /// How many rungs have this key or a lower one. From the tail, as most of what happens is near the best price, and
@@ -112,7 +134,7 @@ impl Ladders {
             if block.rungs[0].key <= key || block.deeper == NONE {
                 break;
             }
-            rank.block = block.deeper;
+            rank.block = self.beyond(block, key);
         }
         let block = &self.blocks[rank.block];
         let below = block.up_to(key);
@@ -125,6 +147,14 @@ impl Ladders {
         rank
     }
 
+    /// Where to look for a key that lies behind a block which is not the last.
+    #[inline]
+    fn beyond(&self, block: &Block, key: i64) -> u32 {
+        let next = block.station;
+        let passes = next < NO_STATION && key <= self.blocks[next].best_key();
+        if passes { next } else { block.deeper }
+    }
+
     /// Puts a level where `find` said its key belongs.
     #[inline(always)]
     pub fn insert(&mut self, top: &mut u32, rank: Rank, key: i64, level: u32) {
@@ -132,6 +162,7 @@ impl Ladders {
         let mut at = at as usize;
         if block == NONE {
             block = self.take();
+            self.blocks[block].station = NONE;
             *top = block;
         } else if self.blocks[block].len as usize == RUNGS {
             (block, at) = self.split(block, at);
@@ -209,9 +240,48 @@ impl Ladders {
         if deeper != NONE {
             self.blocks[deeper].better = lower;
         }
+        self.open_station(lower);
         match at.checked_sub(HALF) {
             Some(above) => (upper, above),
             None => (lower, at),
+        }
+    }
+
+    /// The station that a block is, or the nearest one with better prices, and how many blocks away. The first block of a
+    /// side is one.
+    fn station_of(&self, mut at: u32) -> (u32, u32) {
+        let mut away = 0;
+        while !self.blocks[at].is_station() {
+            (at, away) = (self.blocks[at].better, away + 1);
+        }
+        (at, away)
+    }
+
+    /// Makes a new block a station if the last one is far away.
+    fn open_station(&mut self, at: u32) {
+        let (last, away) = self.station_of(at);
+        if away >= SPACING {
+            self.blocks[at].station = self.blocks[last].station;
+            self.blocks[last].station = at;
+        }
+    }
+
+    /// Closes a station whose block is about to go: the one before leads on, or else the block behind becomes the first.
+    fn close_station(&mut self, at: u32) {
+        let Block {
+            station,
+            better,
+            deeper,
+            ..
+        } = self.blocks[at];
+        if station == NO_STATION {
+            return;
+        }
+        if better != NONE {
+            let (before, _) = self.station_of(better);
+            self.blocks[before].station = station;
+        } else if deeper != NONE && !self.blocks[deeper].is_station() {
+            self.blocks[deeper].station = station;
         }
     }
 
@@ -225,6 +295,7 @@ impl Ladders {
             ..
         } = self.blocks[at];
         if len == 0 {
+            self.close_station(at);
             if better != NONE {
                 self.blocks[better].deeper = deeper;
             } else {
@@ -257,6 +328,7 @@ impl Ladders {
         if below.deeper != NONE {
             self.blocks[below.deeper].better = upper;
         }
+        self.close_station(lower);
         self.give_back(lower);
     }
 
@@ -275,6 +347,7 @@ impl Ladders {
         };
         let block = &mut self.blocks[at];
         (block.len, block.deeper, block.better) = (0, NONE, NONE);
+        block.station = NO_STATION;
         at
     }
 
