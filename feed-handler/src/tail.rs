@@ -4,6 +4,7 @@ use crate::run::{decimal, trust_name};
 use crate::subscribe::Glob;
 use feed_common::event::{Kind, NO_INSTRUMENT, Price, Record, Side, Trust};
 use feed_common::ring::Reader;
+use feed_common::ring::shared::taken::TakenLog;
 use feed_common::ring::shared::{OwnedBy, Quote, QuoteFlags, SharedError, SharedReader, Standing};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -58,7 +59,6 @@ pub fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// A lane's file being read.
-#[derive(Debug)]
 pub struct Tail {
     shared: SharedReader,
     records: Reader<Record>,
@@ -67,6 +67,7 @@ pub struct Tail {
     rows: u32,
     /// Polls that brought nothing.
     idle: u32,
+    taken: Option<TakenLog>,
     ending: Option<Standing>,
     ended: Option<Standing>,
 }
@@ -130,6 +131,7 @@ impl Tail {
             names: HashMap::new(),
             rows: 0,
             idle: 0,
+            taken: None,
             ending: None,
             ended: None,
         }
@@ -147,9 +149,26 @@ impl Tail {
         };
         let is_new = shared.facts().epoch != self.shared.facts().epoch;
         if is_new {
+            let measures = self.taken.is_some();
             *self = Tail::over(shared, true);
+            if measures {
+                self.measure();
+            }
         }
         is_new
+    }
+
+    /// Keeps how long records took to come here, from now on: for the report of the run. Of records that were there before,
+    /// that would say nothing.
+    pub fn measure(&mut self) {
+        self.taken = Some(TakenLog::of(&self.shared));
+    }
+
+    /// Leaves what was measured to the run, beside its file.
+    pub fn leave(&self) -> io::Result<()> {
+        self.taken
+            .as_ref()
+            .map_or(Ok(()), |taken| taken.leave().map(drop))
     }
 
     /// Whether its writer has ended and everything was read.
@@ -164,6 +183,9 @@ impl Tail {
             Err(overrun) => Polled::Lost(overrun.lost),
             Ok(0) => self.idle(),
             Ok(n) => {
+                if let Some(taken) = &mut self.taken {
+                    taken.take(&batch[..n]);
+                }
                 let rows = batch[..n].iter().filter(|r| wanted.kind(Kind(r.data.kind)));
                 let rows = rows.map(|record| Row {
                     record: *record,

@@ -84,7 +84,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let owned_by = arguments.owner.map_or(OwnedBy::Us, OwnedBy::User);
     let open = |path: &PathBuf| Tail::open(path, owned_by, arguments.oldest);
     let tails: Result<Vec<_>, _> = paths.iter().map(open).collect();
-    let tails = tails.map_err(Failure::running)?;
+    let mut tails = tails.map_err(Failure::running)?;
+    if !arguments.oldest && !arguments.quotes {
+        tails.iter_mut().for_each(Tail::measure);
+    }
     let wanted = Wanted {
         symbols: arguments.symbol.clone(),
         kinds: arguments.kind.clone(),
@@ -161,6 +164,7 @@ fn follow(
                 }
                 Polled::Ended(standing) => {
                     idle = false;
+                    leave(tail);
                     warn(format_args!(
                         "{}: {}",
                         tail.path().display(),
@@ -188,7 +192,23 @@ fn follow(
             }
         }
     }
+    tails
+        .iter()
+        .filter(|tail| !tail.has_ended())
+        .for_each(leave);
     out.to.flush()
+}
+
+/// Leaves to the run how long records took. Who may read a file need not be allowed to leave anything beside it.
+fn leave(tail: &Tail) {
+    if let Err(e) = tail.leave()
+        && e.kind() != io::ErrorKind::PermissionDenied
+    {
+        warn(format_args!(
+            "{}: its latency is not left: {e}",
+            tail.path().display()
+        ));
+    }
 }
 
 fn ended(standing: Standing) -> &'static str {

@@ -11,7 +11,7 @@ use super::exposition::Exposition;
 use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
-use super::shared::Sharing;
+use super::shared::{LEAVING, Sharing};
 use super::start::{Input, StartError, join};
 use crate::config::{BookKeep, ConsumerPlan, LanePlan, LaneThreads, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
@@ -572,7 +572,10 @@ impl Handler {
             let others: u64 = packets.iter().sum::<u64>() - packets[i];
             lane.source.foreign = lane.source.foreign.saturating_sub(others);
         }
-        let shared: Vec<_> = self.shared.drain(..).map(Sharing::finish).collect();
+        if !self.shared.is_empty() {
+            std::thread::sleep(LEAVING);
+        }
+        let shared = self.shared.drain(..).flat_map(Sharing::finish);
         self.facts.extend(shared);
         drop(std::mem::take(&mut self.consumers));
         let bridge = self.bridge.take().map(join);

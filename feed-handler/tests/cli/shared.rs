@@ -113,7 +113,7 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
     let text = configuration("itch50", &address, "").replace(", interface = \"lo\"", "");
     let config = scratch.file("feed.toml", text + &shared(&scratch, ""));
     let mut child = Command::new(PROGRAM)
-        .args(["run", "-c", &config, "--duration", "4s", "--format", "json"])
+        .args(["run", "-c", &config, "--duration", "6s", "--format", "json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -134,14 +134,23 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
         .is(2, "a running writer has it")
         .is(2, &format!("(process {})", child.id()));
     // It listens soon after its file is there.
+    while !listens(&address) {
+        assert!(since.elapsed() < Duration::from_secs(30), "nobody listens");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let tail = std::thread::spawn({
         let file = file.clone();
         move || {
-            feed_handler(&[
-                "tail", &file, "--oldest", "--count", "50", "--format", "json",
-            ])
+            let tail = ["tail", &file, "--oldest", "--once", "--count", "50"];
+            feed_handler(&[&tail[..], &["--format", "json"]].concat())
         }
     });
+    let consumer = std::thread::spawn({
+        let file = file.clone();
+        move || feed_handler(&["tail", &file, "--once", "--format", "json"])
+    });
+    // Its clock is calibrated by then.
+    std::thread::sleep(Duration::from_millis(1_500));
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     let (made, _) = feed_replay::synth::Recording::of(&feed_replay::synth::Spec::new(
         feed_replay::synth::Protocol::Itch50,
@@ -166,6 +175,14 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
         }
     }
     assert!(reader.is_closed());
+    let consumed = lines(&consumer.join().unwrap());
+    let run = summary["run"].as_object().unwrap();
+    let told = run
+        .iter()
+        .find(|(name, _)| name.starts_with("consumer l process "));
+    let told = told.expect("the consumer's latency").1.as_str().unwrap();
+    let taken: u64 = told.split(' ').next().unwrap().parse().unwrap();
+    assert!(taken > 0 && taken <= consumed.len() as u64, "{told}");
     assert_eq!(summary["published"], read.len() as u64);
     assert_eq!(lines(&tail)[7]["seq"], read[7].sequence.get());
     assert_eq!(shared.standing(), Standing::Closed);
@@ -185,6 +202,13 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
         shared.reopen().unwrap().facts().channels,
         shared.facts().channels
     );
+}
+
+/// Whether somebody has a socket of that address, by the system's list of ports.
+fn listens(address: &str) -> bool {
+    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+    let list = std::fs::read_to_string("/proc/net/udp").unwrap();
+    list.contains(&format!(":{port:04X} "))
 }
 
 #[test]
