@@ -268,3 +268,42 @@ fn what_cannot_be_read_or_published_is_refused() {
     ended.is(2, "not a shared-memory file of feed-handler");
     assert_eq!(std::fs::read(taken).unwrap(), vec![7; 1 << 16]);
 }
+
+#[test]
+fn what_a_killed_run_left_is_taken_over() {
+    let scratch = Scratch::new();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let text = configuration("itch50", &address, "").replace(", interface = \"lo\"", "");
+    let config = scratch.file("feed.toml", text + &shared(&scratch, ""));
+    let mut child = Command::new(PROGRAM)
+        .args(["run", "-c", &config, "--duration", "60s"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let file = scratch.path("shm/l");
+    let since = Instant::now();
+    while !Path::new(&file).exists() {
+        assert!(since.elapsed() < Duration::from_secs(30), "no file");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let tail = feed_handler(&["tail", &file, "--once"]);
+    tail.is(0, "its writer has died");
+    let second = [
+        "run",
+        "-c",
+        &config,
+        "--duration",
+        "100ms",
+        "--format",
+        "json",
+    ];
+    let summary = feed_handler(&second).is(0, "").json();
+    let fact = summary["run"]["shared memory l"].as_str().unwrap();
+    let want = format!("taken over from process {}, which had died", child.id());
+    assert!(fact.contains(&want), "{fact}");
+}
