@@ -12,6 +12,7 @@ use crate::record::RecordError;
 use crate::run::{Handler, Input, Outcome, Recorded, StartError, Until, supervise};
 use feed_common::capture::CaptureFile;
 use feed_common::program::Failure;
+use feed_common::ring::shared::SharedError;
 use feed_common::sys::{AffinityError, PriorityError};
 use feed_replay::exchange::{self, Exchange, History, Limits, Numbering, Shape, Timing};
 use feed_replay::fault::{LineFaults, ServerFaults};
@@ -244,6 +245,7 @@ pub fn outcome_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Out
     let mut plan = plan.clone();
     plan.consumers.clear();
     plan.record = None;
+    plan.shared_memory = None;
     for lane in &mut plan.lanes {
         lane.threads = match two {
             false => LaneThreads::One { core: None },
@@ -280,7 +282,12 @@ pub fn failure(e: StartError) -> Failure {
         | StartError::Resolution(_)
         | StartError::Record(RecordError::Compressed { .. })
         | StartError::RecordInput
+        | StartError::Group(_)
         | StartError::BinaryFileChannels => Failure::usage(e),
+        // Of a living writer, of somebody else, or no file of ours.
+        StartError::Shared(ref error) if !matches!(**error, SharedError::Io { .. }) => {
+            Failure::usage(e)
+        }
         _ => Failure::running(e),
     }
 }

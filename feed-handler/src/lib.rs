@@ -19,6 +19,7 @@ pub mod run;
 pub mod sequence;
 pub mod status;
 pub mod subscribe;
+pub mod tail;
 pub mod top;
 pub mod trail;
 pub mod transport;

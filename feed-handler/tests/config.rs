@@ -3,8 +3,8 @@
 use feed_common::time::Zone;
 use feed_handler::book::BookLimits;
 use feed_handler::config::{
-    self, Believed, BookKeep, ByteSize, LaneThreads, Plan, ProtocolName, TimeSpan, Timestamps,
-    defaults,
+    self, Believed, BookKeep, ByteSize, LaneThreads, Plan, ProtocolName, SharedMemoryPlan,
+    TimeSpan, Timestamps, defaults,
 };
 use feed_handler::net::Interface;
 use proptest::prelude::*;
@@ -43,6 +43,11 @@ fn the_example_says_what_it_says() {
     assert_eq!(plan.session.date.unwrap().to_string(), "2026-11-20");
     assert_eq!(plan.session.zone, Some(Zone::UsEastern));
     assert!(plan.lock_memory && !parse(SHORT).unwrap().lock_memory);
+    let shared = plan.shared_memory.as_ref().unwrap();
+    assert_eq!(shared.file("options"), Path::new("/dev/shm/feed/options"));
+    assert_eq!((shared.instruments, shared.mode), (65_536, 0o640));
+    assert_eq!(shared.group.as_deref(), Some("0"));
+    assert_eq!(parse(SHORT).unwrap().shared_memory, None);
     assert_eq!(plan.lanes.len(), 2);
     let lane = &plan.lanes[0];
     assert_eq!(
@@ -651,4 +656,28 @@ fn units_serve_the_command_line_too() {
         error.to_string(),
         "expected a size such as \"64KiB\" (units: B KiB MiB GiB)"
     );
+}
+
+#[test]
+fn shared_memory_has_defaults_and_nobody_else_may_write_it() {
+    let with = |more: &str| format!("{SHORT}\n[shared_memory]\n{more}");
+    let plan = parse(&with("dir = \"/dev/shm/x\"")).unwrap();
+    assert_eq!(
+        plan.shared_memory,
+        Some(SharedMemoryPlan::new("/dev/shm/x"))
+    );
+    for (more, said) in [
+        ("mode = \"0600\"", "missing key `dir`"),
+        ("dir = \"\"", "dir: expected a folder"),
+        ("dir = \"d\"\nmode = \"0666\"", "mode \"0666\": expected"),
+        (
+            "dir = \"d\"\ninstruments = 16777217",
+            "expected 1 to 16777216",
+        ),
+        ("dir = \"d\"\ngroup = \"\"", "group: expected"),
+        ("dir = \"d\"\nslots = 4", "unknown key `slots`"),
+    ] {
+        let told = parse(&with(more)).expect_err(more);
+        assert!(told.contains(said), "{told}");
+    }
 }

@@ -45,6 +45,15 @@ fn text(file: &Path, plan: &Plan) -> String {
             );
         }
     }
+    if let Some(shared) = &plan.shared_memory {
+        let _ = writeln!(
+            out,
+            "shared memory {}/LANE (mode {:04o}, {} instruments)",
+            shared.dir.display(),
+            shared.mode,
+            shared.instruments
+        );
+    }
     out
 }
 
@@ -73,5 +82,14 @@ fn facts(file: &Path, plan: &Plan) -> Value {
         })
     };
     let lanes: Vec<Value> = plan.lanes.iter().map(lane).collect();
-    json!({"file": file.display().to_string(), "lanes": lanes})
+    let mut facts = json!({"file": file.display().to_string(), "lanes": lanes});
+    if let Some(shared) = &plan.shared_memory {
+        facts["shared_memory"] = json!({
+            "dir": shared.dir.display().to_string(),
+            "instruments": shared.instruments,
+            "mode": format!("{:04o}", shared.mode),
+            "group": shared.group,
+        });
+    }
+    facts
 }

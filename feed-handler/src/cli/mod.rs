@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod selection;
 mod stats;
+mod tail;
 mod top;
 mod trades;
 mod verify;
@@ -45,6 +46,8 @@ enum Command {
     Ctl(ctl::Arguments),
     /// A dashboard of a live run, from another process
     Top(top::Arguments),
+    /// Records and latest quotes of a live run's shared memory, from another process
+    Tail(tail::Arguments),
     /// Check a configuration: file, line, column, what was expected
     Check(check::Arguments),
     /// Packets, messages by type, gaps and duplicates of a capture
@@ -85,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
+        Command::Tail(arguments) => tail::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Lines(arguments) => lines::run(&arguments),

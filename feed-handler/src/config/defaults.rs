@@ -41,6 +41,10 @@ pub const BATCH: usize = 32;
 pub const SOCKET_BUFFER_BYTES: usize = 8 << 20;
 /// Records in the broadcast ring.
 pub const PUBLISH_SLOTS: usize = 65_536;
+/// Instruments of a lane whose latest quotes are in shared memory: all that an ITCH locate can name.
+pub const SHARED_INSTRUMENTS: u32 = 1 << 16;
+/// Permissions of shared memory: its owner's alone.
+pub const SHARED_MODE: u32 = 0o600;
 /// A digest of the records so far is kept every so many sequence numbers.
 pub const DIGEST_EVERY: u64 = 4096;
 /// Records in a blocking consumer's queue.

@@ -27,6 +27,8 @@ pub(super) struct File {
     pub book: Book,
     #[serde(default)]
     pub publish: Publish,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_memory: Option<SharedMemory>,
     #[serde(default)]
     pub subscribe: Subscribe,
     #[serde(default)]
@@ -269,6 +271,18 @@ pub(super) struct Publish {
     pub slots: Option<Spanned<u64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest_every: Option<Spanned<u64>>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SharedMemory {
+    pub dir: Spanned<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruments: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Spanned<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -18,7 +18,7 @@ pub use injection::{Injection, InjectionError};
 pub use plan::{
     Account, Believed, BookKeep, BookPlan, ChannelPlan, ConsumerPlan, FeedId, LanePlan,
     LaneThreads, LatencyPlan, LinePlan, Plan, RecordPlan, ServiceKind, ServicePlan, SessionPlan,
-    WhenFull,
+    SharedMemoryPlan, WhenFull,
 };
 
 use std::path::Path;

@@ -30,6 +30,8 @@ pub struct Plan {
     pub book: BookPlan,
     /// Slots of the broadcast ring (a power of two).
     pub publish_slots: usize,
+    /// Where other processes can read the records and the latest quotes; `None` when the rings are in this process alone.
+    pub shared_memory: Option<SharedMemoryPlan>,
     /// A digest of the records so far is kept every so many sequence numbers (a power of two); 0 for none.
     pub digest_every: u64,
     /// The symbols that are wanted at first; every one when there is no pattern.
@@ -57,6 +59,7 @@ impl Plan {
             lanes,
             book: BookPlan::default(),
             publish_slots: defaults::PUBLISH_SLOTS,
+            shared_memory: None,
             digest_every: defaults::DIGEST_EVERY,
             symbols: Vec::new(),
             control: None,
@@ -74,6 +77,36 @@ impl Plan {
             .iter()
             .enumerate()
             .flat_map(|(i, lane)| lane.channels.iter().map(move |c| (i, c)))
+    }
+}
+
+/// The rings in files that other processes map, one a lane, named like it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedMemoryPlan {
+    /// Their folder; made when it is not there.
+    pub dir: PathBuf,
+    /// Instruments of a lane that have a row in its table of latest quotes.
+    pub instruments: u32,
+    /// Permissions: 0o600, with 0o040 and 0o004 for whom may read.
+    pub mode: u32,
+    /// Their group, by its name in `/etc/group` or its number; `None` for that of the process.
+    pub group: Option<String>,
+}
+
+impl SharedMemoryPlan {
+    /// In that folder, with everything else at its default.
+    pub fn new(dir: impl Into<PathBuf>) -> SharedMemoryPlan {
+        SharedMemoryPlan {
+            dir: dir.into(),
+            instruments: defaults::SHARED_INSTRUMENTS,
+            mode: defaults::SHARED_MODE,
+            group: None,
+        }
+    }
+
+    /// The file of a lane.
+    pub fn file(&self, lane: &str) -> PathBuf {
+        self.dir.join(lane)
     }
 }
 

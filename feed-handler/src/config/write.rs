@@ -41,6 +41,12 @@ fn file(plan: &Plan) -> File {
             slots: count(plan.publish_slots),
             digest_every: Some(at(plan.digest_every)),
         },
+        shared_memory: plan.shared_memory.as_ref().map(|s| file::SharedMemory {
+            dir: at(s.dir.clone()),
+            instruments: count(s.instruments as usize),
+            mode: Some(at(format!("{:04o}", s.mode))),
+            group: s.group.clone().map(at),
+        }),
         subscribe: file::Subscribe {
             symbols: plan.symbols.iter().map(|g| at(g.to_string())).collect(),
         },

@@ -10,13 +10,15 @@ mod marks;
 mod quotes;
 mod records;
 mod ring;
+mod table;
 
 pub use booked::{BookTotals, Booked};
 pub use bridge::{Bridge, ConsumerGauge, ConsumerStats, Delivery};
 pub use digest::Digest;
 pub use marks::{Fingerprint, Mark, MarkKind, MarkReader, Marks, Watch};
-pub use quotes::{Best, BestOf, BestPrices, SYMBOLS_MAX};
-pub use records::Records;
+pub use quotes::{Best, BestOf, BestPrices, Chosen, Places, SYMBOLS_MAX, Touched};
+pub use records::{NAME_BYTES, Records};
+pub use table::Table;
 
 use crate::book::Level;
 use crate::protocol::Ahead;

@@ -1,9 +1,9 @@
-//! Best prices of chosen symbols, put together from the records of the rings. For a cold thread: no ring, no thread, no
-//! clock in here.
+//! Best prices, put together from the records of the rings: of chosen symbols, or of all in a table that others read (see
+//! `table`). For a cold thread: no ring, no thread, no clock in here.
 
 use crate::subscribe::Glob;
 use feed_common::event::{Flags, Kind, NO_INSTRUMENT, Price, Record, Side, Trust};
-use feed_common::time::Ticks;
+use feed_common::time::{Ticks, UnixNanos};
 
 /// Symbols that are followed at once; of more that are chosen those heard of first.
 pub const SYMBOLS_MAX: usize = 256;
@@ -28,10 +28,16 @@ pub struct BestPrices {
     pub trust: Trust,
     /// When the packet of the last change was received.
     pub changed: Ticks,
+    /// Exchange time of the last change.
+    pub timestamp: UnixNanos,
+    /// That counts from midnight, because the session date is not known.
+    pub undated: bool,
     /// Its message.
     pub sequence: u64,
     /// Changes that were seen.
     pub changes: u64,
+    /// A best price was ever said.
+    known: bool,
     /// Records were overwritten since a side was last heard of: it may have changed.
     pub unsure: bool,
 }
@@ -55,46 +61,116 @@ impl Best {
     };
 }
 
-/// The best prices of the symbols that a pattern means.
+/// Which instruments are followed, and where the row of each is.
+pub trait Places {
+    /// The row of a record's instrument.
+    fn find(&self, rows: &[BestPrices], record: &Record) -> Option<usize>;
+
+    /// Whether an instrument that has no row gets the next one.
+    fn admit(&mut self, rows: &[BestPrices], record: &Record) -> bool;
+}
+
+/// The symbols that a pattern means, at most [`SYMBOLS_MAX`].
 #[derive(Debug)]
-pub struct BestOf {
+pub struct Chosen {
     wanted: Glob,
+    more: bool,
+}
+
+impl Places for Chosen {
+    fn find(&self, rows: &[BestPrices], record: &Record) -> Option<usize> {
+        let (symbol, channel) = (record.data.symbol, record.channel.get());
+        let is_it = |row: &BestPrices| row.symbol == symbol && row.channel == channel;
+        rows.iter().position(is_it)
+    }
+
+    fn admit(&mut self, rows: &[BestPrices], record: &Record) -> bool {
+        if !self.wanted.matches(&record.data.symbol) {
+            return false;
+        }
+        self.more |= rows.len() == SYMBOLS_MAX;
+        rows.len() < SYMBOLS_MAX
+    }
+}
+
+/// The rows that a record may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// None.
+    Nothing,
+    /// This one.
+    Row(usize),
+    /// Those of this channel.
+    Channel(u16),
+}
+
+/// The best prices of instruments; of the symbols that a pattern means, unless another choice is named.
+#[derive(Debug)]
+pub struct BestOf<P = Chosen> {
+    places: P,
     rows: Vec<BestPrices>,
     /// Channels whose lines are silent.
     silent: Vec<u16>,
     /// The row whose side's exact quantity may follow.
     saturated: Option<usize>,
     lost: u64,
-    more: bool,
 }
 
 impl BestOf {
     /// Nothing yet.
     pub fn new(wanted: Glob) -> BestOf {
-        BestOf {
+        BestOf::over(Chosen {
             wanted,
-            rows: Vec::with_capacity(SYMBOLS_MAX),
-            silent: Vec::new(),
-            saturated: None,
-            lost: 0,
             more: false,
-        }
+        })
     }
 
     /// What was chosen.
     pub fn wanted(&self) -> &Glob {
-        &self.wanted
+        &self.places.wanted
     }
 
-    /// Takes the next record of a ring; those of one channel come in order.
-    pub fn take(&mut self, record: &Record) {
+    /// By symbol. The trust of a symbol whose channel is silent says so, where it was whole.
+    pub fn rows(&self) -> Vec<BestPrices> {
+        let mut rows: Vec<_> = (0..self.rows.len()).filter_map(|at| self.row(at)).collect();
+        rows.sort_by_key(|row| (row.symbol, row.channel));
+        rows
+    }
+
+    /// Whether there are symbols that had no place.
+    pub fn has_more(&self) -> bool {
+        self.places.more
+    }
+}
+
+impl<P: Places> BestOf<P> {
+    /// Nothing yet.
+    pub fn over(places: P) -> BestOf<P> {
+        BestOf {
+            places,
+            rows: Vec::new(),
+            silent: Vec::new(),
+            saturated: None,
+            lost: 0,
+        }
+    }
+
+    /// Which are followed.
+    pub fn places(&mut self) -> &mut P {
+        &mut self.places
+    }
+
+    /// Takes the next record of a ring; those of one channel come in order. Says what it may have changed.
+    pub fn take(&mut self, record: &Record) -> Touched {
         let saturated = self.saturated.take();
         match Kind(record.data.kind) {
             Kind::BID | Kind::OFFER => self.best(record),
             Kind::EXTENSION => {
-                if let Some(row) = saturated.and_then(|at| self.rows.get_mut(at)) {
-                    row.side(record.data.side).quantity = record.order_id.get();
-                }
+                let Some(at) = saturated else {
+                    return Touched::Nothing;
+                };
+                self.rows[at].side(record.data.side).quantity = record.order_id.get();
+                Touched::Row(at)
             }
             Kind::TRUST => self.silence(record),
             Kind::GAP | Kind::CLEAR if record.instrument.get() == NO_INSTRUMENT => {
@@ -109,14 +185,20 @@ impl BestOf {
                         row.empty(record);
                     }
                 }
+                Touched::Channel(channel)
             }
             kind => {
-                if let Some(row) = self.row(record) {
-                    row.trust = Trust(record.trust);
-                    if kind == Kind::CLEAR {
-                        row.empty(record);
-                    }
+                let Some(at) = self.places.find(&self.rows, record) else {
+                    return Touched::Nothing;
+                };
+                let row = &mut self.rows[at];
+                let before = std::mem::replace(&mut row.trust, Trust(record.trust));
+                if kind == Kind::CLEAR {
+                    row.empty(record);
+                } else if before == row.trust {
+                    return Touched::Nothing;
                 }
+                Touched::Row(at)
             }
         }
     }
@@ -133,16 +215,37 @@ impl BestOf {
         }
     }
 
-    /// By symbol. The trust of a symbol whose channel is silent says so, where it was whole.
-    pub fn rows(&self) -> Vec<BestPrices> {
-        let mut rows = self.rows.clone();
-        for row in &mut rows {
-            if row.trust == Trust::VALID && self.silent.contains(&row.channel) {
-                row.trust = Trust::STALE;
-            }
+    /// A row as it stands. The trust of one whose channel is silent says so, where it was whole.
+    pub fn row(&self, at: usize) -> Option<BestPrices> {
+        let mut row = *self.rows.get(at)?;
+        if row.trust == Trust::VALID && self.silent.contains(&row.channel) {
+            row.trust = Trust::STALE;
         }
-        rows.sort_by_key(|row| (row.symbol, row.channel));
-        rows
+        Some(row)
+    }
+
+    /// The rows of a channel, or of all.
+    pub fn rows_of(&self, channel: Option<u16>) -> impl Iterator<Item = usize> + '_ {
+        let rows = self.rows.iter().enumerate();
+        let rows = rows.filter(move |(_, row)| channel.is_none_or(|c| c == row.channel));
+        rows.map(|(at, _)| at)
+    }
+
+    /// Whether an exact quantity may follow that belongs to the last best price.
+    pub fn awaits_quantity(&self) -> bool {
+        self.saturated.is_some()
+    }
+
+    /// The row of a record's instrument, a new one where it has none and is wanted.
+    pub fn place(&mut self, record: &Record) -> Option<usize> {
+        if let Some(at) = self.places.find(&self.rows, record) {
+            return Some(at);
+        }
+        if !self.places.admit(&self.rows, record) {
+            return None;
+        }
+        self.rows.push(BestPrices::unheard(record));
+        Some(self.rows.len() - 1)
     }
 
     /// Records that were overwritten before they were read.
@@ -150,39 +253,15 @@ impl BestOf {
         self.lost
     }
 
-    /// Whether there are symbols that had no place.
-    pub fn has_more(&self) -> bool {
-        self.more
-    }
-
-    fn row(&mut self, record: &Record) -> Option<&mut BestPrices> {
-        let at = self.position(record)?;
-        self.rows.get_mut(at)
-    }
-
-    fn position(&self, record: &Record) -> Option<usize> {
-        let (symbol, channel) = (record.data.symbol, record.channel.get());
-        let is_it = |row: &BestPrices| row.symbol == symbol && row.channel == channel;
-        self.rows.iter().position(is_it)
-    }
-
-    fn best(&mut self, record: &Record) {
-        let at = match self.position(record) {
-            Some(at) => at,
-            None if !self.wanted.matches(&record.data.symbol) => return,
-            None if self.rows.len() == SYMBOLS_MAX => {
-                self.more = true;
-                return;
-            }
-            None => {
-                self.rows.push(BestPrices::unheard(record));
-                self.rows.len() - 1
-            }
+    fn best(&mut self, record: &Record) -> Touched {
+        let Some(at) = self.place(record) else {
+            return Touched::Nothing;
         };
         let row = &mut self.rows[at];
         row.trust = Trust(record.trust);
         row.changed = Ticks(record.rx.get());
-        row.sequence = record.sequence.get();
+        row.dated(record);
+        row.known = true;
         row.changes += u64::from(record.data.kind == Kind::OFFER.0);
         let side = match record.data.kind == Kind::BID.0 {
             true => Side::BUY.0,
@@ -197,14 +276,16 @@ impl BestOf {
         if Flags(record.data.flags.get()).has(Flags::QUANTITY_SATURATED) {
             self.saturated = Some(at);
         }
+        Touched::Row(at)
     }
 
-    fn silence(&mut self, record: &Record) {
+    fn silence(&mut self, record: &Record) -> Touched {
         let channel = record.channel.get();
         self.silent.retain(|c| *c != channel);
         if Trust(record.trust) == Trust::STALE && self.silent.len() < SILENT_MAX {
             self.silent.push(channel);
         }
+        Touched::Channel(channel)
     }
 }
 
@@ -218,10 +299,18 @@ impl BestPrices {
             ask: Best::NONE,
             trust: Trust::VALID,
             changed: Ticks(0),
+            timestamp: UnixNanos::UNKNOWN,
+            undated: false,
             sequence: 0,
             changes: 0,
+            known: false,
             unsure: false,
         }
+    }
+
+    /// Whether anything was ever said of its best prices.
+    pub fn is_known(&self) -> bool {
+        self.known
     }
 
     fn side(&mut self, side: u8) -> &mut Best {
@@ -234,8 +323,14 @@ impl BestPrices {
     fn empty(&mut self, record: &Record) {
         (self.bid, self.ask) = (Best::NONE, Best::NONE);
         self.changed = Ticks(record.rx.get());
-        self.sequence = record.sequence.get();
+        self.dated(record);
         self.unsure = false;
+    }
+
+    fn dated(&mut self, record: &Record) {
+        self.sequence = record.sequence.get();
+        self.timestamp = UnixNanos(record.data.timestamp.get());
+        self.undated = Flags(record.data.flags.get()).has(Flags::NO_DATE);
     }
 }
 
@@ -263,7 +358,9 @@ mod tests {
 
     fn of(glob: &str, records: &[Record]) -> BestOf {
         let mut best = BestOf::new(glob.parse().unwrap());
-        records.iter().for_each(|r| best.take(r));
+        for r in records {
+            best.take(r);
+        }
         best
     }
 
@@ -350,7 +447,9 @@ mod tests {
     fn after_a_loss_both_sides_are_unsure_until_they_are_heard_of() {
         let mut best = BestOf::new("*".parse().unwrap());
         best.lose(1_000);
-        pair(A, 100, 101).iter().for_each(|r| best.take(r));
+        for r in pair(A, 100, 101) {
+            best.take(&r);
+        }
         assert_eq!(
             (best.lost(), best.rows()[0].unsure),
             (0, false),

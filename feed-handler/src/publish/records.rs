@@ -20,7 +20,7 @@ pub struct Records<K> {
 }
 
 /// Bytes of a name that an extension record holds.
-const EXTENSION_BYTES: usize = 16;
+pub const NAME_BYTES: usize = 16;
 
 /// What an event's records have in common besides its context.
 #[derive(Clone, Copy, Debug)]
@@ -124,11 +124,11 @@ impl<K: Publish> Records<K> {
     pub(super) fn directory(&mut self, cx: &MsgCtx, mark: Mark, m: Directory) {
         let name = m.name.as_bytes();
         let more = if m.name.symbol().is_some() { &[] } else { name };
-        let last = more.len().div_ceil(EXTENSION_BYTES);
+        let last = more.len().div_ceil(NAME_BYTES);
         let of = |nth| if nth == last { mark } else { mark.open() };
         self.emit(cx, of(0), m.into());
-        for (nth, part) in (1..).zip(more.chunks(EXTENSION_BYTES)) {
-            let mut bytes = [0; EXTENSION_BYTES];
+        for (nth, part) in (1..).zip(more.chunks(NAME_BYTES)) {
+            let mut bytes = [0; NAME_BYTES];
             bytes[..part.len()].copy_from_slice(part);
             let word = u128::from_le_bytes(bytes);
             let extension = Fields {

@@ -185,7 +185,9 @@ fn follow(mut readers: Vec<Reader<Record>>, shared: &Shared) {
                 Ok(n) => {
                     idle = false;
                     let mut best = locked(&shared.best);
-                    batch[..n].iter().for_each(|record| best.take(record));
+                    for record in &batch[..n] {
+                        best.take(record);
+                    }
                 }
                 Err(overrun) => {
                     idle = false;
@@ -232,7 +234,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// As a plain decimal, without zeros at the end.
-fn decimal(price: Price) -> String {
+pub(crate) fn decimal(price: Price) -> String {
     let (whole, part) = (price.0 / UNIT, (price.0 % UNIT).unsigned_abs());
     let sign = if price.0 < 0 && whole == 0 { "-" } else { "" };
     match part {
@@ -248,7 +250,7 @@ fn decimal(price: Price) -> String {
 const UNIT: i64 = 10i64.pow(Price::DECIMALS);
 
 /// How far a symbol can be believed, in the words of a status.
-fn trust(trust: Trust) -> &'static str {
+pub(crate) fn trust(trust: Trust) -> &'static str {
     match trust {
         Trust::VALID => "valid",
         Trust::STALE => "stale",

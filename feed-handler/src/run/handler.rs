@@ -11,8 +11,9 @@ use super::exposition::Exposition;
 use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
+use super::shared::{LEAVING, Sharing};
 use super::start::{Input, StartError, join};
-use crate::config::{BookKeep, ConsumerPlan, LaneThreads, Plan, ProtocolName};
+use crate::config::{BookKeep, ConsumerPlan, LanePlan, LaneThreads, Plan, ProtocolName};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{
@@ -26,9 +27,10 @@ use feed_common::capture::{Format, SectionDescription};
 use feed_common::event::Record;
 use feed_common::latency::recorder::{CHANNEL_DIGITS, Collector, pair, pair_by_channel};
 use feed_common::latency::{Resolution, StageSet};
-use feed_common::ring::{Subscriber, broadcast};
+use feed_common::ring::shared::Session;
+use feed_common::ring::{Subscriber, Writer, broadcast};
 use feed_common::sys::lock_memory;
-use feed_common::time::{Clock, FitQuality, FitReader, UnixNanos};
+use feed_common::time::{Clock, FitQuality, FitReader, UnixNanos, Zone};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
@@ -55,6 +57,8 @@ pub struct Handler {
     marks: Vec<Subscriber<Mark>>,
     /// By lane; only of a live run.
     hole_ends: Vec<Receiver<HoleEnd>>,
+    /// By lane, where the rings are in shared memory.
+    shared: Vec<Sharing>,
     consumers: Vec<Consumer>,
     consumer_gauges: Vec<Arc<ConsumerGauge>>,
     bridge: Option<JoinHandle<Vec<ConsumerStats>>>,
@@ -176,6 +180,7 @@ impl Handler {
             subscribers: Vec::new(),
             marks: Vec::new(),
             hole_ends: Vec::new(),
+            shared: Vec::new(),
             consumers: Vec::new(),
             consumer_gauges: Vec::new(),
             bridge: None,
@@ -215,7 +220,10 @@ impl Handler {
     ) -> Result<(), StartError> {
         let mut writers = Vec::new();
         for lane in &plan.lanes {
-            let writer = broadcast::<Record>(plan.publish_slots)?;
+            let writer = match self.share(plan, lane, input)? {
+                Some(writer) => writer,
+                None => broadcast::<Record>(plan.publish_slots)?,
+            };
             let (pages, reason) = writer.pages();
             let fact = format!(
                 "{} records on {pages:?} pages: {reason}",
@@ -320,6 +328,28 @@ impl Handler {
             recorder.begin(sockets.collect());
         }
         Ok(())
+    }
+
+    /// A lane's ring in shared memory, where the plan says so.
+    fn share(
+        &mut self,
+        plan: &Plan,
+        lane: &LanePlan,
+        input: &Input,
+    ) -> Result<Option<Writer<Record>>, StartError> {
+        let Some(shared) = &plan.shared_memory else {
+            return Ok(None);
+        };
+        let session = match (input, plan.session.date) {
+            (_, Some(date)) => date.to_string(),
+            (Input::Live, None) => Zone::Utc.date_of(self.today).to_string(),
+            (Input::File(file), None) => file.path().display().to_string(),
+        };
+        let scale = self.clock.scale();
+        let (writer, sharing) = Sharing::start(shared, plan, lane, Session::new(&session), scale)?;
+        self.facts.push(sharing.fact());
+        self.shared.push(sharing);
+        Ok(Some(writer))
     }
 
     /// Lets the run be seen from now on.
@@ -542,6 +572,11 @@ impl Handler {
             let others: u64 = packets.iter().sum::<u64>() - packets[i];
             lane.source.foreign = lane.source.foreign.saturating_sub(others);
         }
+        if !self.shared.is_empty() {
+            std::thread::sleep(LEAVING);
+        }
+        let shared = self.shared.drain(..).flat_map(Sharing::finish);
+        self.facts.extend(shared);
         drop(std::mem::take(&mut self.consumers));
         let bridge = self.bridge.take().map(join);
         self.measuring.drain(..).for_each(|m| {

@@ -23,11 +23,13 @@ mod losses;
 mod outputs;
 mod recovery;
 mod sampled;
+mod shared;
 mod start;
 mod supervise;
 mod trail;
 
 pub use board::Board;
+pub(crate) use books::{decimal, trust as trust_name};
 pub use clock::CardFit;
 pub use consumers::Consumer;
 pub use control::{Control, ControlError, LINE_BYTES_MAX, ask, ask_books, ask_status, reply};

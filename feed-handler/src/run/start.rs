@@ -8,6 +8,7 @@ use crate::record::RecordError;
 use crate::subscribe::TooManyRules;
 use feed_common::capture::{CaptureFile, OpenError};
 use feed_common::latency::ResolutionError;
+use feed_common::ring::shared::SharedError;
 use feed_common::ring::{RingError, SlotError};
 use feed_common::sys::{AffinityError, MemlockError, PriorityError};
 use std::net::SocketAddrV4;
@@ -66,6 +67,12 @@ pub enum StartError {
     /// The broadcast ring could not be made.
     #[error(transparent)]
     Ring(#[from] RingError),
+    /// There is no shared memory for the records.
+    #[error("shared memory {0}")]
+    Shared(#[from] Box<SharedError>),
+    /// The shared memory should be of a group that there is not.
+    #[error("shared memory: no group `{0}` in /etc/group: expected one of its names, or a number")]
+    Group(String),
     /// The books could not be made.
     #[error(transparent)]
     Books(#[from] BookError),

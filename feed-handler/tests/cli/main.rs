@@ -14,6 +14,7 @@ mod progress;
 mod protocols;
 mod report;
 mod sampling;
+mod shared;
 mod start;
 mod support;
 mod usage;

@@ -19,6 +19,7 @@ use toml::Spanned;
 mod channels;
 mod lanes;
 mod services;
+mod shared;
 
 type Problems = Vec<(Range<usize>, String)>;
 
@@ -61,6 +62,7 @@ impl Resolver<'_> {
                 PUBLISH_SLOTS,
                 64..=PUBLISH_SLOTS_MAX,
             ),
+            shared_memory: self.shared_memory(file.shared_memory.as_ref()),
             digest_every: self.digest_every(&file.publish.digest_every),
             symbols: self.symbols(&file.subscribe.symbols),
             control: self.socket(&file.control.socket),
