@@ -243,6 +243,7 @@ impl Demo {
 pub fn outcome_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Outcome, Failure> {
     let mut plan = plan.clone();
     plan.consumers.clear();
+    plan.journal = None;
     plan.record = None;
     for lane in &mut plan.lanes {
         lane.threads = match two {
