@@ -1,18 +1,26 @@
 //! `journal ls`, `cat`, `tail` and `verify`.
 
 use super::support::{GROUP, PROGRAM, Scratch, configuration, feed_handler, session};
+use feed_common::journal::{Found, JournalReader, Start};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// A run that has kept a journal of one lane: its folder, and what the run said of itself.
-fn kept(scratch: &Scratch, messages: u64) -> (String, Value) {
+/// The configuration of one lane with a journal; the journal's folder.
+fn journalling(scratch: &Scratch) -> (String, String) {
     let dir = scratch.path("journal");
     let book = "[book]\norders = 65536\nlevels = 65536\ninstruments = 1024\n";
     let journal = format!("[journal]\ndir = {dir:?}\nsegment = \"256KiB\"\n");
-    let text = configuration("itch50", GROUP, &format!("\n{book}{journal}"));
     // Tables of the file come behind the lane's keys, whose table ends there.
-    let config = scratch.file("feed.toml", text);
+    let text = configuration("itch50", GROUP, &format!("\n{book}{journal}"));
+    (scratch.file("feed.toml", text), format!("{dir}/l"))
+}
+
+/// A run that has kept a journal of one lane: its folder, and what the run said of itself.
+fn kept(scratch: &Scratch, messages: u64) -> (String, Value) {
+    let (config, dir) = journalling(scratch);
     let capture = scratch.file("day.pcap", session(messages));
     let out = scratch.path("out");
     let run = [
@@ -20,7 +28,15 @@ fn kept(scratch: &Scratch, messages: u64) -> (String, Value) {
     ];
     let ended = feed_handler(&run);
     ended.is(0, "journalled ");
-    (format!("{dir}/l"), ended.json())
+    (dir, ended.json())
+}
+
+/// The first columns of all rows of a journal.
+fn numbers(dir: &str) -> Vec<u64> {
+    let rows = feed_handler(&["journal", "cat", dir, "--format", "csv"]);
+    let rows = rows.is_quiet().out.lines().skip(1);
+    rows.map(|row| row.split(',').next().unwrap().parse().unwrap())
+        .collect()
 }
 
 #[test]
@@ -196,4 +212,48 @@ fn tail_follows_what_is_written() {
         .collect();
     assert_eq!(numbers, (before..before + 200).collect::<Vec<_>>());
     assert!(tail.wait().unwrap().success());
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_a_whole_journal_and_the_next_goes_on() {
+    let scratch = Scratch::new();
+    let (config, dir) = journalling(&scratch);
+    let capture = session(3_000);
+    let mut killed = Command::new(PROGRAM)
+        .args(["run", "-c", &config, "--input", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // A pipe is handled as it arrives, and this one stays open.
+    let mut stdin = killed.stdin.take().unwrap();
+    stdin.write_all(&capture[..capture.len() / 2]).unwrap();
+    let seen = || {
+        let mut reader = JournalReader::open(Path::new(&dir), Start::Oldest).ok()?;
+        let mut seen = 0;
+        while let Ok(Some(Found::Record { .. })) = reader.read() {
+            seen += 1;
+        }
+        (seen > 0).then_some(seen)
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let seen: u64 = loop {
+        match seen() {
+            Some(seen) => break seen,
+            None => assert!(Instant::now() < deadline, "nothing is journalled"),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    feed_handler(&["journal", "verify", &dir]).is_quiet();
+    let left = numbers(&dir);
+    assert!(left.len() as u64 >= seen, "{} of {seen}", left.len());
+    // Another run goes on behind the last.
+    let (dir, facts) = kept(&scratch, 3_000);
+    assert_eq!(facts["journals"][0]["first"], left.len());
+    let all = left.len() as u64 + facts["published"].as_u64().unwrap();
+    assert_eq!(numbers(&dir), (0..all).collect::<Vec<_>>());
+    feed_handler(&["journal", "verify", &dir]).is_quiet();
 }
