@@ -1,6 +1,7 @@
 //! Whether a journal is whole: `journal verify`.
 
 use super::list::{SegmentRow, SegmentState, segment_rows};
+use crate::report::units::plural;
 use feed_common::event::Record;
 use feed_common::journal::{Found, JournalError, JournalReader, Skipped, Start};
 use feed_common::record::{GapCause, GapRecord, kind};
@@ -68,16 +69,16 @@ impl Checked {
     /// What is wrong, in a line.
     pub fn summary(&self) -> String {
         let mut parts = Vec::new();
-        let mut tell = |n: u64, what: &str| {
+        let mut tell = |n: u64, one: &str, more: &str| {
             if n > 0 {
-                parts.push(format!("{n} {what}"));
+                parts.push(plural(n, one) + more);
             }
         };
-        tell(self.damaged, "damaged stretches");
-        tell(self.damaged_records, "records in them");
-        tell(self.unreadable.len() as u64, "unreadable segments");
-        tell(self.lost, "records published and not journalled");
-        tell(self.strange, "records not of their kind");
+        tell(self.damaged, "damaged place", "");
+        tell(self.damaged_records, "record", " there");
+        tell(self.unreadable.len() as u64, "unreadable segment", "");
+        tell(self.lost, "record", " published and not journalled");
+        tell(self.strange, "record", " not of its kind");
         format!("{}: {}", self.dir.display(), parts.join(", "))
     }
 
@@ -90,9 +91,9 @@ impl Checked {
             ("published records", self.published),
             ("gap records", self.gaps),
             ("published and not journalled", self.lost),
-            ("damaged stretches", self.damaged),
-            ("records in them", self.damaged_records),
-            ("bytes of them", self.damaged_bytes),
+            ("damaged places", self.damaged),
+            ("records there", self.damaged_records),
+            ("bytes there", self.damaged_bytes),
             ("unreadable segments", self.unreadable.len() as u64),
             ("records not of their kind", self.strange),
         ];
@@ -106,7 +107,7 @@ impl Checked {
             } = stretch;
             let records = stretch.records.map_or_else(
                 || "nobody knows how many records".to_owned(),
-                |n| format!("{n} records"),
+                |n| plural(n, "record"),
             );
             let _ = writeln!(
                 out,

@@ -123,12 +123,12 @@ fn damage_is_found_and_costs_what_it_hits() {
     bytes[20_000] ^= 0x10;
     std::fs::write(&segment, &bytes).unwrap();
     let found = feed_handler(&["journal", "verify", &dir, "--format", "json"]);
-    let found = found.is(3, "1 damaged stretches").json();
+    let found = found.is(3, "1 damaged place").json();
     assert_eq!(found["damaged_records"], 1);
     assert_eq!(found["published"], published - 1);
     assert_eq!(found["stretches"][0]["segment"], 0);
     let said = feed_handler(&["journal", "verify", &dir]);
-    said.is(3, "1 damaged stretches, 1 records in them");
+    said.is(3, "1 damaged place, 1 record there");
     assert!(said.out.contains("the record is damaged"), "{said:?}");
     let rest = feed_handler(&["journal", "cat", &dir, "--format", "csv"]);
     rest.is(0, "1 record: the record is damaged");
@@ -136,7 +136,7 @@ fn damage_is_found_and_costs_what_it_hits() {
     // A cut one gives what it holds.
     std::fs::write(&segment, &whole[..100_000]).unwrap();
     let cut = feed_handler(&["journal", "verify", &dir]);
-    cut.is(3, "damaged stretches");
+    cut.is(3, "damaged place");
     assert!(cut.out.contains("it is cut short"), "{cut:?}");
     // A missing one, behind another.
     std::fs::write(&segment, &whole).unwrap();
@@ -144,11 +144,11 @@ fn damage_is_found_and_costs_what_it_hits() {
     let second = format!("{dir}/segment-0000000001.fhj");
     std::fs::rename(&second, scratch.path("aside")).unwrap();
     let missing = feed_handler(&["journal", "verify", &dir]);
-    missing.is(3, "damaged stretches");
+    missing.is(3, "damaged place");
     assert!(missing.out.contains("blocks are missing"), "{missing:?}");
     // One that is none.
     std::fs::write(&second, "not a segment").unwrap();
-    feed_handler(&["journal", "verify", &dir]).is(3, "1 unreadable segments");
+    feed_handler(&["journal", "verify", &dir]).is(3, "1 unreadable segment");
     let rows = feed_handler(&["journal", "ls", &dir]);
     assert!(rows.is_quiet().out.contains("unreadable: "), "{rows:?}");
 }
@@ -189,7 +189,7 @@ fn what_is_no_journal_is_said() {
     }
     std::fs::write(&segment, vec![7; 100_000]).unwrap();
     feed_handler(&["journal", "cat", &one]).is(2, "no segment of a journal begins here");
-    feed_handler(&["journal", "verify", &one]).is(3, "1 unreadable segments");
+    feed_handler(&["journal", "verify", &one]).is(3, "1 unreadable segment");
     feed_handler(&["journal", "cat", &one, "--symbol", ""]).is(2, "--symbol");
 }
 
