@@ -7,7 +7,7 @@ mod sessions;
 
 use feed_common::capture::CaptureFile;
 use feed_common::event::{Kind, Record};
-use feed_common::journal::{Found, JournalReader, Start};
+use feed_common::journal::{Found, JournalOptions, JournalReader, JournalWriter, Start};
 use feed_common::record::{GapRecord, kind};
 use feed_handler::config::{JournalPlan, JournalSync, LaneThreads, Plan};
 use feed_handler::journal::{check, locate, segment_rows};
@@ -188,11 +188,14 @@ fn a_journal_that_cannot_be_had_calls_the_run_off() {
     assert!(error.starts_with("journal of lane lane: "), "{error}");
     // One writer at a time.
     let dir = scratch.0.join("held");
-    let plan = journalled(Protocol::Itch50, LAYOUTS[0], &dir, 64);
-    let holding = Handler::start(&plan, &input).unwrap();
+    let options = JournalOptions {
+        segment: 4096 + (64 << 10),
+        ..JournalOptions::new(1)
+    };
+    let holding = JournalWriter::open(&dir.join("lane"), &options).unwrap();
     let error = started(&dir).expect_err("it is held").to_string();
     assert!(error.contains("another writer has the journal"), "{error}");
-    holding.finish();
+    drop(holding);
     started(&dir).expect("it is free again");
 }
 
