@@ -244,6 +244,7 @@ impl Demo {
 pub fn outcome_of(plan: &Plan, file: &Arc<CaptureFile>, two: bool) -> Result<Outcome, Failure> {
     let mut plan = plan.clone();
     plan.consumers.clear();
+    plan.journal = None;
     plan.record = None;
     plan.shared_memory = None;
     for lane in &mut plan.lanes {

@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod inspect;
+pub mod journal;
 pub mod net;
 pub mod pipeline;
 pub mod protocol;

@@ -3,8 +3,8 @@
 use feed_common::time::Zone;
 use feed_handler::book::BookLimits;
 use feed_handler::config::{
-    self, Believed, BookKeep, ByteSize, LaneThreads, Plan, ProtocolName, SharedMemoryPlan,
-    TimeSpan, Timestamps, defaults,
+    self, Believed, BookKeep, ByteSize, JournalSync, LaneThreads, Plan, ProtocolName,
+    SharedMemoryPlan, TimeSpan, Timestamps, defaults,
 };
 use feed_handler::net::Interface;
 use proptest::prelude::*;
@@ -88,6 +88,10 @@ fn the_example_says_what_it_says() {
     let symbols: Vec<_> = plan.symbols.iter().map(|g| g.as_str()).collect();
     assert_eq!(symbols, ["A*", "MSFT"]);
     assert_eq!(plan.control.as_deref(), Some(Path::new("runs/feed.sock")));
+    let journal = plan.journal.unwrap();
+    assert_eq!(journal.dir, Path::new("runs/journal"));
+    assert_eq!((journal.keep, journal.sync), (Some(16), JournalSync::Never));
+    assert!(parse(SHORT).unwrap().journal.is_none());
     assert_eq!((plan.latency.sample_messages, plan.latency.digits), (0, 2));
     assert_eq!(plan.output_dir.as_deref(), Some(Path::new("runs/today")));
 }
@@ -129,6 +133,10 @@ fn the_example_states_the_defaults() {
     assert_eq!(plan.publish_slots, example.publish_slots);
     assert_eq!(plan.digest_every, example.digest_every);
     assert_eq!(plan.book, example.book);
+    let short = parse(&format!("[journal]\ndir = \"j\"\n{SHORT}")).unwrap();
+    let (journal, told) = (short.journal.unwrap(), example.journal.unwrap());
+    assert_eq!((journal.segment, journal.queue), (told.segment, told.queue));
+    assert_eq!((journal.keep, journal.sync), (None, told.sync));
     assert_eq!(plan.latency, example.latency);
 }
 
@@ -198,6 +206,58 @@ fn a_folder_that_toml_cannot_name_is_an_error() {
     let mut plan = parse(SHORT).unwrap();
     plan.output_dir = Some(std::ffi::OsStr::from_bytes(b"runs/\xFF").into());
     assert!(plan.to_toml().is_err());
+}
+
+#[test]
+fn a_segment_is_at_most_what_was_asked_for() {
+    let segment = |text: &str| {
+        let text = format!("[journal]\ndir = \"j\"\nsegment = \"{text}\"\n{SHORT}");
+        let plan = parse(&text).unwrap();
+        // Written out and read again it is the same.
+        assert_eq!(parse(&plan.to_toml().unwrap()).unwrap(), plan);
+        plan.journal.unwrap().segment
+    };
+    assert_eq!(segment("68KiB"), 4096 + (64 << 10));
+    assert_eq!(segment("64MiB"), 4096 + 1023 * (64 << 10));
+    assert_eq!(segment("16GiB"), (16 << 30) - (64 << 10) + 4096);
+}
+
+#[test]
+fn mistakes_of_a_journal_name_place_and_expectation() {
+    for (text, says) in [
+        ("keep = 1", "1:1: missing key `dir`"),
+        ("dir = \"\"", "2:7: dir: expected the name of a folder"),
+        (
+            "dir = \"j\"\nsegment = \"4KiB\"",
+            "3:11: `segment` is out of range: expected 68KiB",
+        ),
+        (
+            "dir = \"j\"\nsegment = \"17GiB\"",
+            "3:11: `segment` is out of range: expected 68KiB",
+        ),
+        ("dir = \"j\"\nsegment = 5", "3:11: "),
+        ("dir = \"j\"\nkeep = 0", "3:8: `keep` is 0: expected 1 to"),
+        (
+            "dir = \"j\"\nqueue = 1000",
+            "3:9: `queue` is 1000: expected a power of two",
+        ),
+        (
+            "dir = \"j\"\nqueue = 32",
+            "3:9: `queue` is 32: expected 64 to",
+        ),
+        (
+            "dir = \"j\"\nsync = \"always\"",
+            "3:8: unknown value `always`, expected `never` or `end`",
+        ),
+        (
+            "dir = \"j\"\nfolder = \"k\"",
+            "3:1: unknown key `folder`, expected one of `dir`, `segment`",
+        ),
+    ] {
+        let message = parse(&format!("[journal]\n{text}\n{SHORT}")).unwrap_err();
+        let expected = format!("feed.toml:{says}");
+        assert!(message.starts_with(&expected), "{text}: {message}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use feed_common::wire::itch50::OrderDelete;
 use feed_common::wire::moldudp64::PacketBuilder;
 use feed_handler::book::BookLimits;
 use feed_handler::config::RecordPlan;
+use feed_handler::journal::{JournalGauge, Tap, Tapped};
 use feed_handler::net::file::{CaptureBackend, CaptureSource, LineMap};
 use feed_handler::net::{LineAddress, Timestamps, UdpOptions, UdpReceiver};
 use feed_handler::pipeline::{ChannelSetup, HoleEnds, Join, Lane, LaneTime, Rescue, SessionDay};
@@ -79,6 +80,11 @@ fn itch_from_a_file() {
 #[test]
 fn itch_into_books_from_a_file() {
     from_file::<Itch50, Kept>(Made::Itch50);
+}
+
+#[test]
+fn itch_into_a_journal_from_a_file() {
+    from_file::<Itch50, Journalled>(Made::Itch50);
 }
 
 #[test]
@@ -274,6 +280,9 @@ type Plain = Records<Writer<Record>>;
 /// Books, and their best prices among the records.
 type Kept = Booked<Writer<Record>>;
 
+/// Records that are kept besides, as far as the queue goes.
+type Journalled = Records<Tapped<Writer<Record>>>;
+
 /// Where a lane's events go.
 trait Outgoing: Outlet + Send {
     fn of(writer: Writer<Record>) -> Self;
@@ -289,6 +298,21 @@ impl Outgoing for Plain {
     }
 
     fn check(&self) {}
+}
+
+impl Outgoing for Journalled {
+    fn of(writer: Writer<Record>) -> Journalled {
+        // Nobody takes anything out, so that both ways are gone: that into the queue, and that of what finds it full.
+        let records = writer.subscribe();
+        let (tap, _) = Tap::new(records, 16_384, JournalGauge::default()).unwrap();
+        Records::new(Tapped::new(writer, Some(tap)), 1).with_marks(Marks::new(4).unwrap())
+    }
+
+    fn check(&self) {
+        let lost = self.sink().tap().unwrap().lost();
+        assert!(lost > 1000, "{lost}");
+        assert_eq!(lost + 16_384, self.published());
+    }
 }
 
 impl Outgoing for Kept {

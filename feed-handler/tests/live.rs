@@ -11,7 +11,8 @@ mod sessions;
 use feed_common::event::{Kind, Record, Trust};
 use feed_common::ring::Reader;
 use feed_common::sys::pin_current_thread;
-use feed_handler::config::{Believed, ConsumerPlan, LaneThreads, Plan, WhenFull};
+use feed_handler::config::{Believed, ConsumerPlan, JournalPlan, LaneThreads, Plan, WhenFull};
+use feed_handler::journal::check;
 use feed_handler::publish::{Delivery, Digest};
 use feed_handler::report::RunReport;
 use feed_handler::run::{Consumer, Handler, Input, Outcome, ask_status};
@@ -408,6 +409,7 @@ fn metrics_and_status_come_to_what_the_summary_says() {
     let mut plan = plan_with_consumers(Protocol::Itch50, LAYOUTS[0]);
     plan.consumers.truncate(1);
     (plan.metrics, plan.control) = (Some(address), Some(socket.clone()));
+    plan.journal = Some(JournalPlan::new(dir.join("journal")));
     std::fs::write(&config, plan.to_toml().unwrap()).unwrap();
     let mut process = Command::new(env!("CARGO_BIN_EXE_feed-handler"))
         .args(["run", "--duration", "60s", "-c"])
@@ -433,6 +435,7 @@ fn metrics_and_status_come_to_what_the_summary_says() {
     assert!(process.wait().unwrap().success());
     let summary = std::fs::read_to_string(dir.join("out/summary.json")).unwrap();
     let summary: RunReport = serde_json::from_str(&summary).unwrap();
+    let journal = check(&dir.join("journal/lane")).unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
 
     let sum = |name: &str, labels: &[&str]| {
@@ -500,6 +503,13 @@ fn metrics_and_status_come_to_what_the_summary_says() {
         );
     }
     assert!(status.stages.len() > 3);
+    // What was published is in the journal or counted as lost, and the journal says the same of itself.
+    let kept = &summary.journals[0];
+    assert_eq!(kept.records + kept.lost, summary.published, "{kept:?}");
+    assert_eq!((journal.published, journal.lost), (kept.records, kept.lost));
+    assert_eq!(sum("journal_records_total", &[]), kept.records);
+    assert_eq!(sum("journal_lost_records_total", &[]), kept.lost);
+    assert_eq!(status.lanes[0].journal.unwrap().records, kept.records);
     // The socket says the same.
     assert_eq!(status.messages(), summary.messages);
     assert_eq!(status.channels[0].lines[0].first, summary.lines[0].first);

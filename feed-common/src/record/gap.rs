@@ -17,6 +17,8 @@ impl GapCause {
     pub const OVERRUN: GapCause = GapCause(2);
     /// What was stored is damaged.
     pub const DAMAGED: GapCause = GapCause(3);
+    /// They could not be written: the disk was full, or failed.
+    pub const NO_ROOM: GapCause = GapCause(4);
 
     /// The name in facts; `None` for a cause this version does not know.
     pub const fn name(self) -> Option<&'static str> {
@@ -25,6 +27,7 @@ impl GapCause {
             GapCause::QUEUE_FULL => Some("queue-full"),
             GapCause::OVERRUN => Some("overrun"),
             GapCause::DAMAGED => Some("damaged"),
+            GapCause::NO_ROOM => Some("no-room"),
             _ => None,
         }
     }

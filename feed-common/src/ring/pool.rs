@@ -248,6 +248,13 @@ impl DerefMut for PoolBuffer<'_> {
     }
 }
 
+impl AsRef<[u8]> for PoolBuffer<'_> {
+    #[inline(always)]
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl Write for PoolBuffer<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

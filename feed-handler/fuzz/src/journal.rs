@@ -1,11 +1,13 @@
 //! Segments of a mapped journal.
 
 use super::seeds::Seeds;
-use feed_common::encode::WithTail;
+use feed_common::encode::{Decode, Frame, WithTail};
 use feed_common::event::Record;
 use feed_common::journal::mapped::layout::HEADER_BYTES;
 use feed_common::journal::{Found, JournalOptions, JournalReader, JournalWriter, Skipped, Why};
-use feed_common::record::{PointFlags, TimeSeriesPoint};
+use feed_common::record::{GapRecord, PointFlags, TimeSeriesPoint};
+use feed_handler::inspect::RowFormat;
+use feed_handler::journal::{Picked, Rows};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of a seed: the smallest segment there can be.
@@ -25,6 +27,7 @@ pub fn journal(data: &[u8]) {
         match found {
             Ok((number, frame)) => {
                 assert!(next.is_none_or(|next| next == number || told && next < number));
+                readable(number, &frame);
                 let at = rest.windows(frame.len()).position(|bytes| bytes == frame);
                 rest = &rest[at.expect("it lies in the file, behind those before it") + 1..];
                 (next, told) = (number.checked_add(1), false);
@@ -34,6 +37,19 @@ pub fn journal(data: &[u8]) {
                 (offset, told) = (skipped.offset, true);
             }
         }
+    }
+}
+
+/// Whatever a record holds, it is a row in every format.
+fn readable(number: u64, frame: &[u8]) {
+    let (frame, _) = Frame::deserialize_from(frame).expect("as it was handed out");
+    for format in [RowFormat::Table, RowFormat::Csv, RowFormat::Json] {
+        let mut out = Vec::new();
+        let mut rows = Rows::new(&mut out, format, None);
+        let picked = rows.take(number, &frame).expect("memory");
+        assert_eq!(picked, Picked::Written);
+        let lines = if format == RowFormat::Json { 1 } else { 2 };
+        assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), lines);
     }
 }
 
@@ -67,6 +83,9 @@ pub fn seeds(seeds: &mut Seeds) {
         writer
             .append(&vec![Record::default(); plain])
             .expect("room");
+        if noted > 0 {
+            writer.append(&[GapRecord::default()]).expect("room");
+        }
         for i in 0..noted {
             let point = TimeSeriesPoint::new(i, 0, 0.0, PointFlags::NONE);
             let tail = vec![7; i as usize * 10];

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod gaps;
 mod input;
+mod journal;
 mod lines;
 mod outputs;
 mod protocols;
@@ -64,6 +65,8 @@ enum Command {
     Bbo(bbo::Arguments),
     /// What has traded, by symbol
     Trades(trades::Arguments),
+    /// What a run has published and kept: its segments, its records, whether it is whole
+    Journal(journal::Arguments),
     /// Where a run and a capture, or two runs, part
     Verify(verify::Arguments),
     /// The latency report of runs; held against a budget or other runs, status 3 where they are found wanting
@@ -97,6 +100,7 @@ pub fn run() -> ExitCode {
         Command::Book(arguments) => book::run(&arguments),
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
+        Command::Journal(arguments) => journal::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

@@ -4,7 +4,7 @@ use feed_common::latency::Resolution;
 use feed_common::program::{Failure, warn};
 use feed_handler::config::Plan;
 use feed_handler::report::units::plural;
-use feed_handler::report::{Recording, terminal};
+use feed_handler::report::{Journal, Recording, terminal};
 use feed_handler::run::Recorded;
 use std::io::{self, Write};
 
@@ -40,6 +40,22 @@ pub fn judge_recording(recorded: Option<&Recording>, strict: bool) -> Result<(),
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+/// Says what the journals came to; one that is not whole as a recording is that is not.
+pub fn judge_journals(journals: &[Journal], strict: bool) -> Result<(), Failure> {
+    for journal in journals {
+        let records = plural(journal.records, "record");
+        let _ = writeln!(io::stderr(), "journalled {records} in {}", journal.dir);
+    }
+    let mut shortages = journals.iter().filter_map(Journal::shortage);
+    match shortages.next() {
+        Some(why) if strict => Err(Failure::running(why)),
+        first => {
+            first.into_iter().chain(shortages).for_each(warn);
+            Ok(())
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use super::OutputFormat;
 use super::input::{DAMAGE, listed};
-use super::outputs::{judge_recording, resolution, tables, write_out};
+use super::outputs::{judge_journals, judge_recording, resolution, tables, write_out};
 use feed_common::capture::{CaptureFile, Datagrams, Format};
 use feed_common::program::{Failure, judge_cut, open_capture, open_capture_once, print, warn};
 use feed_handler::config::{self, Injection, Plan, RecordPlan, TimeSpan};
@@ -44,7 +44,7 @@ pub struct Arguments {
     /// front of decoding for one packet in a hundred is decoded=20us@1%. Every output says so
     #[arg(long, value_name = "STAGE=DELAY@SHARE%")]
     inject: Option<Injection>,
-    /// End with status 1 when anything was malformed, the capture is cut short or the recording is not whole, instead of
+    /// End with status 1 when anything was malformed, the capture is cut short, or the recording or a journal is not whole, instead of
     /// counting it and warning
     #[arg(long)]
     strict: bool,
@@ -97,8 +97,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         OutputFormat::Json => print(&json::render(recorded.report()))?,
     }
     let recording = recorded.report().record.clone();
+    let journals = recorded.report().journals.clone();
     write_out(recorded)?;
     judge_recording(recording.as_ref(), arguments.strict)?;
+    judge_journals(&journals, arguments.strict)?;
     if arguments.strict
         && let Some(what) = malformed(&outcome.lanes)
     {

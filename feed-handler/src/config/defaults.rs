@@ -65,6 +65,15 @@ pub const RECORD_QUEUE: usize = 16_384;
 /// Most memory of such a queue; larger slots make it shorter.
 pub const RECORD_QUEUE_BYTES: usize = 64 << 20;
 
+/// Records of a lane that can wait to be journalled, 128 bytes each: as many as the broadcast ring holds.
+pub const JOURNAL_QUEUE: usize = 65_536;
+/// Longest such queue.
+pub const JOURNAL_QUEUE_MAX: usize = 1 << 24;
+/// Smallest segment of a journal: its header and a block.
+pub const JOURNAL_SEGMENT_MIN: u64 = 68 << 10;
+/// Largest segment of a journal.
+pub const JOURNAL_SEGMENT_MAX: u64 = 16 << 30;
+
 /// Bytes at the head of a slot that hold the receive facts.
 pub const SLOT_HEADER_BYTES: usize = size_of::<feed_common::packet::RxMeta>();
 /// Largest slot: a whole 64 KiB datagram behind its header.

@@ -1,7 +1,7 @@
 //! The file as written: keys and types, nothing resolved. Every value that can be wrong for a reason beyond its type
 //! carries its place, so that the error can point at it.
 
-use super::plan::{Believed, BookKeep, ServiceKind, WhenFull};
+use super::plan::{Believed, BookKeep, JournalSync, ServiceKind, WhenFull};
 use crate::net::Timestamps;
 use crate::pipeline::Join;
 use feed_common::config::{ByteSize, TimeSpan};
@@ -35,6 +35,8 @@ pub(super) struct File {
     pub control: Control,
     #[serde(default)]
     pub metrics: Metrics,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Journal>,
     #[serde(default)]
     pub latency: Latency,
     #[serde(default)]
@@ -61,6 +63,21 @@ pub(super) struct Session {
 pub(super) struct Metrics {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<Spanned<SocketAddrV4>>,
+}
+
+/// `[journal]`: without it there is none.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Journal {
+    pub dir: Spanned<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<Spanned<ByteSize>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Spanned<u64>>,
+    #[serde(default)]
+    pub sync: JournalSync,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]

@@ -16,9 +16,9 @@ pub use feed_common::config::{ByteSize, ConfigError, Problem, TimeSpan, UnitErro
 pub use feed_common::wire::ProtocolName;
 pub use injection::{Injection, InjectionError};
 pub use plan::{
-    Account, Believed, BookKeep, BookPlan, ChannelPlan, ConsumerPlan, FeedId, LanePlan,
-    LaneThreads, LatencyPlan, LinePlan, Plan, RecordPlan, ServiceKind, ServicePlan, SessionPlan,
-    SharedMemoryPlan, WhenFull,
+    Account, Believed, BookKeep, BookPlan, ChannelPlan, ConsumerPlan, FeedId, JournalPlan,
+    JournalSync, LanePlan, LaneThreads, LatencyPlan, LinePlan, Plan, RecordPlan, ServiceKind,
+    ServicePlan, SessionPlan, SharedMemoryPlan, WhenFull,
 };
 
 use std::path::Path;

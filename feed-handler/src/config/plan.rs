@@ -9,6 +9,7 @@ use crate::book::BookLimits;
 use crate::net::{Interface, LineAddress, Timestamps, UdpOptions};
 use crate::pipeline::Join;
 use crate::subscribe::Glob;
+use feed_common::journal::JournalOptions;
 use feed_common::time::{CivilDate, Zone};
 use feed_common::wire::ProtocolName;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub struct Plan {
     pub control: Option<PathBuf>,
     /// Where metrics can be read while it runs, on the loopback interface; `None` for nowhere.
     pub metrics: Option<SocketAddrV4>,
+    /// Where what is published is kept; `None` for nowhere.
+    pub journal: Option<JournalPlan>,
     /// Consumers that block, in the order of the file.
     pub consumers: Vec<ConsumerPlan>,
     /// How latency is measured.
@@ -64,6 +67,7 @@ impl Plan {
             symbols: Vec::new(),
             control: None,
             metrics: None,
+            journal: None,
             consumers: Vec::new(),
             latency: LatencyPlan::default(),
             output_dir: None,
@@ -490,6 +494,45 @@ impl RecordPlan {
             queue_packets: defaults::RECORD_QUEUE,
         }
     }
+}
+
+/// A journal of what is published, for each lane in a folder of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalPlan {
+    /// The folder of those folders.
+    pub dir: PathBuf,
+    /// Bytes of a segment, as [`JournalOptions`] counts them.
+    pub segment: usize,
+    /// Segments that are kept beside the one that is being written; `None`: all.
+    pub keep: Option<u64>,
+    /// Records that can wait to be written, for each lane; a power of two.
+    pub queue: usize,
+    /// When the disk is waited for.
+    pub sync: JournalSync,
+}
+
+impl JournalPlan {
+    /// In `dir` with segments of 64 MiB, all of them kept.
+    pub fn new(dir: PathBuf) -> JournalPlan {
+        JournalPlan {
+            dir,
+            segment: JournalOptions::new(0).segment,
+            keep: None,
+            queue: defaults::JOURNAL_QUEUE,
+            sync: JournalSync::default(),
+        }
+    }
+}
+
+/// When a journal waits for the disk. Whatever it says, what is committed survives the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalSync {
+    /// Never: the system writes as it sees fit.
+    #[default]
+    Never,
+    /// When the run ends.
+    End,
 }
 
 /// How latency is measured.

@@ -1,7 +1,7 @@
 //! A plan back to a file, for programs that make their own configuration and for showing what is in effect.
 
 use super::file::{self, File, Layout, ProtocolText};
-use super::plan::{LanePlan, LaneThreads, LinePlan, Plan, ServiceKind, ServicePlan};
+use super::plan::{JournalPlan, LanePlan, LaneThreads, LinePlan, Plan, ServiceKind, ServicePlan};
 use feed_common::config::{ByteSize, TimeSpan};
 use toml::Spanned;
 
@@ -56,6 +56,7 @@ fn file(plan: &Plan) -> File {
         metrics: file::Metrics {
             listen: plan.metrics.map(at),
         },
+        journal: plan.journal.as_ref().map(journal),
         latency: file::Latency {
             sample_messages: Some(at(plan.latency.sample_messages.into())),
             digits: Some(at(plan.latency.digits.into())),
@@ -97,6 +98,16 @@ fn file(plan: &Plan) -> File {
                 }
             })
             .collect(),
+    }
+}
+
+fn journal(journal: &JournalPlan) -> file::Journal {
+    file::Journal {
+        dir: at(journal.dir.clone()),
+        segment: Some(at(ByteSize(journal.segment as u64))),
+        keep: journal.keep.map(at),
+        queue: count(journal.queue),
+        sync: journal.sync,
     }
 }
 

@@ -28,7 +28,7 @@ mod native;
 mod numberings;
 mod recent;
 mod routes;
-mod rows;
+pub(crate) mod rows;
 pub mod stats;
 mod tally;
 mod text;

@@ -20,11 +20,11 @@ pub enum RowFormat {
 }
 
 /// A column's name, and its width in a table.
-pub(super) struct Column(pub &'static str, pub usize);
+pub(crate) struct Column(pub &'static str, pub usize);
 
 /// One value of a row.
 #[derive(Clone, Copy)]
-pub(super) enum Cell<'a> {
+pub(crate) enum Cell<'a> {
     /// A symbol with its padding.
     Symbol(&'a [u8]),
     /// A letter.
@@ -46,7 +46,7 @@ impl Cell<'_> {
 }
 
 /// Writes the line above the rows, where the format has one.
-pub(super) fn header(format: RowFormat, columns: &[Column], to: &mut Vec<u8>) {
+pub(crate) fn header(format: RowFormat, columns: &[Column], to: &mut Vec<u8>) {
     for (i, Column(name, width)) in columns.iter().enumerate() {
         match format {
             RowFormat::Json => return,
@@ -64,7 +64,7 @@ pub(super) fn header(format: RowFormat, columns: &[Column], to: &mut Vec<u8>) {
 }
 
 /// Writes a row, which ends its line but in JSON, where it is an object without its closing brace.
-pub(super) fn row(format: RowFormat, columns: &[Column], cells: &[Cell<'_>], to: &mut Vec<u8>) {
+pub(crate) fn row(format: RowFormat, columns: &[Column], cells: &[Cell<'_>], to: &mut Vec<u8>) {
     for (i, (Column(name, width), &cell)) in columns.iter().zip(cells).enumerate() {
         match format {
             RowFormat::Json => {

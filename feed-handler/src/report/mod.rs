@@ -41,8 +41,8 @@ pub use file::{WriteError, write_atomically};
 pub use folder::{FolderError, LOG, Run, read_gaps};
 pub use kinds::{ChannelTotals, MessageType, SLOWEST, Sampled, SlowSymbol};
 pub use model::{
-    Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, Lead, Line, Recording, Recovery,
-    RunReport, Sequence,
+    Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, Journal, Lead, Line, Recording,
+    Recovery, RunReport, Sequence,
 };
 pub use ordered::Ordered;
 pub use pauses::{Calm, LONG_PAUSE_NANOS, Pauses, Tail, Tails};

@@ -73,6 +73,9 @@ pub struct RunReport {
     /// What was kept of the input, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Recording>,
+    /// What was kept of what was published, by lane.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub journals: Vec<Journal>,
     /// Digest of all records, 16 hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_digest: Option<String>,
@@ -265,6 +268,40 @@ impl Recording {
         let lost = (self.lost > 0).then(|| plural(self.lost, "packet") + " not recorded");
         let reasons: Vec<String> = self.error.clone().into_iter().chain(lost).collect();
         (!reasons.is_empty()).then(|| format!("{}: {}", self.file, reasons.join(", ")))
+    }
+}
+
+/// A journal of what a lane has published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Journal {
+    /// The lane.
+    pub lane: String,
+    /// The journal's folder.
+    pub dir: String,
+    /// The number in the journal of the first that the run has written: an earlier one may be in it.
+    pub first: u64,
+    /// Records of the run in it, those that say what is missing left out.
+    pub records: u64,
+    /// Records that were published and are not in it. `published` of the lane is this and `records`.
+    pub lost: u64,
+    /// Those of them that could not be written; the others found the queue full.
+    pub unwritten: u64,
+    /// Records that say what is missing.
+    pub gaps: u64,
+    /// How often writing waited for a segment.
+    pub waits: u64,
+    /// What went wrong first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Journal {
+    /// Why it is not whole, where it is not.
+    pub fn shortage(&self) -> Option<String> {
+        let lost = (self.lost > 0).then(|| plural(self.lost, "record") + " not in the journal");
+        let reasons: Vec<String> = self.error.clone().into_iter().chain(lost).collect();
+        (!reasons.is_empty()).then(|| format!("{}: {}", self.dir, reasons.join(", ")))
     }
 }
 

@@ -8,6 +8,7 @@ use super::inject::Delay;
 use super::recovery::Link;
 use super::start::{Input, StartError};
 use crate::config::{BookKeep, BookPlan, ChannelPlan, Injection, LanePlan, LaneThreads, LinePlan};
+use crate::journal::{Tap, Tapped};
 use crate::net::file::{
     CaptureBackend, CaptureSource, FileCounters, INCOMPLETE, LineMap, Position,
 };
@@ -47,6 +48,8 @@ pub(super) struct LaneStart {
     /// What its channels want at first, and where they hear of changes.
     pub(super) wanted: Filter,
     pub(super) changes: Arc<Changes>,
+    /// Where to keep what it publishes.
+    pub(super) journal: Option<Tap>,
     /// Where to keep what live lines bring.
     pub(super) record: Option<Queue>,
     /// Who is asked for what its lines lose.
@@ -134,7 +137,8 @@ fn start_protocol<P: Protocol>(start: LaneStart, input: &Input) -> Result<LaneRu
         let scale = start.hot.clock.scale();
         MessageFigures::new(type_code(P::NAME), scale, first, own.len(), instruments)
     });
-    let records = Records::new(start.writer, start.channels_total).with_marks(start.marks);
+    let sink = Tapped::new(start.writer, start.journal);
+    let records = Records::new(sink, start.channels_total).with_marks(start.marks);
     let (plan, hot, record) = (start.plan, start.hot, start.record);
     let receiving = start.receiving;
     let (changes, link, ends) = (start.changes, start.link, start.hole_ends);

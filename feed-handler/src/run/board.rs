@@ -3,11 +3,13 @@
 use super::books::Following;
 use super::gauge::{ChannelReading, Gauge, LineReading};
 use crate::config::{LanePlan, LinePlan};
+use crate::journal::JournalGauge;
 use crate::net::LineCounters;
 use crate::publish::ConsumerGauge;
 use crate::report::Ordered;
 use crate::status::{
-    BooksStatus, ChannelStatus, ConsumerStatus, LaneStatus, LineStatus, StageStatus, Status,
+    BooksStatus, ChannelStatus, ConsumerStatus, JournalStatus, LaneStatus, LineStatus, StageStatus,
+    Status,
 };
 use crate::subscribe::Glob;
 use feed_common::event::Trust;
@@ -40,6 +42,7 @@ pub(super) struct ShownLane {
     pub plan: LanePlan,
     pub gauge: Arc<Gauge>,
     pub sockets: Option<Arc<[LineCounters]>>,
+    pub journal: Option<JournalGauge>,
 }
 
 /// What is told of intervals.
@@ -153,6 +156,10 @@ impl ShownLane {
             messages: read.messages,
             published: read.published,
             drops,
+            journal: self.journal.as_ref().map(|journal| JournalStatus {
+                records: journal.records(),
+                lost: journal.lost(),
+            }),
         }
     }
 }

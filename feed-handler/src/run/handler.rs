@@ -14,6 +14,7 @@ use super::recovery::{Desk, RecoveryEnd};
 use super::shared::{LEAVING, Sharing};
 use super::start::{Input, StartError, join};
 use crate::config::{BookKeep, ConsumerPlan, LanePlan, LaneThreads, Plan, ProtocolName};
+use crate::journal::{JournalEnd, Journals, Tap};
 use crate::pipeline::{ChannelSetup, HoleEnds, SessionDay};
 use crate::protocol::zone;
 use crate::publish::{
@@ -69,6 +70,7 @@ pub struct Handler {
     board: Arc<Board>,
     metrics: Option<Exposition>,
     recorder: Option<Recorder>,
+    journals: Option<Journals>,
     recovery: Option<JoinHandle<Vec<RecoveryEnd>>>,
     pairing: Pairing,
     clock: Clock,
@@ -100,6 +102,8 @@ pub struct Outcome {
     pub facts: Vec<(String, String)>,
     /// What was kept of the input, where that was asked for.
     pub record: Option<RecordEnd>,
+    /// What was kept of what was published, by lane, where that was asked for.
+    pub journals: Vec<JournalEnd>,
     /// What recovery did, by channel and service.
     pub recovery: Vec<RecoveryEnd>,
 }
@@ -190,6 +194,7 @@ impl Handler {
             board,
             metrics,
             recorder: None,
+            journals: None,
             recovery: None,
             pairing,
             clock: clock.clone(),
@@ -236,6 +241,7 @@ impl Handler {
         }
         // Consumers are there before the first record.
         self.start_bridge(plan)?;
+        let mut taps = self.start_journals(plan)?.into_iter();
         let mut queues = self.start_recorder(plan, fit.clone())?.into_iter();
         let mut number = 0;
         let mut desk = Desk::default();
@@ -297,6 +303,7 @@ impl Handler {
                 },
                 wanted: subscription.filter(),
                 changes: changes.clone(),
+                journal: taps.next(),
                 record: queues.next(),
                 link,
                 hole_ends,
@@ -356,10 +363,14 @@ impl Handler {
     fn show(&self, plan: &Plan, input: &Input) {
         let running = self.lanes.iter().zip(&self.gauges);
         let lanes = plan.lanes.iter().zip(running);
-        let lanes = lanes.map(|(plan, (running, gauge))| ShownLane {
+        let journals = self.journals.as_ref().map(Journals::gauges);
+        let journals = journals.unwrap_or_default().iter().cloned().map(Some);
+        let lanes = lanes.zip(journals.chain(std::iter::repeat(None)));
+        let lanes = lanes.map(|((plan, (running, gauge)), journal)| ShownLane {
             plan: plan.clone(),
             gauge: gauge.clone(),
             sockets: running.sockets.clone(),
+            journal,
         });
         let is_live = matches!(input, Input::Live);
         let channels = plan.channels();
@@ -379,6 +390,18 @@ impl Handler {
             consumers: self.consumer_gauges.clone(),
             books,
         });
+    }
+
+    /// Starts the journals, if there are to be any; a tap for each lane then.
+    fn start_journals(&mut self, plan: &Plan) -> Result<Vec<Tap>, StartError> {
+        let Some(journal) = &plan.journal else {
+            return Ok(Vec::new());
+        };
+        let records = self.subscribers.iter().map(Subscriber::from_now);
+        let started = Journals::start(journal, plan.lanes.iter().zip(records));
+        let (journals, taps) = started.map_err(Box::new)?;
+        self.journals = Some(journals);
+        Ok(taps)
     }
 
     /// Starts the recorder, if there is to be one; a queue for each lane then.
@@ -584,6 +607,7 @@ impl Handler {
         });
         // Every queue is given up by now: a lane that ended has dropped its own.
         let record = self.recorder.take().map(Recorder::finish);
+        let journals = self.journals.take().map(Journals::finish);
         let recovery = self.recovery.take().map(join);
         self.interval();
         Outcome {
@@ -595,6 +619,7 @@ impl Handler {
             last_by_channel: self.by_channel,
             facts: self.facts,
             record,
+            journals: journals.unwrap_or_default(),
             recovery: recovery.unwrap_or_default(),
         }
     }

@@ -9,15 +9,17 @@ use super::sampled::sampled;
 use super::start::Input;
 use super::trail::TrailLog;
 use crate::config::Plan;
+use crate::journal::JournalEnd;
 use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
-    self, Arrivals, Books, Calm, ChannelTotals, Consumer, Figures, IntervalPoint, Line, Ordered,
-    Recording, Recovery, RunReport, Sequence, WriteError,
+    self, Arrivals, Books, Calm, ChannelTotals, Consumer, Figures, IntervalPoint, Journal, Line,
+    Ordered, Recording, Recovery, RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
 use crate::status::StageStatus;
 use crate::trail::DIGESTS;
+use feed_common::journal::JournalError;
 use feed_common::latency::cost::Cost;
 use feed_common::latency::log::{CHANNEL, LogWriter};
 use feed_common::latency::summary::{Quantiles, StageTotals};
@@ -288,6 +290,7 @@ impl Recorded {
             })
             .collect();
         self.report.record = outcome.record.as_ref().map(recording);
+        self.report.journals = outcome.journals.iter().map(journal).collect();
         fill_counts(&mut self.report, plan, outcome);
         let alone = self.report.figures(Stage::Published).copied();
         match &mut self.report.channels[..] {
@@ -386,6 +389,20 @@ fn recording(end: &RecordEnd) -> Recording {
         lost: end.lost,
         file: end.file.display().to_string(),
         error: end.error.as_ref().map(io::Error::to_string),
+    }
+}
+
+fn journal(end: &JournalEnd) -> Journal {
+    Journal {
+        lane: end.lane.clone(),
+        dir: end.dir.display().to_string(),
+        first: end.first,
+        records: end.records,
+        lost: end.lost,
+        unwritten: end.unwritten,
+        gaps: end.gaps,
+        waits: end.waits,
+        error: end.error.as_ref().map(JournalError::to_string),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::control::ControlError;
 use super::exposition::ExpositionError;
 use crate::book::BookError;
+use crate::journal::KeepError;
 use crate::net::SocketError;
 use crate::record::RecordError;
 use crate::subscribe::TooManyRules;
@@ -39,6 +40,9 @@ pub enum StartError {
     /// What is received cannot be kept.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// What is published cannot be kept.
+    #[error(transparent)]
+    Journal(#[from] Box<KeepError>),
     /// What comes from a file is in a file.
     #[error("a recording keeps what live lines bring, and the input is a capture already")]
     RecordInput,

@@ -37,6 +37,13 @@ fn samples(metric: &Metric, status: &Status, text: &mut String) {
                 drops.for_each(|(cause, n)| put(&[&lane.name, cause], n));
             }
         }
+        Of::Journal(of) => {
+            for lane in &status.lanes {
+                if let Some(journal) = &lane.journal {
+                    put(&[&lane.name], &of(journal));
+                }
+            }
+        }
         Of::Channel(of) => {
             let channels = status.channels.iter();
             channels.for_each(|channel| put(&[&channel.name], &of(channel)));

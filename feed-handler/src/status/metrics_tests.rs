@@ -1,6 +1,8 @@
 use super::*;
 use crate::report::{Figures, Ordered};
-use crate::status::{ChannelStatus, ConsumerStatus, LaneStatus, LineStatus, documentation};
+use crate::status::{
+    ChannelStatus, ConsumerStatus, JournalStatus, LaneStatus, LineStatus, documentation,
+};
 
 fn status() -> Status {
     let line = |name: &str, silent_ns| LineStatus {
@@ -20,6 +22,10 @@ fn status() -> Status {
             drops: [("ring_full", 2), ("stash_full", 0)]
                 .into_iter()
                 .collect::<Ordered<u64>>(),
+            journal: Some(JournalStatus {
+                records: 31,
+                lost: 2,
+            }),
         }],
         channels: vec![ChannelStatus {
             name: "it\"ch\\".into(),
@@ -58,6 +64,8 @@ fn the_text_is_openmetrics() {
         "# TYPE feed_handler_build info",
         "feed_handler_build_info{version=\"1.2\"} 1",
         "feed_handler_uptime_seconds 1.500000000",
+        "feed_handler_journal_records_total{lane=\"equities\"} 31",
+        "feed_handler_journal_lost_records_total{lane=\"equities\"} 2",
         "# TYPE feed_handler_packets counter",
         "feed_handler_packets_total{lane=\"equities\"} 14",
         "feed_handler_dropped_total{lane=\"equities\",cause=\"ring_full\"} 2",

@@ -47,6 +47,19 @@ pub struct LaneStatus {
     pub published: u64,
     /// What was not delivered, by cause.
     pub drops: Ordered<u64>,
+    /// Its journal, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalStatus>,
+}
+
+/// A lane's journal so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JournalStatus {
+    /// Records in it.
+    pub records: u64,
+    /// Records that were published and are not: the queue was full, or they could not be written.
+    pub lost: u64,
 }
 
 /// A channel so far, after its lines were merged.

@@ -1,6 +1,6 @@
 //! What every metric is called and means: the one table behind the exposition and its documentation.
 
-use super::{ChannelStatus, ConsumerStatus, LaneStatus, LineStatus};
+use super::{ChannelStatus, ConsumerStatus, JournalStatus, LaneStatus, LineStatus};
 use std::fmt::Write;
 
 /// With what all names begin.
@@ -62,6 +62,7 @@ pub(super) enum Of {
     Uptime,
     Lane(fn(&LaneStatus) -> u64),
     Drops,
+    Journal(fn(&JournalStatus) -> u64),
     Channel(fn(&ChannelStatus) -> u64),
     Line(fn(&LineStatus) -> u64),
     Silence,
@@ -137,6 +138,18 @@ pub const METRICS: &[Metric] = &[
         &["lane", "cause"],
         "Packets, frames and messages that were not delivered.",
         Of::Drops,
+    ),
+    counter(
+        "journal_records",
+        LANE,
+        "Records in the lane's journal.",
+        Of::Journal(|j| j.records),
+    ),
+    counter(
+        "journal_lost_records",
+        LANE,
+        "Records published and not in the lane's journal, because its queue was full or they could not be written.",
+        Of::Journal(|j| j.lost),
     ),
     gauge(
         "channel_trust",

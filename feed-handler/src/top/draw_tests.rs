@@ -26,6 +26,7 @@ fn status(seconds: u64) -> Status {
             drops: [("ring_full", 0), ("socket_buffer", 3 * seconds)]
                 .into_iter()
                 .collect(),
+            journal: None,
         }],
         channels: vec![
             channel("itch", "valid", seconds),

@@ -95,6 +95,7 @@ fn alone(plan: &Plan) -> Plan {
         lock_memory: false,
         control: None,
         metrics: None,
+        journal: None,
         record: None,
         ..plan.clone()
     };

@@ -7,6 +7,7 @@ mod books;
 mod cme;
 mod doctor;
 mod files;
+mod journal;
 mod naive;
 mod output;
 mod packets;

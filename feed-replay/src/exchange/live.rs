@@ -17,7 +17,9 @@ use crate::send::{
 };
 use crate::synth::rng::splitmix64;
 use crate::synth::{GenerateError, Recording};
+use crate::sys::BATCH;
 use feed_common::capture::{CaptureFile, OpenError};
+use feed_common::ring::{Pool, RingError};
 use feed_common::wire::Fit;
 use std::io;
 use std::net::SocketAddrV4;
@@ -32,7 +34,12 @@ pub struct Exchange {
     loops: Vec<SnapshotLoop>,
     senders: Vec<Sender>,
     servers: Vec<Listening>,
+    /// For the packets that are ready to be sent, so that nothing is allocated between two that are due.
+    payloads: Pool,
 }
+
+/// Bytes of such a packet, on a network whose frames have 1500; a longer one is allocated.
+const PAYLOAD: usize = 2048;
 
 /// A server on its socket.
 enum Listening {
@@ -77,6 +84,9 @@ pub enum ExchangeError {
     /// The session cannot be made.
     #[error(transparent)]
     Made(#[from] GenerateError),
+    /// There is no memory for its packets.
+    #[error(transparent)]
+    Memory(#[from] RingError),
     /// The session cannot be played.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -145,6 +155,9 @@ pub struct Report {
     pub loops: Vec<LoopReport>,
     /// What the servers did, in the order of the plan.
     pub servers: Vec<ServerReport>,
+    /// Packets for which memory was allocated while it played: more were ready than the sender holds, or one was longer
+    /// than a frame of a usual network.
+    pub allocated: u64,
     /// From the start to the end, in nanoseconds.
     pub duration: u64,
     /// True when it was stopped before its end.
@@ -224,6 +237,8 @@ impl Exchange {
             loops,
             senders,
             servers,
+            // A full window of the sender's, and the packet that is about to come into it.
+            payloads: Pool::new(BATCH + 1, PAYLOAD)?,
         })
     }
 
@@ -246,6 +261,7 @@ impl Exchange {
     pub fn run(mut self, stop: &AtomicBool) -> Result<Report, SendError> {
         let (start, over) = (Instant::now(), AtomicBool::new(false));
         let (downstream, loops) = (&mut self.downstream, &mut self.loops);
+        let payloads = &self.payloads;
         let lines = downstream.account().lines();
         let (sent, stopped) = std::thread::scope(|scope| {
             // However this ends, the servers do too, and the scope with them.
@@ -254,10 +270,14 @@ impl Exchange {
                 scope.spawn(|| server.serve(start, &over));
             }
             let packets = std::iter::from_fn(|| {
-                let out = |packet: Delivery<'_>, first: usize| Outgoing {
-                    offset: packet.at,
-                    line: first + packet.line,
-                    payload: packet.payload.to_vec(),
+                let out = |packet: Delivery<'_>, first: usize| {
+                    let mut payload = payloads.get();
+                    payload.extend_from_slice(packet.payload);
+                    Outgoing {
+                        offset: packet.at,
+                        line: first + packet.line,
+                        payload,
+                    }
                 };
                 let dues = loops.iter_mut().enumerate();
                 let first = dues.filter_map(|(i, each)| Some((each.due()?, i))).min();
@@ -285,6 +305,7 @@ impl Exchange {
                 })
                 .collect(),
             servers: self.servers.iter().map(Listening::report).collect(),
+            allocated: self.payloads.misses() + self.payloads.regrown(),
             duration: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
             stopped,
         })

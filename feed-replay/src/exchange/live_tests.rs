@@ -151,6 +151,7 @@ fn what_both_lines_lose_can_be_asked_for() {
         .map(|line| report.account.counts(line).arriving())
         .sum();
     assert_eq!(report.sent.packets, arriving);
+    assert_eq!(report.allocated, 0, "while packets were due");
     let answers = report.servers[0].answers;
     assert_eq!(
         (answers.requests, answers.answered + answers.refused),

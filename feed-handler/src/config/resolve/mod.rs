@@ -8,7 +8,8 @@ use super::file::{self, File};
 use super::plan::*;
 use crate::book::BookLimits;
 use crate::subscribe::{Filter, Glob};
-use feed_common::config::place;
+use feed_common::config::{ByteSize, place};
+use feed_common::journal::JournalOptions;
 use feed_common::time::{DateError, ZoneError};
 use std::collections::HashMap;
 use std::net::SocketAddrV4;
@@ -67,6 +68,7 @@ impl Resolver<'_> {
             symbols: self.symbols(&file.subscribe.symbols),
             control: self.socket(&file.control.socket),
             metrics: self.metrics(&file.metrics),
+            journal: file.journal.as_ref().map(|journal| self.journal(journal)),
             consumers: self.consumers(&file.consumers, &file.lanes),
             latency: LatencyPlan {
                 sample_messages: self.within("sample_messages", sample, 0..=1_000_000_000) as u32,
@@ -130,6 +132,39 @@ impl Resolver<'_> {
             );
         }
         Some(*listen.get_ref())
+    }
+
+    fn journal(&mut self, journal: &file::Journal) -> JournalPlan {
+        let plan = JournalPlan::new(journal.dir.get_ref().clone());
+        if journal.dir.get_ref().as_os_str().is_empty() {
+            self.wrong(&journal.dir, "dir: expected the name of a folder");
+        }
+        JournalPlan {
+            segment: match &journal.segment {
+                Some(text) => self.journal_segment(text),
+                None => plan.segment,
+            },
+            keep: journal.keep.as_ref().map(|keep| {
+                let n = (*keep.get_ref(), keep.span());
+                self.within("keep", n, 1..=1 << 32) as u64
+            }),
+            queue: self.power_of_two("queue", &journal.queue, plan.queue, 64..=JOURNAL_QUEUE_MAX),
+            sync: journal.sync,
+            ..plan
+        }
+    }
+
+    /// A segment of at most so many bytes: a header and whole blocks.
+    fn journal_segment(&mut self, text: &Spanned<ByteSize>) -> usize {
+        let options = JournalOptions::new(0);
+        let bytes = text.get_ref().0;
+        if !(JOURNAL_SEGMENT_MIN..=JOURNAL_SEGMENT_MAX).contains(&bytes) {
+            self.wrong(text, "`segment` is out of range: expected 68KiB to 16GiB");
+            return options.segment;
+        }
+        let header = options.segment % options.block;
+        let bytes = bytes as usize;
+        header + (bytes - header) / options.block * options.block
     }
 
     fn book(&mut self, book: &file::Book) -> BookPlan {
