@@ -67,7 +67,7 @@ fn kind(name: &str) -> Result<Kind, String> {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let paths = match &arguments.dir {
         Some(dir) => {
-            let cannot = |e| Failure::running(format_args!("{}: {e}", dir.display()));
+            let cannot = |e| Failure::usage(format_args!("{}: {e}", dir.display()));
             files(dir).map_err(cannot)?
         }
         None if arguments.files.is_empty() => {
@@ -79,12 +79,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     if let (Some(dir), []) = (&arguments.dir, &paths[..]) {
         let why = "nobody has published here";
-        return Err(Failure::running(format_args!("{}: {why}", dir.display())));
+        return Err(Failure::usage(format_args!("{}: {why}", dir.display())));
     }
     let owned_by = arguments.owner.map_or(OwnedBy::Us, OwnedBy::User);
     let open = |path: &PathBuf| Tail::open(path, owned_by, arguments.oldest);
     let tails: Result<Vec<_>, _> = paths.iter().map(open).collect();
-    let mut tails = tails.map_err(Failure::running)?;
+    let mut tails = tails.map_err(Failure::usage)?;
     if !arguments.oldest && !arguments.quotes {
         tails.iter_mut().for_each(Tail::measure);
     }

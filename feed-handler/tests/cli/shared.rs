@@ -241,9 +241,9 @@ fn python_agrees_with_the_summary() {
 fn what_cannot_be_read_or_published_is_refused() {
     let scratch = Scratch::new();
     let file = scratch.file("no", "something else");
-    feed_handler(&["tail", &file]).is(1, "not a shared-memory file of feed-handler");
+    feed_handler(&["tail", &file]).is(2, "not a shared-memory file of feed-handler");
     std::fs::create_dir(scratch.path("empty")).unwrap();
-    feed_handler(&["tail", "--dir", &scratch.path("empty")]).is(1, "nobody has published here");
+    feed_handler(&["tail", "--dir", &scratch.path("empty")]).is(2, "nobody has published here");
     feed_handler(&["tail"]).is(2, "--dir");
     feed_handler(&["tail", &file, "--kind", "bids"]).is(2, "expected add, modify");
     let capture = scratch.file("a.pcap", session(100));
