@@ -3,6 +3,7 @@
 use crate::run::{decimal, trust_name};
 use crate::subscribe::Glob;
 use feed_common::event::{Kind, NO_INSTRUMENT, Price, Record, Side, Trust};
+use feed_common::record::{SensorReading, TimeSeriesPoint};
 use feed_common::ring::Reader;
 use feed_common::ring::shared::taken::TakenLog;
 use feed_common::ring::shared::{OwnedBy, Quote, QuoteFlags, SharedError, SharedReader, Standing};
@@ -284,6 +285,10 @@ fn kind(kind: Kind) -> String {
         .map_or_else(|| kind.0.to_string(), str::to_owned)
 }
 
+fn hundredths(n: i64) -> String {
+    decimal(Price(n * 10_000_000))
+}
+
 fn side(side: u8) -> Option<&'static str> {
     match Side(side) {
         Side::BUY => Some("B"),
@@ -294,9 +299,10 @@ fn side(side: u8) -> Option<&'static str> {
 
 impl Row {
     /// As facts: times in nanoseconds since the Unix epoch, prices as plain decimals, null where there is none.
+    /// Readings and points have their own fields beside them, under `reading` and `point`.
     pub fn facts(&self) -> Value {
         let (record, data) = (&self.record, &self.record.data);
-        json!({
+        let mut facts = json!({
             "channel": self.channel,
             "seq": record.sequence.get(),
             "type": kind(Kind(data.kind)),
@@ -308,12 +314,49 @@ impl Row {
             "flags": data.flags.get(),
             "timestamp": data.timestamp.get(),
             "trust": trust_name(Trust(record.trust)),
-        })
+        });
+        if let Some(reading) = SensorReading::of(record) {
+            facts["reading"] = json!({
+                "sensor": reading.sensor.get(),
+                "temperature": hundredths(reading.temperature.get().into()),
+                "pressure": reading.pressure.get(),
+                "humidity": hundredths(reading.humidity.get().into()),
+                "status": reading.status.get(),
+            });
+        }
+        if let Some(point) = TimeSeriesPoint::of(record) {
+            facts["point"] = json!({
+                "series": point.series.get(),
+                "value": point.value(),
+                "flags": point.flags,
+            });
+        }
+        facts
     }
 
     /// As a line for people.
     pub fn line(&self) -> String {
         let (record, data) = (&self.record, &self.record.data);
+        if let Some(reading) = SensorReading::of(record) {
+            return format!(
+                "{} {} sensor {}: {} °C, {} Pa, {} %",
+                self.channel,
+                record.sequence.get(),
+                reading.sensor.get(),
+                hundredths(reading.temperature.get().into()),
+                reading.pressure.get(),
+                hundredths(reading.humidity.get().into()),
+            );
+        }
+        if let Some(point) = TimeSeriesPoint::of(record) {
+            return format!(
+                "{} {} series {}: {:?}",
+                self.channel,
+                record.sequence.get(),
+                point.series.get(),
+                point.value(),
+            );
+        }
         let kind = kind(Kind(data.kind));
         let mut line = format!(
             "{} {} {kind:<11} {:<8}",

@@ -77,7 +77,7 @@ fn every_layout_is_contiguous_and_begins_alike() {
                     let bits = mantissa as u64; // of two's complement, as all prices have 64
                     assert_eq!((u128::from(bits), decimals), (number(raw), 4));
                 }
-                Value::Null | Value::Signed(_) | Value::Rows(_) => {
+                Value::Null | Value::Signed(_) | Value::Float(_) | Value::Rows(_) => {
                     unreachable!("no field of IEX is of such a kind")
                 }
             }

@@ -35,12 +35,14 @@ pub struct Field {
 }
 
 /// The value of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     /// An integer.
     Unsigned(u64),
     /// An integer that can be negative.
     Signed(i64),
+    /// A binary floating-point number.
+    Float(f64),
     /// ASCII with its padding; [`trimmed`] takes it off.
     Text(&'a [u8]),
     /// Opaque bytes, to be shown in hexadecimal.

@@ -7,11 +7,14 @@ use feed_common::capture::{
     BinaryFileWriter, CaptureFile, Datagrams, InterfaceDescription, InterfaceStatistics,
     PacketNote, PcapWriter, PcapngWriter, Record, SectionDescription,
 };
+use feed_common::encode::Encode;
 use feed_common::latency::log::LogWriter;
 use feed_common::latency::{Resolution, Stage, StageSet};
+use feed_common::record::{PointFlags, SensorReading, TimeSeriesPoint};
 use feed_common::time::UnixNanos;
 use feed_common::wire::iextp::{self, SegmentBuilder};
 use feed_common::wire::mdp3::{MessageBuilder, PacketBuilder, Schema, Template, fit};
+use feed_common::wire::native::{BatchInfo, NativeRecord, NativeRecords};
 use feed_common::wire::{Fit, ProtocolName, iex, memoir, pitch, soupbintcp as soup};
 use feed_replay::output::{BinaryFileSink, PcapSink};
 use feed_replay::synth::{Layout, Protocol, Spec, generate, generate_messages};
@@ -428,6 +431,23 @@ pub fn batches(seeds: &mut Seeds) {
         generate(&spec(protocol, 20), &mut sink).expect("a session");
         seeds.push(all);
     }
+    let info = BatchInfo {
+        session: *b"S         ",
+        sequence: 5,
+        sent: UnixNanos(1),
+    };
+    seeds.push(rows(&info, &[SensorReading::default(); 3]));
+    let point = TimeSeriesPoint::new(7, 1, f64::NAN, PointFlags::RESET);
+    seeds.push(rows(&info, &[point; 2]));
+}
+
+/// A batch of records that are not market data.
+fn rows<T: NativeRecord>(info: &BatchInfo, records: &[T]) -> Vec<u8> {
+    let batch = NativeRecords::new(info, records).expect("a few records");
+    let mut bytes = vec![0; batch.serialized_size()];
+    let written = batch.serialize_into_slice(&mut bytes);
+    written.expect("as long as it says");
+    bytes
 }
 
 /// PITCH: datagrams of a session, of real captures, and a block of every form a message can have.

@@ -205,6 +205,9 @@ fn json_field(name: &'static str, value: Value<'_>, to: &mut Vec<u8>) {
     match value {
         Value::Unsigned(_) | Value::Signed(_) | Value::Time(_) => plain(value, to),
         Value::Null => to.extend(b"null"),
+        // JSON has no word for what is not a number.
+        Value::Float(n) if !n.is_finite() => to.extend(b"null"),
+        Value::Float(_) => plain(value, to),
         Value::Text(bytes) => quoted(trimmed(bytes), to),
         Value::Hex(_) | Value::Price { .. } => {
             to.push(b'"');
@@ -255,6 +258,8 @@ fn plain(value: Value<'_>, to: &mut Vec<u8>) {
     match value {
         Value::Unsigned(n) | Value::Time(n) => number(n, to),
         Value::Signed(n) => put(to, format_args!("{n}")),
+        // The shortest digits that are this number and no other.
+        Value::Float(n) => put(to, format_args!("{n:?}")),
         Value::Null => to.push(b'-'),
         Value::Rows(rows) => {
             to.push(b'[');

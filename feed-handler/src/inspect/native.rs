@@ -5,9 +5,10 @@ use crate::protocol::DecodeError;
 use crate::transport::native::NativeFraming;
 use crate::transport::{FrameError, Framing};
 use feed_common::event::{Kind, MarketData, Price, Side};
+use feed_common::record::{SensorReading, TimeSeriesPoint};
 use feed_common::wire::ProtocolName;
 use feed_common::wire::message::Value;
-use feed_common::wire::native::{self, Batch};
+use feed_common::wire::native::{self, Batch, Contents};
 use zerocopy::IntoBytes;
 
 pub(super) struct Native;
@@ -31,14 +32,20 @@ impl Dissect for Native {
             return; // an opened frame has been parsed before
         };
         let header = batch.header();
-        match batch.market_data() {
-            Ok(records) => {
+        match batch.contents() {
+            Contents::Market(records) => {
                 let decimals = header.price_decimals.into();
                 records
                     .iter()
                     .all(|data| each(&NativeRecord { data, decimals }));
             }
-            Err(_) => {
+            Contents::Sensors(rows) => {
+                rows.iter(0).all(|reading| each(reading));
+            }
+            Contents::Points(rows) => {
+                rows.iter(0).all(|point| each(point));
+            }
+            Contents::Unknown(_) => {
                 let body = &frame.bytes[header.header_length.get().into()..];
                 // A record has at least one byte; validation sees to it.
                 body.chunks_exact(header.record_length.get().max(1).into())
@@ -94,7 +101,47 @@ impl Message for NativeRecord {
     }
 }
 
-/// A record that is not market data.
+impl Message for SensorReading {
+    fn code(&self) -> u32 {
+        Kind::SENSOR.0.into()
+    }
+
+    fn error(&self) -> Option<DecodeError> {
+        None
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
+        let hundredths = |mantissa| Value::Price {
+            mantissa,
+            decimals: 2,
+        };
+        visit("sensor", Value::Unsigned(self.sensor.get().into()));
+        visit("temperature", hundredths(self.temperature.get().into()));
+        visit("pressure", Value::Unsigned(self.pressure.get().into()));
+        visit("humidity", hundredths(self.humidity.get().into()));
+        visit("status", Value::Unsigned(self.status.get().into()));
+        visit("timestamp", Value::Time(self.timestamp.get()));
+    }
+}
+
+impl Message for TimeSeriesPoint {
+    fn code(&self) -> u32 {
+        Kind::POINT.0.into()
+    }
+
+    fn error(&self) -> Option<DecodeError> {
+        None
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&'static str, Value<'_>)) {
+        visit("series", Value::Unsigned(self.series.get().into()));
+        visit("value", Value::Float(self.value()));
+        visit("flags", Value::Unsigned(self.flags.into()));
+        visit("timestamp", Value::Time(self.timestamp.get()));
+    }
+}
+
+/// A record of a kind that this version does not know.
 struct Opaque<'a>(&'a [u8]);
 
 impl Message for Opaque<'_> {

@@ -1,14 +1,15 @@
 //! The native protocol: records that are [`MarketData`](feed_common::event::MarketData) already, but for their price,
-//! which comes as an array of the wire's own scale and goes through [`feed_common::prices`] once.
+//! which comes as an array of the wire's own scale and goes through [`feed_common::prices`] once; and records of other
+//! kinds, which are handed out as they are.
 
 use super::{About, Decode, DecodeError, Instruments, Known, Protocol};
 use crate::subscribe::Filter;
 use crate::transport::native::NativeFraming;
-use feed_common::event::{Flags, MarketHandler, MsgCtx, Price};
+use feed_common::event::{Flags, MarketHandler, MsgCtx, NO_INSTRUMENT, NO_SYMBOL, Price};
 use feed_common::prices::{Path, PriceDecoder, PriceLayout};
 use feed_common::time::{UnixNanos, Zone};
 use feed_common::wire::ProtocolName;
-use feed_common::wire::native::{Batch, NativeError};
+use feed_common::wire::native::{Batch, Contents, MarketBatch, NativeError, NativeRecord, Rows};
 use zerocopy::byteorder::little_endian::U16;
 
 /// The native protocol.
@@ -59,25 +60,10 @@ impl NativeDecoder {
     pub fn instruments(&self) -> &Instruments {
         self.known.instruments()
     }
-}
 
-impl Decode for NativeDecoder {
-    /// Price arrays go by the fastest path this machine has.
-    fn with_room(instruments: usize) -> NativeDecoder {
-        NativeDecoder::with_path(instruments, Path::best())
-    }
-
-    fn decode<H: MarketHandler>(
-        &mut self,
-        message: &[u8],
-        cx: &mut MsgCtx,
-        out: &mut H,
-    ) -> Result<(), DecodeError> {
-        if message.is_empty() {
-            return Err(DecodeError::Empty);
-        }
-        let (batch, _) = Batch::parse(message)?;
-        let batch = batch.market_data()?;
+    /// Delivers the records of a batch that has not been delivered up to `cx.skip`.
+    #[inline(always)]
+    fn market<H: MarketHandler>(&mut self, batch: &MarketBatch<'_>, cx: &mut MsgCtx, out: &mut H) {
         if batch.price_layout() != *self.decoder.layout() {
             self.decoder = PriceDecoder::with_path(batch.price_layout(), self.decoder.path());
         }
@@ -101,6 +87,43 @@ impl Decode for NativeDecoder {
                 .deliver(place, cx, |cx| out.on_market_data(cx, data));
             cx.sequence = cx.sequence.wrapping_add(1);
         });
+    }
+}
+
+/// Delivers records that are not market data: each is an event of its own, of no instrument.
+fn rows<T: NativeRecord>(rows: Rows<'_, T>, cx: &mut MsgCtx, mut tell: impl FnMut(&MsgCtx, T)) {
+    (cx.instrument, cx.symbol) = (NO_INSTRUMENT, NO_SYMBOL);
+    // Whatever market data is open beside it stays open.
+    cx.flags = Flags::END_OF_EVENT.with(Flags::OF_INSTRUMENT);
+    for row in rows.iter(cx.skip as usize) {
+        cx.timestamp = row.time();
+        tell(cx, *row);
+        cx.sequence = cx.sequence.wrapping_add(1);
+    }
+}
+
+impl Decode for NativeDecoder {
+    /// Price arrays go by the fastest path this machine has.
+    fn with_room(instruments: usize) -> NativeDecoder {
+        NativeDecoder::with_path(instruments, Path::best())
+    }
+
+    fn decode<H: MarketHandler>(
+        &mut self,
+        message: &[u8],
+        cx: &mut MsgCtx,
+        out: &mut H,
+    ) -> Result<(), DecodeError> {
+        if message.is_empty() {
+            return Err(DecodeError::Empty);
+        }
+        let (batch, _) = Batch::parse(message)?;
+        match batch.contents() {
+            Contents::Market(batch) => self.market(&batch, cx, out),
+            Contents::Sensors(rows) => self::rows(rows, cx, |cx, m| out.on_sensor(cx, m)),
+            Contents::Points(rows) => self::rows(rows, cx, |cx, m| out.on_point(cx, m)),
+            Contents::Unknown(_) => return Err(DecodeError::UnknownType),
+        }
         Ok(())
     }
 

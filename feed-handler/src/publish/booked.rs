@@ -12,6 +12,7 @@ use feed_common::event::{
     LevelUpdate, MarketData, MarketHandler, ModifyOrder, MsgCtx, NO_INSTRUMENT, Price, QuoteUpdate,
     RankedOrder, ReplaceOrder, Side, SlotUpdate, Statistic, Status, Trade, TradeBreak, Trust,
 };
+use feed_common::record::{SensorReading, TimeSeriesPoint};
 use std::ops::Range;
 
 /// Keeps the books of a lane's channels and publishes what [`Records`] would, with two differences: records of an
@@ -516,8 +517,17 @@ impl<K: Publish> MarketHandler for Booked<K> {
         };
         let announce = !matches!(kind, Kind::BID | Kind::OFFER);
         self.take(cx, announce, apply, |records, mark| {
-            records.data(cx, mark, m)
+            records.data(cx, mark, m, 0)
         });
+    }
+
+    /// It has no part in any book, and ends nothing that is open there.
+    fn on_sensor(&mut self, cx: &MsgCtx, m: SensorReading) {
+        self.records.on_sensor(cx, m);
+    }
+
+    fn on_point(&mut self, cx: &MsgCtx, m: TimeSeriesPoint) {
+        self.records.on_point(cx, m);
     }
 }
 

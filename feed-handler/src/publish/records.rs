@@ -9,6 +9,7 @@ use feed_common::event::{
     LevelUpdate, MarketData, MarketHandler, ModifyOrder, MsgCtx, Price, QuoteUpdate, RankedOrder,
     Record, ReplaceOrder, Side, SlotUpdate, Statistic, Status, Trade, TradeBreak, Trust,
 };
+use feed_common::record::{SensorReading, TimeSeriesPoint};
 use zerocopy::byteorder::little_endian::U64;
 
 /// Builds records, digests them and hands them to a [`Publish`].
@@ -153,11 +154,11 @@ impl<K: Publish> Records<K> {
 
     /// A record that came as one.
     #[inline(always)]
-    pub(super) fn data(&mut self, cx: &MsgCtx, mark: Mark, m: MarketData) {
+    pub(super) fn data(&mut self, cx: &MsgCtx, mark: Mark, m: MarketData, order_id: u64) {
         let event: [U64; 4] = zerocopy::transmute!(m);
         let [symbol, price, what, timestamp] = event.map(U64::get);
         let what = what & (u64::MAX >> 16) | u64::from(mark.flags.0) << 48;
-        self.record(cx, mark.trust, [symbol, price, what, timestamp], 0);
+        self.record(cx, mark.trust, [symbol, price, what, timestamp], order_id);
     }
 
     /// The pair of records that says the best prices of the context's instrument.
@@ -337,7 +338,17 @@ impl<K: Publish> MarketHandler for Records<K> {
             trust: cx.trust,
             flags: Flags(m.flags.get()),
         };
-        self.data(cx, mark, m);
+        self.data(cx, mark, m, 0);
+    }
+
+    fn on_sensor(&mut self, cx: &MsgCtx, m: SensorReading) {
+        let record = m.to_record();
+        self.data(cx, Mark::of(cx), record.data, record.order_id.get());
+    }
+
+    fn on_point(&mut self, cx: &MsgCtx, m: TimeSeriesPoint) {
+        let record = m.to_record();
+        self.data(cx, Mark::of(cx), record.data, record.order_id.get());
     }
 }
 

@@ -13,6 +13,7 @@ mod output;
 mod packets;
 mod progress;
 mod protocols;
+mod readings;
 mod report;
 mod sampling;
 mod shared;

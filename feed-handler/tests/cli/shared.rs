@@ -3,11 +3,12 @@
 use crate::support::*;
 use feed_common::event::Record;
 use feed_common::ring::shared::{OwnedBy, SharedReader, Standing};
+use feed_replay::synth::{Protocol, Recording, Spec};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const MESSAGES: u64 = 20_000;
@@ -107,17 +108,7 @@ fn side_by_side(row: &Value) -> [Option<(String, u64)>; 2] {
 #[test]
 fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
     let scratch = Scratch::new();
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
-    let text = configuration("itch50", &address, "").replace(", interface = \"lo\"", "");
-    let config = scratch.file("feed.toml", text + &shared(&scratch, ""));
-    let mut child = Command::new(PROGRAM)
-        .args(["run", "-c", &config, "--duration", "6s", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut live = Live::start(&scratch, "itch50", &shared(&scratch, ""), "6s");
     let file = scratch.path("shm/l");
     let since = Instant::now();
     let shared = loop {
@@ -129,15 +120,12 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
     };
     assert_eq!(shared.standing(), Standing::Live);
     let mut reader = shared.subscriber().from_oldest();
-    let second = feed_handler(&["run", "-c", &config, "--duration", "1s"]);
+    let second = feed_handler(&["run", "-c", &live.config, "--duration", "1s"]);
     second
         .is(2, "a running writer has it")
-        .is(2, &format!("(process {})", child.id()));
+        .is(2, &format!("(process {})", live.id()));
     // It listens soon after its file is there.
-    while !listens(&address) {
-        assert!(since.elapsed() < Duration::from_secs(30), "nobody listens");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    live.wait_until_it_listens();
     let tail = std::thread::spawn({
         let file = file.clone();
         move || {
@@ -151,22 +139,12 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
     });
     // Its clock is calibrated by then.
     std::thread::sleep(Duration::from_millis(1_500));
-    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let (made, _) = feed_replay::synth::Recording::of(&feed_replay::synth::Spec::new(
-        feed_replay::synth::Protocol::Itch50,
-        500,
-        7,
-    ))
-    .unwrap();
-    for packet in made.packets() {
-        sender.send_to(packet.payload, &address).unwrap();
-    }
+    let (made, _) = Recording::of(&Spec::new(Protocol::Itch50, 500, 7)).unwrap();
+    live.send(made.packets().map(|packet| packet.payload));
     let tail = tail.join().unwrap();
     assert_eq!(lines(&tail).len(), 50, "{}", tail.err);
-    let mut out = String::new();
-    std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut out).unwrap();
-    assert_eq!(wait(&mut child), 0);
-    let summary: Value = serde_json::from_str(&out).unwrap();
+    let config = live.config.clone();
+    let summary = live.summary();
     let (mut batch, mut read) = ([Record::default(); 256], Vec::new());
     loop {
         match reader.read(&mut batch).unwrap() {
@@ -204,37 +182,113 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
     );
 }
 
-/// Whether somebody has a socket of that address, by the system's list of ports.
-fn listens(address: &str) -> bool {
-    let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
-    let list = std::fs::read_to_string("/proc/net/udp").unwrap();
-    list.contains(&format!(":{port:04X} "))
+/// A C program, a Python program and a reader in this process follow a live run from its first record to its end: what they
+/// read is what the run says it published, word for word, and the quotes they find are the books' best prices.
+#[test]
+fn readers_in_c_and_python_agree_with_the_summary() {
+    let scratch = Scratch::new();
+    let tables = shared(&scratch, "");
+    let mut live = Live::start(&scratch, "itch50", &tables, "6s");
+    let file = scratch.path("shm/l");
+    let since = Instant::now();
+    while !Path::new(&file).exists() {
+        assert!(since.elapsed() < Duration::from_secs(30), "no file");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let shared = SharedReader::open(Path::new(&file), OwnedBy::Us).unwrap();
+    let mut reader = shared.subscriber().from_oldest();
+    let mut others = vec![("C", follow(&mut Command::new(compiled(&scratch)), &file))];
+    if has_numpy() {
+        others.push(("Python", follow(&mut python(), &file)));
+    } else {
+        let skipped = "SKIPPED readers_in_c_and_python_agree_with_the_summary: Python: needs python3 with the package numpy";
+        writeln!(std::io::stderr(), "{skipped}").unwrap();
+    }
+    live.wait_until_it_listens();
+    let (made, _) = Recording::of(&Spec::new(Protocol::Itch50, MESSAGES, 7)).unwrap();
+    live.send(made.packets().map(|packet| packet.payload));
+    let summary = live.summary();
+    let of = |name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(
+        (of("messages"), summary["sequence"]["lost"].as_u64()),
+        (MESSAGES, Some(0))
+    );
+
+    let (mut batch, mut read, mut sum) = ([Record::default(); 256], 0, 0u64);
+    loop {
+        let n = reader.read(&mut batch).unwrap();
+        if n == 0 {
+            break;
+        }
+        for record in &batch[..n] {
+            read += 1;
+            let words = (0..).zip(record.words());
+            let words = words.map(|(w, word): (u64, u64)| word.wrapping_mul(2 * w + 1));
+            sum = sum.wrapping_add(words.fold(0, u64::wrapping_add).wrapping_mul(read));
+        }
+    }
+    assert_eq!(read, of("published"));
+    assert_eq!(summary["books"]["instruments"], shared.rows());
+    for (language, child) in others {
+        let out = child.wait_with_output().unwrap();
+        assert!(out.status.success(), "{language}: {out:?}");
+        let said = String::from_utf8_lossy(&out.stdout);
+        let want = format!("read {read} lost 0 sum {sum}\nended closed\nchannel 0 c itch50\n");
+        assert!(said.contains(&want), "{language}: no {want:?} in {said}");
+        for row in 0..shared.rows() {
+            let it = shared.instrument(row).unwrap().unwrap();
+            let name = String::from_utf8_lossy(it.name.as_bytes()).into_owned();
+            let quote = match shared.quote(row).unwrap() {
+                None => "no quote".to_owned(),
+                Some(q) => format!(
+                    "{} x {}, {} x {} at {} trust {} flags {}",
+                    q.bid.0,
+                    q.bid_quantity,
+                    q.ask.0,
+                    q.ask_quantity,
+                    q.sequence,
+                    q.trust.0,
+                    q.flags.0
+                ),
+            };
+            let want = format!("instrument {} {name} of channel 0: {quote}", it.instrument);
+            let found = said.lines().any(|line| line == want);
+            assert!(found, "{language}: no {want:?} in {said}");
+        }
+    }
 }
 
-#[test]
-fn python_agrees_with_the_summary() {
-    let mut numpy = Command::new("python3");
-    numpy.args(["-c", "import numpy"]).stderr(Stdio::null());
-    let numpy = numpy.status();
-    if !numpy.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED python_agrees_with_the_summary: needs python3 with the package numpy");
-        return;
-    }
-    let scratch = Scratch::new();
-    let (dir, published) = from_capture(&scratch);
-    let packages = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/python");
+/// A program that follows a file to its writer's end, from where it stands now.
+fn follow(program: &mut Command, file: &str) -> Child {
+    program.arg(file).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+fn compiled(scratch: &Scratch) -> String {
+    let program = scratch.path("example_tail");
+    let source = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../feed-common/include/example_tail.c"
+    );
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O2", "-std=c11", "-o", &program, source]);
+    assert!(compiler.status().expect("a C compiler").success());
+    program
+}
+
+fn python() -> Command {
     let mut python = Command::new("python3");
+    let packages = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/python");
     python
-        .args(["-m", "feed_shm", &format!("{dir}/l")])
+        .args(["-m", "feed_shm"])
         .env("PYTHONPATH", packages)
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    let ended = run(&mut python, b"");
-    assert_eq!(ended.status, 0, "{ended:?}");
-    let want = format!("read {published} lost 0 ");
-    assert!(ended.out.contains(&want), "no {want:?} in {}", ended.out);
-    let quotes = feed_handler(&["tail", "--dir", &dir, "--quotes", "--format", "json"]);
-    let told = ended.out.lines().filter(|l| l.contains(" trust "));
-    assert_eq!(told.count(), lines(&quotes).len());
+    python
+}
+
+fn has_numpy() -> bool {
+    let mut asked = Command::new("python3");
+    asked.args(["-c", "import numpy"]).stderr(Stdio::null());
+    asked.status().is_ok_and(|status| status.success())
 }
 
 #[test]
@@ -272,25 +326,15 @@ fn what_cannot_be_read_or_published_is_refused() {
 #[test]
 fn what_a_killed_run_left_is_taken_over() {
     let scratch = Scratch::new();
-    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = free.local_addr().unwrap().to_string();
-    drop(free);
-    let text = configuration("itch50", &address, "").replace(", interface = \"lo\"", "");
-    let config = scratch.file("feed.toml", text + &shared(&scratch, ""));
-    let mut child = Command::new(PROGRAM)
-        .args(["run", "-c", &config, "--duration", "60s"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let live = Live::start(&scratch, "itch50", &shared(&scratch, ""), "60s");
     let file = scratch.path("shm/l");
     let since = Instant::now();
     while !Path::new(&file).exists() {
         assert!(since.elapsed() < Duration::from_secs(30), "no file");
         std::thread::sleep(Duration::from_millis(5));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let (config, id) = (live.config.clone(), live.id());
+    live.kill();
     let tail = feed_handler(&["tail", &file, "--once"]);
     tail.is(0, "its writer has died");
     let second = [
@@ -304,6 +348,6 @@ fn what_a_killed_run_left_is_taken_over() {
     ];
     let summary = feed_handler(&second).is(0, "").json();
     let fact = summary["run"]["shared memory l"].as_str().unwrap();
-    let want = format!("taken over from process {}, which had died", child.id());
+    let want = format!("taken over from process {id}, which had died");
     assert!(fact.contains(&want), "{fact}");
 }

@@ -176,14 +176,7 @@ fn a_capture_without_datagrams_is_no_error_and_no_silence() {
 #[test]
 fn a_live_run_without_packets_ends_when_it_should() {
     let scratch = Scratch::new();
-    // A port that was free a moment ago, of this machine only.
-    let free = UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
-    let text = configuration("itch50", &free, "").replace(", interface = \"lo\"", "");
-    let config = scratch.file("feed.toml", text);
+    let (config, _) = Live::configuration(&scratch, "itch50", "");
     let arguments = [
         "run",
         "-c",

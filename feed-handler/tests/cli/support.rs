@@ -6,7 +6,7 @@ use feed_common::wire::frame::UdpFlow;
 use feed_replay::synth::{Protocol, Recording, Spec};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::SocketAddrV4;
+use std::net::{SocketAddrV4, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -179,4 +179,96 @@ pub fn configuration(protocol: &str, group: &str, lane: &str) -> String {
         "[[lane]]\nname = \"l\"\n{lane}\n[[channel]]\nname = \"c\"\nprotocol = \"{protocol}\"\nlane = \"l\"\n\
          lines = [{{ name = \"A\", group = \"{group}\", interface = \"lo\" }}]\n"
     )
+}
+
+/// A live run of one line, which is a port of this machine that was free a moment ago.
+pub struct Live {
+    child: Child,
+    pub config: String,
+    address: String,
+    /// The file of its standard error.
+    said: String,
+}
+
+impl Live {
+    /// Starts it with `tables` behind its configuration, and lets it run for `duration`.
+    pub fn start(scratch: &Scratch, protocol: &str, tables: &str, duration: &str) -> Live {
+        let (config, address) = Live::configuration(scratch, protocol, tables);
+        let child = Command::new(PROGRAM)
+            .args(["run", "-c", &config, "--duration", duration])
+            .args(["--format", "json"])
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(scratch.path("live.err")).unwrap())
+            .spawn()
+            .unwrap();
+        Live {
+            child,
+            config,
+            address,
+            said: scratch.path("live.err"),
+        }
+    }
+
+    /// What such a run is configured by, and the address of its line.
+    pub fn configuration(scratch: &Scratch, protocol: &str, tables: &str) -> (String, String) {
+        let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        let text = configuration(protocol, &address, "").replace(", interface = \"lo\"", "");
+        (scratch.file("live.toml", text + tables), address)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Until somebody has a socket of its line's address, by the system's list of ports.
+    #[track_caller]
+    pub fn wait_until_it_listens(&mut self) {
+        let port: u16 = self.address.rsplit(':').next().unwrap().parse().unwrap();
+        let listed = format!(":{port:04X} ");
+        let since = Instant::now();
+        while !std::fs::read_to_string("/proc/net/udp")
+            .unwrap()
+            .contains(&listed)
+        {
+            let ended = self.child.try_wait().unwrap();
+            let waits = ended.is_none() && since.elapsed() < PATIENCE;
+            assert!(waits, "{}", std::fs::read_to_string(&self.said).unwrap());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends it packets, a few at a time, so that no buffer of the kernel's runs over.
+    pub fn send<'a>(&self, packets: impl IntoIterator<Item = &'a [u8]>) {
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for (i, packet) in packets.into_iter().enumerate() {
+            sender.send_to(packet, &self.address).unwrap();
+            if i % 32 == 31 {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+
+    /// Waits for its end, which has to be a good one; what it said of itself.
+    #[track_caller]
+    pub fn summary(mut self) -> Value {
+        let mut out = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        stdout.read_to_string(&mut out).unwrap();
+        assert_eq!(wait(&mut self.child), 0);
+        serde_json::from_str(&out).unwrap()
+    }
+
+    /// Kills it as the system would, without a word.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }

@@ -229,6 +229,7 @@ fn shown(value: Value<'_>) -> Option<String> {
     match value {
         Value::Unsigned(n) | Value::Time(n) => Some(n.to_string()),
         Value::Signed(n) => Some(n.to_string()),
+        Value::Float(n) => Some(n.to_string()),
         Value::Text(text) => Some(String::from_utf8_lossy(trimmed(text)).into_owned()),
         Value::Price { mantissa, decimals } => {
             let scale = 10u128.pow(decimals);

@@ -381,6 +381,8 @@ fn plain(value: Value<'_>) -> Json {
         Value::Signed(n) => n.into(),
         Value::Price { mantissa, .. } => i64::try_from(mantissa).expect("64 bits").into(),
         Value::Text(text) => String::from_utf8_lossy(trimmed(text)).into(),
-        Value::Hex(_) | Value::Null | Value::Rows(_) => unreachable!("not of this decoder"),
+        Value::Float(_) | Value::Hex(_) | Value::Null | Value::Rows(_) => {
+            unreachable!("not of this decoder")
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::encode::{Encode, RecordKind, SerializeError, room};
 use crate::record::{SensorReading, TimeSeriesPoint};
+use crate::time::UnixNanos;
 use std::io::{self, Write};
 use std::marker::PhantomData;
 use zerocopy::IntoBytes;
@@ -14,14 +15,27 @@ use zerocopy::IntoBytes;
 pub trait NativeRecord: RecordKind {
     /// Its number in a batch's header.
     const RECORD_KIND: u8;
+
+    /// When what it says was so.
+    fn time(&self) -> UnixNanos;
 }
 
 impl NativeRecord for SensorReading {
     const RECORD_KIND: u8 = record_kind::SENSOR;
+
+    #[inline]
+    fn time(&self) -> UnixNanos {
+        UnixNanos(self.timestamp.get())
+    }
 }
 
 impl NativeRecord for TimeSeriesPoint {
     const RECORD_KIND: u8 = record_kind::POINT;
+
+    #[inline]
+    fn time(&self) -> UnixNanos {
+        UnixNanos(self.timestamp.get())
+    }
 }
 
 /// What a batch holds.

@@ -59,7 +59,7 @@ fn every_layout_is_contiguous_and_begins_alike() {
                 Value::Text(b) | Value::Hex(b) => assert_eq!(b, raw),
                 Value::Unsigned(n) | Value::Time(n) => assert_eq!(n, number),
                 Value::Price { mantissa, .. } => assert_eq!(mantissa, number.into()),
-                Value::Null | Value::Signed(_) | Value::Rows(_) => {
+                Value::Null | Value::Signed(_) | Value::Float(_) | Value::Rows(_) => {
                     unreachable!("no field of PITCH can be absent")
                 }
             }

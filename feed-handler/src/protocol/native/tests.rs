@@ -1,9 +1,13 @@
 use super::*;
 use crate::transport::{Framing, native::NativeFraming};
+use feed_common::encode::Encode;
 use feed_common::event::{MarketData, NO_INSTRUMENT, NO_SYMBOL, Trust};
 use feed_common::prices::Endian;
+use feed_common::record::{PointFlags, SensorReading, TimeSeriesPoint};
 use feed_common::time::Ticks;
-use feed_common::wire::native::{BatchInfo, encode_columns, encode_records};
+use feed_common::wire::native::{
+    BatchInfo, NativeRecord, NativeRecords, encode_columns, encode_records,
+};
 use proptest::prelude::*;
 use zerocopy::byteorder::little_endian::{I64, U32, U64};
 
@@ -134,6 +138,71 @@ fn a_price_out_of_range_is_flagged_and_counted_where_it_is() {
     }
 }
 
+/// What a handler saw of records that are not market data, with their contexts.
+#[derive(Default)]
+struct Others {
+    readings: Vec<(MsgCtx, SensorReading)>,
+    points: Vec<(MsgCtx, TimeSeriesPoint)>,
+}
+
+impl MarketHandler for Others {
+    fn on_sensor(&mut self, cx: &MsgCtx, m: SensorReading) {
+        self.readings.push((*cx, m));
+    }
+
+    fn on_point(&mut self, cx: &MsgCtx, m: TimeSeriesPoint) {
+        self.points.push((*cx, m));
+    }
+}
+
+fn batch_of<T: NativeRecord>(records: &[T]) -> Vec<u8> {
+    let batch = NativeRecords::new(&INFO, records).unwrap();
+    let mut bytes = vec![0; batch.serialized_size()];
+    batch.serialize_into_slice(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn readings_and_points_are_events_of_no_instrument() {
+    let reading = |n: u32| SensorReading {
+        timestamp: u64::from(n).into(),
+        sensor: n.into(),
+        ..SensorReading::default()
+    };
+    let points = [1.5, f64::NAN].map(|v| TimeSeriesPoint::new(3, 8, v, PointFlags::RESET));
+    let mut decoder = NativeDecoder::with_room(1);
+    let mut seen = Others::default();
+    // Behind market data, and where another line has delivered the first of them.
+    let mut cx = context(INFO.sequence + 1, 1);
+    (cx.instrument, cx.symbol) = (0, *b"A       ");
+    let readings = [reading(5), reading(6), reading(7)];
+    decoder
+        .decode(&batch_of(&readings), &mut cx, &mut seen)
+        .unwrap();
+    let mut cx = context(INFO.sequence, 0);
+    decoder
+        .decode(&batch_of(&points), &mut cx, &mut seen)
+        .unwrap();
+
+    let alone = Flags::END_OF_EVENT.with(Flags::OF_INSTRUMENT);
+    let said = |cx: &MsgCtx| {
+        (
+            cx.sequence,
+            cx.timestamp.0,
+            cx.instrument,
+            cx.symbol,
+            cx.flags,
+        )
+    };
+    let told: Vec<_> = seen.readings.iter().map(|(cx, _)| said(cx)).collect();
+    let of = |sequence, time| (sequence, time, NO_INSTRUMENT, NO_SYMBOL, alone);
+    assert_eq!(told, [of(1001, 6), of(1002, 7)]);
+    assert_eq!(seen.readings[1].1, readings[2]);
+    let told: Vec<_> = seen.points.iter().map(|(cx, _)| said(cx)).collect();
+    assert_eq!(told, [of(1000, 8), of(1001, 8)]);
+    assert_eq!(seen.points[1].1, points[1]); // by its bits, NaN or not
+}
+
 #[test]
 fn the_path_can_be_switched_and_seen() {
     let portable = NativeDecoder::with_path(1, Path::Portable);
@@ -173,7 +242,7 @@ fn messages_that_are_none_have_their_kind_of_error() {
     assert_eq!(run(&mut decoder, b"", 0), Err(DecodeError::Empty));
     assert_eq!(run(&mut decoder, &bytes[..50], 0), Err(DecodeError::Short));
     let mut other = bytes.clone();
-    other[22] = 2;
+    other[22] = 9;
     assert_eq!(run(&mut decoder, &other, 0), Err(DecodeError::UnknownType));
     other[4] = 9;
     assert_eq!(run(&mut decoder, &other, 0), Err(DecodeError::Invalid));
