@@ -75,7 +75,7 @@ pub fn run(out: &mut impl Write) -> Result<(), Box<dyn Error>> {
         day: SessionDay::FirstPacket(Itch50::ZONE),
     };
     let decoder = Decode::with_room(INSTRUMENTS);
-    let channels = vec![(setup, MoldFraming::default(), decoder)];
+    let channels = vec![(setup, MoldFraming, decoder)];
     let time = LaneTime::Received(clock.scale());
     let mut lane = Lane::<Itch50, _, _>::new(channels, time, 0, books, NoProbe);
 

@@ -18,6 +18,7 @@ pub mod recovery;
 pub mod report;
 pub mod run;
 pub mod sequence;
+pub mod series;
 pub mod status;
 pub mod subscribe;
 pub mod tail;

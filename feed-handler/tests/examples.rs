@@ -1,5 +1,8 @@
 //! The examples, run over real sockets: however records reach the strategy, it hears the same and does the same.
 
+// Each has the market as a module of its own.
+#![allow(clippy::duplicate_mod)]
+
 #[path = "../examples/blocking_on_a_channel.rs"]
 #[allow(dead_code)] // its main
 mod blocking_on_a_channel;

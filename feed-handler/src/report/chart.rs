@@ -1,8 +1,10 @@
 //! Charts over axes: latency by percentile, latency over time, and differences with their intervals.
 
 mod bursts;
+mod rates;
 
 pub(super) use bursts::against_burst;
+pub(super) use rates::rates;
 
 use super::LONG_PAUSE_NANOS;
 use super::compare::{Row, Verdict};

@@ -3,6 +3,7 @@
 use super::compare::Blocks;
 use super::{Calm, GapPoint, RunReport, json, omission};
 use crate::report::units::count;
+use crate::series::{self, SERIES};
 use feed_common::latency::Resolution;
 use feed_common::latency::log::LogReader;
 use feed_common::latency::summary::StageTotals;
@@ -100,6 +101,7 @@ impl Run {
             return Err(error(format!("nothing of a run can be read: {found}")));
         }
         run.take_gaps(&dir.join(GAPS));
+        run.take_rates(&dir.join(SERIES), summarised);
         Ok((run, logged))
     }
 
@@ -238,6 +240,25 @@ impl Run {
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => self.damaged(GAPS, e),
+        }
+    }
+
+    /// The rates among its series; runs of earlier versions have none.
+    fn take_rates(&mut self, path: &Path, summarised: bool) {
+        let rates = open(path).and_then(|file| series::read(BufReader::new(file)));
+        match rates {
+            Ok(rates) => {
+                self.report.rates = rates.points;
+                // Of a run that has not ended there is no summary either.
+                if summarised && !rates.finished {
+                    self.damaged(SERIES, "it was cut short");
+                }
+                for said in rates.damage {
+                    self.damaged(SERIES, said);
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => self.damaged(SERIES, e),
         }
     }
 }

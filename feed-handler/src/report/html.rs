@@ -72,6 +72,7 @@ fn sections(report: &RunReport, page: &mut String) {
     where_the_time_went(report, page);
     percentiles(report, page);
     over_time(report, page);
+    rates(report, page);
     pauses::pauses(report, page);
     bursts::bursts(report, page);
     kinds::by_message(report, page);
@@ -354,6 +355,32 @@ fn over_time(report: &RunReport, page: &mut String) {
     );
     for size in [WIDE, NARROW] {
         page.push_str(&chart::heat(&report.timeline, &report.gaps, stage, size));
+    }
+    page.push_str("</section>\n");
+}
+
+/// What came in, beside the latency over the same time.
+fn rates(report: &RunReport, page: &mut String) {
+    if report.rates.len() < 2 {
+        return;
+    }
+    section(
+        page,
+        "Load",
+        "What came in by the second, interval by interval, on the same axis as the latency: a rise of both is load, of one \
+         the machine. Marks at the top are intervals in which messages were lost for good. The points are in \
+         <code>series.points</code>.",
+    );
+    page.push_str("<ul class=\"legend\">");
+    for (class, words) in [("messages", "messages"), ("packets", "packets")] {
+        let _ = write!(
+            page,
+            "<li><span class=\"swatch m-{class}\"></span>{words} a second</li>"
+        );
+    }
+    page.push_str("</ul>\n");
+    for size in [WIDE, NARROW] {
+        page.push_str(&chart::rates(&report.rates, size));
     }
     page.push_str("</section>\n");
 }

@@ -6,6 +6,7 @@ use super::kinds::{ChannelTotals, Sampled};
 use super::timeline::IntervalPoint;
 use super::units::plural;
 use super::{Arrivals, Ordered, Pauses};
+use crate::series::RatePoint;
 use feed_common::latency::log::LogInterval;
 use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
 use feed_common::latency::{MEASURED, Stage, StageSet};
@@ -89,6 +90,9 @@ pub struct RunReport {
     /// The run interval by interval.
     #[serde(skip)]
     pub timeline: Vec<IntervalPoint>,
+    /// What came in and what was lost by the second.
+    #[serde(skip)]
+    pub rates: Vec<RatePoint>,
     /// When messages were missing, for the time line.
     #[serde(skip)]
     pub gaps: Vec<GapPoint>,

@@ -6,6 +6,7 @@ use crate::protocol::Protocol;
 use crate::publish::{BookTotals, Digest, Outlet, UnitPrint};
 use crate::report::{Lead, SLOWEST};
 use crate::sequence::{Dropped, Lines, SequenceStats, Silence};
+use crate::series::Counts;
 use feed_common::capture::Cut;
 use feed_common::latency::Probe;
 use feed_common::latency::messages::{MessageFigures, SlowInstrument};
@@ -100,6 +101,18 @@ pub struct LaneEnd {
     pub oddities: BTreeMap<&'static str, u64>,
     /// How its input ended.
     pub source: SourceEnd,
+}
+
+impl LaneEnd {
+    /// What of it the series of a run are made of.
+    pub fn counts(&self) -> Counts {
+        let lost = self.channels.iter().map(|c| c.sequence.lost);
+        Counts {
+            packets: self.packets,
+            messages: self.messages,
+            lost: lost.fold(0, u64::saturating_add),
+        }
+    }
 }
 
 /// What a lane's sampled messages took, in ns.

@@ -5,6 +5,7 @@ use crate::pipeline::{Channel, Drops, Lane};
 use crate::protocol::Protocol;
 use crate::publish::Outlet;
 use crate::sequence::Lines;
+use crate::series::Counts;
 use feed_common::latency::Probe;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -125,6 +126,17 @@ pub struct Reading {
     pub holes: u64,
     /// Those that are open.
     pub open: u64,
+}
+
+impl Reading {
+    /// What of it the series of a run are made of.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            packets: self.packets,
+            messages: self.messages,
+            lost: self.lost,
+        }
+    }
 }
 
 impl Gauge {

@@ -1,6 +1,7 @@
 //! What a run writes: the interval log and its marks as it goes, the summary and the report at the end.
 
 use super::crossing;
+use super::end::LaneEnd;
 use super::facts;
 use super::handler::{Handler, Outcome};
 use super::losses::{self, GAPS, LossLog};
@@ -17,6 +18,7 @@ use crate::report::{
     Ordered, Recording, Recovery, RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
+use crate::series::{Counts, RatePoint, SERIES, SeriesLog};
 use crate::status::StageStatus;
 use crate::trail::DIGESTS;
 use feed_common::journal::JournalError;
@@ -59,6 +61,9 @@ pub struct Recorded {
     opened: Option<File>,
     log: Option<LogWriter<BufWriter<File>>>,
     trail: Option<TrailLog>,
+    series: Option<SeriesLog<File>>,
+    /// What had been counted when the interval before it ended.
+    counted: Counts,
     /// Only of a live run.
     losses: Option<LossLog>,
     /// The first failure of a log; the run goes on without it, and the failure is told at the end.
@@ -98,6 +103,8 @@ impl Recorded {
             opened,
             log: None,
             trail: None,
+            series: None,
+            counted: Counts::default(),
             losses: None,
             failed: None,
             started: Instant::now(),
@@ -156,6 +163,13 @@ impl Recorded {
             Err(source) => self.fail(LOG, source),
         }
         let dir = self.dir.as_deref().unwrap_or(Path::new("."));
+        let begun =
+            File::create(dir.join(SERIES)).and_then(|file| SeriesLog::begin(file, self.started_at));
+        match begun {
+            Ok(series) => self.series = Some(series),
+            Err(source) => self.fail(SERIES, source),
+        }
+        let dir = self.dir.as_deref().unwrap_or(Path::new("."));
         match TrailLog::begin(dir, plan, input, handler.today()) {
             Ok(trail) => self.trail = Some(trail),
             Err((name, source)) => self.fail(name, source),
@@ -186,8 +200,8 @@ impl Recorded {
         self.started.elapsed()
     }
 
-    /// Takes up an interval that ends now.
-    pub fn interval(&mut self, set: &StageSet) {
+    /// Takes up an interval that ends now, with what has been counted since the run began.
+    pub fn interval(&mut self, set: &StageSet, counts: Counts) {
         let now = self.elapsed();
         let (start, length) = (self.last, now - self.last);
         (self.before, self.last) = (start, now);
@@ -202,6 +216,34 @@ impl Recorded {
                 self.log = None;
                 self.fail(LOG, source);
             }
+        }
+        self.rates(length, counts);
+    }
+
+    /// Adds the interval that was taken up last to the series.
+    fn rates(&mut self, length: Duration, counts: Counts) {
+        // As the clock has it: a rate over none would be no number.
+        if length.is_zero() {
+            return;
+        }
+        let rates = counts.rates(&self.counted, length);
+        self.counted = counts;
+        let [packets, messages, lost] = rates;
+        self.report.rates.push(RatePoint {
+            at: self.last,
+            packets,
+            messages,
+            lost,
+        });
+        let (Some(series), Some(point)) = (&mut self.series, self.report.timeline.last()) else {
+            return;
+        };
+        let published = point.figures(Stage::Published);
+        let published = published.map(|f| [f.p50, f.p99, f.p999, f.max]);
+        let at = UnixNanos(self.started_at.0 + self.last.as_nanos() as u64);
+        if let Err(source) = series.interval(at, rates, published, point.pause_ns) {
+            self.series = None;
+            self.fail(SERIES, source);
         }
     }
 
@@ -244,7 +286,11 @@ impl Recorded {
 
     /// Completes the report with what the run came to.
     pub fn complete(&mut self, plan: &Plan, clock: &Clock, outcome: &Outcome) {
-        self.interval(&outcome.last);
+        if let Some(series) = &mut self.series {
+            series.ends();
+        }
+        let counts = outcome.lanes.iter().map(LaneEnd::counts).sum();
+        self.interval(&outcome.last, counts);
         self.by_channel(&outcome.last_by_channel);
         if let Some(trail) = self.trail.take()
             && let Err(source) = trail.done(outcome)
@@ -318,6 +364,11 @@ impl Recorded {
             && let Err(source) = log.finish().and_then(|mut out| out.flush())
         {
             self.fail(LOG, source);
+        }
+        if let Some(series) = self.series.take()
+            && let Err(source) = series.finish()
+        {
+            self.fail(SERIES, source);
         }
         // The list is on the disk by now, and the report shows what a reader of the folder finds.
         if let Ok((gaps, _)) = report::read_gaps(&dir.join(GAPS), Some(logged(self.started_at))) {

@@ -82,7 +82,8 @@ pub fn supervise(
             break;
         }
         if now >= interval_ends {
-            recorded.interval(handler.interval());
+            let counts = handler.reading().counts();
+            recorded.interval(handler.interval(), counts);
             recorded.by_channel(handler.by_channel());
             interval_ends = now
                 + match now < SHORT_FOR {

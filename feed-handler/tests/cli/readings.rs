@@ -175,6 +175,30 @@ fn a_live_run_carries_them_to_the_journal_and_to_shared_memory() {
     let of = |kind: &str| kept.iter().filter(|row| row["kind"] == kind).count();
     assert_eq!((kept.len(), of("sensor"), of("point")), (112, 10, 100));
 
+    // The run's own points: what came in adds up to what it counted, and the report draws it.
+    let series = std::fs::File::open(scratch.path("out/series.points")).unwrap();
+    let rates = feed_handler::series::read(series).unwrap();
+    assert!(rates.finished && rates.damage.is_empty(), "{rates:?}");
+    let mut from = 0.0;
+    let messages = rates.points.iter().map(|point| {
+        let length = point.at.as_secs_f64() - from;
+        from = point.at.as_secs_f64();
+        point.messages * length
+    });
+    let messages: f64 = messages.sum();
+    assert!((messages - 112.0).abs() < 1e-3, "{messages}");
+    let report = [
+        "report",
+        &scratch.path("out"),
+        "-o",
+        &scratch.path("again.html"),
+    ];
+    feed_handler(&report).is(0, "");
+    let [own, again] = ["out/report.html", "again.html"]
+        .map(|name| std::fs::read_to_string(scratch.path(name)).unwrap());
+    let drawn = |page: &str| page.matches("Rates over time").count();
+    assert_eq!((drawn(&own), drawn(&again)), (2, 2));
+
     // Live and from the file they are the same records, with books or without.
     let text = configuration("native", GROUP, "");
     let config = scratch.file("file.toml", text);

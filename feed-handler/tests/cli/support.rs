@@ -191,12 +191,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// Starts it with `tables` behind its configuration, and lets it run for `duration`.
+    /// Starts it with `tables` behind its configuration, and lets it run for `duration`. Its folder is `out`.
     pub fn start(scratch: &Scratch, protocol: &str, tables: &str, duration: &str) -> Live {
         let (config, address) = Live::configuration(scratch, protocol, tables);
         let child = Command::new(PROGRAM)
             .args(["run", "-c", &config, "--duration", duration])
-            .args(["--format", "json"])
+            .args(["--out", &scratch.path("out"), "--format", "json"])
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(scratch.path("live.err")).unwrap())
             .spawn()
