@@ -367,7 +367,7 @@ fn rates(report: &RunReport, page: &mut String) {
     section(
         page,
         "Load",
-        "What came in by the second, interval by interval, on the same axis as the latency: a rise of both is load, of one \
+        "What came in by the second, interval by interval, over the same time as the latency: a rise of both is load, of one \
          the machine. Marks at the top are intervals in which messages were lost for good. The points are in \
          <code>series.points</code>.",
     );
@@ -517,6 +517,9 @@ fn losses(report: &RunReport, page: &mut String) {
                 c.withheld,
             );
         }
+    }
+    for (what, lost) in report.not_kept() {
+        row(&escape(&what), lost);
     }
     page.push_str("</table>\n");
     not_seen(&report.drops, page);

@@ -1,6 +1,6 @@
 use super::super::compare::{Row, Verdict, compare};
 use super::super::model::tests::sample;
-use super::super::{Budget, Document, GapPoint, INJECTED, IntervalPoint, Run};
+use super::super::{Budget, Document, GapPoint, INJECTED, IntervalPoint, Journal, Recording, Run};
 use super::*;
 use std::time::Duration;
 
@@ -30,6 +30,29 @@ fn one_file_without_references() {
         assert!(page.contains(part), "{part}");
     }
     assert!(page.len() < 200 << 10, "{} bytes", page.len());
+}
+
+#[test]
+fn what_was_kept_and_what_of_it_is_missing_is_said() {
+    let (mut report, _) = sample(1);
+    report.record = Some(Recording {
+        packets: 7,
+        lost: 2,
+        file: "<day>.pcap".into(),
+        ..Recording::default()
+    });
+    report.journals = vec![Journal {
+        dir: "journal/l".into(),
+        records: 1_234,
+        ..Journal::default()
+    }];
+    let page = render(&report);
+    for row in [
+        "packets not in the recording “&lt;day&gt;.pcap”, which has 7 packets</td><td>2</td>",
+        "records not in the journal “journal/l”, which has 1,234 records</td><td class=\"zero\">0</td>",
+    ] {
+        assert!(page.contains(row), "{row}");
+    }
 }
 
 #[test]

@@ -100,6 +100,9 @@ fn one(report: &RunReport, out: &mut String) {
     for c in report.consumers.iter().filter(|c| c.lost > 0) {
         row(&format!("consumer {} too slow", c.name), c.lost);
     }
+    for (what, lost) in report.not_kept() {
+        row(&what, lost);
+    }
     losses.markdown(out);
     for said in holes(report) {
         let _ = writeln!(out, "{}.\n", marked_down(&said));

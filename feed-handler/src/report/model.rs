@@ -425,6 +425,25 @@ impl RunReport {
         self.timeline.last_mut()
     }
 
+    /// What the files that were kept of the run lack, with what they have: of what came in, of what was published.
+    pub fn not_kept(&self) -> impl Iterator<Item = (String, u64)> + '_ {
+        let recording = self.record.iter().map(|r| {
+            let has = plural(r.packets, "packet");
+            (
+                format!("packets not in the recording “{}”, which has {has}", r.file),
+                r.lost,
+            )
+        });
+        let journals = self.journals.iter().map(|j| {
+            let has = plural(j.records, "record");
+            (
+                format!("records not in the journal “{}”, which has {has}", j.dir),
+                j.lost,
+            )
+        });
+        recording.chain(journals)
+    }
+
     /// The delay that was put in front of a stage on purpose, where one was.
     pub fn injected(&self) -> Option<&str> {
         self.run.get(INJECTED).map(String::as_str)
