@@ -1,8 +1,7 @@
 //! A file that one process at a time holds.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// A lock on a file, given back when it is dropped and when the process ends, however it ends.
@@ -31,18 +30,17 @@ impl FileLock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path)?;
-        // SAFETY: the call takes a descriptor that is open for its duration and a number, and touches no memory.
-        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
-            let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::WouldBlock {
-                return Err(error.into());
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // It may be about to write it.
+                let _ = file.take(20).read_to_string(&mut holder);
+                return Err(FileLockError::Held {
+                    holder: holder.trim().into(),
+                });
             }
-            let mut holder = String::new();
-            // It may be about to write it.
-            let _ = file.take(20).read_to_string(&mut holder);
-            return Err(FileLockError::Held {
-                holder: holder.trim().into(),
-            });
         }
         file.set_len(0)?;
         file.rewind()?;

@@ -4,7 +4,7 @@
 //! bytes are used as atomic words only (the rings' `Words`).
 
 use memmap2::{MmapOptions, MmapRaw};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -98,16 +98,17 @@ pub(crate) fn make(path: &Path, len: u64, mode: u32, group: Option<u32>) -> io::
     }
 }
 
-fn allocate(file: &File, len: u64) -> io::Result<()> {
+/// Gives a file its length and all of its room, so that a full disk is an error here ([`io::ErrorKind::StorageFull`] and its
+/// like) and never a signal when a mapping of it is written. A file system that copies on write (Btrfs, ZFS) can promise no
+/// such thing.
+pub(super) fn allocate(file: &File, len: u64) -> io::Result<()> {
     let len = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
     loop {
         // SAFETY: takes a descriptor that is open as long as `file` lives, and numbers.
-        if unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, len) } == 0 {
-            return Ok(());
-        }
-        match io::Error::last_os_error() {
-            e if e.kind() == io::ErrorKind::Interrupted => {}
-            e => return Err(e),
+        match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, len) } {
+            0 => return Ok(()),
+            libc::EINTR => {}
+            error => return Err(io::Error::from_raw_os_error(error)),
         }
     }
 }
@@ -136,13 +137,10 @@ impl Held {
             let reason = format!("it is of user {}, or no file", facts.uid());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
         }
-        // SAFETY: takes a descriptor that is open as long as `file` lives, and a number.
-        match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
-            0 => Ok(Some(Held { _file: file })),
-            _ => match io::Error::last_os_error() {
-                e if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
-                e => Err(e),
-            },
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Held { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A file as atomic words that several processes share.
 
 use super::prefetch_read;
+use super::shared::allocate;
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,20 +41,11 @@ unsafe impl Sync for FileWords {}
 
 impl FileWords {
     /// Makes a file of `bytes` zeros that is not there yet, and maps it for writing. All of its room is allocated before
-    /// and its pages are there, so that a full disk is an error here ([`io::ErrorKind::StorageFull`] and its like) and never
-    /// a signal later. A file system that copies on write (Btrfs, ZFS) can promise no such thing.
+    /// and its pages are there, so that a full disk is an error here and never a signal later.
     pub fn create(path: &Path, bytes: usize) -> io::Result<FileWords> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).open(path)?;
-        let length = i64::try_from(bytes).map_err(|_| io::ErrorKind::InvalidInput)?;
-        loop {
-            // SAFETY: the call takes a descriptor that is open for its duration and numbers, and touches no memory of ours.
-            match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
-                0 => break,
-                libc::EINTR => {}
-                error => return Err(io::Error::from_raw_os_error(error)),
-            }
-        }
+        allocate(&file, bytes as u64)?;
         FileWords::map_writable(&file)
     }
 
