@@ -13,7 +13,7 @@ use super::holes::holes;
 use super::stack::whole;
 use super::svg::escape;
 use super::units::{count, percent, plural, time};
-use super::{Ordered, RunReport, document as tables, omission, stack_at};
+use super::{Ordered, RunReport, document as tables, omission, processes, stack_at};
 use feed_common::latency::Stage;
 use std::fmt::Write;
 
@@ -78,6 +78,7 @@ fn sections(report: &RunReport, page: &mut String) {
     kinds::by_message(report, page);
     kinds::by_channel(report, page);
     lines(report, page);
+    processes(report, page);
     books(report, page);
     losses(report, page);
     cost(report, page);
@@ -445,6 +446,21 @@ fn lines(report: &RunReport, page: &mut String) {
         page.push_str("</tr>\n");
     }
     page.push_str("</table></div>\n</section>\n");
+}
+
+/// Readers of shared memory.
+fn processes(report: &RunReport, page: &mut String) {
+    let Some(table) = processes::table(report) else {
+        return;
+    };
+    section(
+        page,
+        "Consumers in other processes",
+        "How long records took from the receive of their packet into the hands of consumers in other processes, as these have \
+         measured it, by the same counter.",
+    );
+    table.html(page);
+    page.push_str("</section>\n");
 }
 
 fn books(report: &RunReport, page: &mut String) {

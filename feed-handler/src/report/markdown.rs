@@ -5,7 +5,7 @@ use super::document::{self, Document};
 use super::holes::holes;
 use super::table::{Table, marked_down};
 use super::units::count;
-use super::{RunReport, bursts, html, kinds, pauses};
+use super::{RunReport, bursts, html, kinds, pauses, processes};
 use std::fmt::Write;
 
 /// The whole report.
@@ -71,6 +71,9 @@ fn one(report: &RunReport, out: &mut String) {
     }
     if let Some(channels) = kinds::channels(report) {
         channels.markdown(out);
+    }
+    if let Some(processes) = processes::table(report) {
+        processes.markdown(out);
     }
     let head = [
         "channel",

@@ -25,6 +25,7 @@ mod model;
 mod omission;
 mod ordered;
 mod pauses;
+mod processes;
 mod stack;
 mod svg;
 mod table;
@@ -46,6 +47,7 @@ pub use model::{
 };
 pub use ordered::Ordered;
 pub use pauses::{Calm, LONG_PAUSE_NANOS, Pauses, Tail, Tails};
+pub use processes::Process;
 pub use stack::{Share, stack, stack_at};
 pub use table::{Table, plain};
 pub use timeline::IntervalPoint;

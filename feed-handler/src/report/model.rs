@@ -5,7 +5,7 @@ use super::cost::Instruments;
 use super::kinds::{ChannelTotals, Sampled};
 use super::timeline::IntervalPoint;
 use super::units::plural;
-use super::{Arrivals, Ordered, Pauses};
+use super::{Arrivals, Ordered, Pauses, Process};
 use crate::series::RatePoint;
 use feed_common::latency::log::LogInterval;
 use feed_common::latency::summary::{CurvePoint, Quantiles, StageTotals, curve};
@@ -71,6 +71,9 @@ pub struct RunReport {
     pub clocks: Clocks,
     /// Consumers and what they missed.
     pub consumers: Vec<Consumer>,
+    /// Consumers in other processes, as far as they said how long records took to reach them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<Process>,
     /// What was kept of the input, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Recording>,

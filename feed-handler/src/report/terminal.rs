@@ -5,7 +5,7 @@ use super::holes::holes;
 use super::stack::whole;
 use super::table::{Table, plain};
 use super::units::{count, percent, plural, time};
-use super::{IntervalPoint, RunReport, bursts, pauses, stack};
+use super::{IntervalPoint, RunReport, bursts, pauses, processes, stack};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub fn render(report: &RunReport) -> String {
     }
     latency(report, &mut out);
     out.push_str(&clocks::text(report));
+    processes(report, &mut out);
     shares(report, &mut out);
     pauses::terminal(report, &mut out);
     bursts::terminal(report, &mut out);
@@ -105,6 +106,13 @@ fn latency(report: &RunReport, out: &mut String) {
         let _ = writeln!(out, "  {said}");
     }
     out.push('\n');
+}
+
+fn processes(report: &RunReport, out: &mut String) {
+    if let Some(table) = processes::table(report) {
+        table.render(out);
+        out.push('\n');
+    }
 }
 
 fn shares(report: &RunReport, out: &mut String) {

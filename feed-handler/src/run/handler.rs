@@ -11,7 +11,7 @@ use super::exposition::Exposition;
 use super::facts;
 use super::gauge::{Gauge, Reading};
 use super::recovery::{Desk, RecoveryEnd};
-use super::shared::{LEAVING, Sharing};
+use super::shared::{LEAVING, ProcessEnd, Sharing};
 use super::start::{Input, StartError, join};
 use crate::config::{BookKeep, ConsumerPlan, LanePlan, LaneThreads, Plan, ProtocolName};
 use crate::journal::{JournalEnd, Journals, Tap};
@@ -90,6 +90,8 @@ pub struct Outcome {
     pub lanes: Vec<LaneEnd>,
     /// Consumers on queues.
     pub consumers: Vec<ConsumerStats>,
+    /// Consumers in other processes that said how long records took to reach them.
+    pub processes: Vec<ProcessEnd>,
     /// How well the wall clock was fitted.
     pub clocks: FitQuality,
     /// And the clocks of the cards that stamped packets.
@@ -598,8 +600,11 @@ impl Handler {
         if !self.shared.is_empty() {
             std::thread::sleep(LEAVING);
         }
-        let shared = self.shared.drain(..).flat_map(Sharing::finish);
-        self.facts.extend(shared);
+        let mut processes = Vec::new();
+        for shared in self.shared.drain(..).map(Sharing::finish) {
+            self.facts.push(shared.quotes);
+            processes.extend(shared.processes);
+        }
         drop(std::mem::take(&mut self.consumers));
         let bridge = self.bridge.take().map(join);
         self.measuring.drain(..).for_each(|m| {
@@ -613,6 +618,7 @@ impl Handler {
         Outcome {
             lanes,
             consumers: bridge.unwrap_or_default(),
+            processes,
             clocks: self.pairing.finish(),
             cards,
             last: self.interval,

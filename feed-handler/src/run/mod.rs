@@ -41,5 +41,6 @@ pub use hot::{IdleTime, Quiet, drive, drive_held, receive, receive_watched};
 pub use inject::Delay;
 pub use outputs::{OutputError, Recorded};
 pub use recovery::RecoveryEnd;
+pub use shared::ProcessEnd;
 pub use start::{Input, StartError};
 pub use supervise::{Until, supervise};

@@ -15,7 +15,7 @@ use crate::publish::MarkReader;
 use crate::record::RecordEnd;
 use crate::report::{
     self, Arrivals, Books, Calm, ChannelTotals, Consumer, Figures, IntervalPoint, Journal, Line,
-    Ordered, Recording, Recovery, RunReport, Sequence, WriteError,
+    Ordered, Process, Recording, Recovery, RunReport, Sequence, WriteError,
 };
 use crate::sequence::{Cause, Dropped};
 use crate::series::{Counts, RatePoint, SERIES, SeriesLog};
@@ -333,6 +333,16 @@ impl Recorded {
                 conflated: c.conflated,
                 withheld: c.withheld,
                 stopped: c.stopped,
+            })
+            .collect();
+        self.report.processes = outcome
+            .processes
+            .iter()
+            .map(|p| Process {
+                lane: p.lane.clone(),
+                process: p.process,
+                taken: p.taken.into(),
+                fault: p.fault.clone(),
             })
             .collect();
         self.report.record = outcome.record.as_ref().map(recording);

@@ -5,7 +5,7 @@ use super::start::{StartError, join};
 use crate::config::{LanePlan, Plan, SharedMemoryPlan};
 use crate::publish::Table;
 use feed_common::event::Record;
-use feed_common::latency::summary::StageTotals;
+use feed_common::latency::summary::{Quantiles, StageTotals};
 use feed_common::latency::{Resolution, Stage};
 use feed_common::ring::shared::{
     Channel, Hold, Published, Session, SharedError, SharedPlan, Takeover, publish, taken,
@@ -96,7 +96,7 @@ impl Sharing {
     }
 
     /// Waits for the table, when the lane has ended, and collects what consumers have left; then the name is free.
-    pub(super) fn finish(self) -> Vec<(String, String)> {
+    pub(super) fn finish(self) -> SharedEnd {
         let Kept {
             instruments,
             turned_away,
@@ -107,25 +107,47 @@ impl Sharing {
             "{instruments} instruments, {turned_away} announcements without room, {lost} records overwritten before \
              they were read"
         );
-        let mut facts = vec![(format!("latest quotes {lane}"), fact)];
         // What cannot be read is nobody's loss: these are figures of others, and they are bounded.
         let consumers = taken::collect(path, self.hold.epoch()).unwrap_or_default();
-        facts.extend(consumers.iter().map(|by| {
+        let processes = consumers.into_iter().map(|by| {
             let mut totals = StageTotals::new(Resolution::default());
             let cells = by.cells.iter();
             cells.for_each(|cells| totals.add_cells(Stage::Taken, cells));
-            let q = totals.quantiles(Stage::Taken);
-            let fault = by.fault.as_ref();
-            let fault = fault.map_or_else(String::new, |e| format!("; not all of it: {e}"));
-            let fact = format!(
-                "{} records, from receive to its hands p50 {} ns, p99 {} ns, max {} ns{fault}",
-                q.count, q.p50, q.p99, q.max
-            );
-            (format!("consumer {lane} process {}", by.pid), fact)
-        }));
+            ProcessEnd {
+                lane: lane.clone(),
+                process: by.pid,
+                taken: totals.quantiles(Stage::Taken),
+                fault: by.fault,
+            }
+        });
+        let processes = processes.collect();
         let _ = taken::clear(path);
-        facts
+        SharedEnd {
+            quotes: (format!("latest quotes {lane}"), fact),
+            processes,
+        }
     }
+}
+
+/// What a lane's shared memory came to.
+pub(super) struct SharedEnd {
+    /// What the run says of the table of quotes.
+    pub(super) quotes: (String, String),
+    /// Who has read it, as far as they said so.
+    pub(super) processes: Vec<ProcessEnd>,
+}
+
+/// What a consumer in another process has left.
+#[derive(Clone, Debug)]
+pub struct ProcessEnd {
+    /// The lane whose records it read.
+    pub lane: String,
+    /// Its number.
+    pub process: u32,
+    /// From the receive of a record's packet to the record in its hands, in ns.
+    pub taken: Quantiles,
+    /// Why not all of what it left could be read.
+    pub fault: Option<String>,
 }
 
 /// How long consumers in other processes have, when the lanes have ended, to leave how long records took to reach them.
