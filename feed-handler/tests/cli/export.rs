@@ -115,6 +115,9 @@ fn every_form_has_the_same_rows() {
             let differs = read.iter().zip(&want).find(|(got, want)| got != *want);
             assert_eq!(differs, None, "{what} {form}");
             assert_eq!(read.len(), want.len(), "{what} {form}");
+            let bytes = fs::read(&path).unwrap();
+            export(&file, what, &path, &[]).is_quiet();
+            assert!(fs::read(&path).unwrap() == bytes, "the same bytes");
         }
     }
 }
