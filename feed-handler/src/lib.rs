@@ -7,6 +7,8 @@ pub mod book;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod inspect;
 pub mod journal;
 pub mod net;

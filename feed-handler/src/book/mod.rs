@@ -89,6 +89,12 @@ impl Bbo {
     };
 }
 
+impl Default for Bbo {
+    fn default() -> Bbo {
+        Bbo::EMPTY
+    }
+}
+
 /// A live order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {

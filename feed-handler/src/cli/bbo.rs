@@ -1,4 +1,4 @@
-use super::selection::Selection;
+use super::selection::{Rows, Selection};
 use feed_common::program::{Failure, Progress, warn};
 use feed_handler::inspect::{BboRows, Kept};
 use std::io::{self, BufWriter};
@@ -12,6 +12,9 @@ use std::io::{self, BufWriter};
 pub struct Arguments {
     #[command(flatten)]
     selection: Selection,
+    /// How to print them
+    #[arg(long, default_value = "table")]
+    format: Rows,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -19,17 +22,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = selection.input.open()?;
     let capture = selection.merged(&file, Progress::beside_rows)?;
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let rows = BboRows::new(out, selection.format.into());
+    let rows = BboRows::to(out, arguments.format.into());
     let kept = Kept::new(capture.channels(), rows).map_err(Failure::running)?;
     let (mut kept, passed) = capture.run(kept, |kept| kept.watch().has_failed());
     selection.check_protocol(&passed)?;
     let faults = kept.faults();
-    let written = kept.finish(|rows, books| rows.finish(books, faults));
+    let written = kept.finish(|rows, books| rows.write_rest(books, faults));
     if written.is_ok() && kept.watch().is_undated() {
         warn(format_args!(
             "{}: no date: timestamps are nanoseconds since midnight; --date gives one",
             selection.input.file.display()
         ));
     }
-    selection.judge(written, &kept, &passed, &[])
+    selection.judge(written, kept.shortcomings(), &passed)
 }

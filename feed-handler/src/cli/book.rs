@@ -1,4 +1,4 @@
-use super::selection::Selection;
+use super::selection::{Rows, Selection};
 use feed_common::program::{Failure, Progress};
 use feed_handler::inspect::{BookOptions, Kept, write_books};
 use std::io::{self, BufWriter};
@@ -13,6 +13,9 @@ use std::io::{self, BufWriter};
 pub struct Arguments {
     #[command(flatten)]
     selection: Selection,
+    /// How to print them
+    #[arg(long, default_value = "table")]
+    format: Rows,
     /// Levels of each side at most
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     depth: usize,
@@ -32,12 +35,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (kept, passed) = capture.run(kept, |_| false);
     selection.check_protocol(&passed)?;
     let options = BookOptions {
-        format: selection.format.into(),
+        format: arguments.format.into(),
         depth: arguments.depth,
         implied: arguments.implied,
         queue: arguments.queue,
     };
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let written = write_books(kept.books(), &options, kept.faults(), &mut out);
-    selection.judge(written, &kept, &passed, &[])
+    selection.judge(written, kept.shortcomings(), &passed)
 }

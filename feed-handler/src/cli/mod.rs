@@ -7,6 +7,8 @@ mod ctl;
 mod decode;
 mod demo;
 mod doctor;
+#[cfg(feature = "export")]
+mod export;
 mod gaps;
 mod input;
 mod journal;
@@ -65,6 +67,9 @@ enum Command {
     Bbo(bbo::Arguments),
     /// What has traded, by symbol
     Trades(trades::Arguments),
+    /// Best prices, trades, orders or depth as columns for other tools: Parquet, Arrow, CSV
+    #[cfg(feature = "export")]
+    Export(export::Arguments),
     /// What a run has published and kept: its segments, its records, whether it is whole
     Journal(journal::Arguments),
     /// Where a run and a capture, or two runs, part
@@ -100,6 +105,8 @@ pub fn run() -> ExitCode {
         Command::Book(arguments) => book::run(&arguments),
         Command::Bbo(arguments) => bbo::run(&arguments),
         Command::Trades(arguments) => trades::run(&arguments),
+        #[cfg(feature = "export")]
+        Command::Export(arguments) => export::run(&arguments),
         Command::Journal(arguments) => journal::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -1,4 +1,4 @@
-//! What `book`, `bbo` and `trades` share: a capture through the pipeline, which symbols of it, and what was wrong.
+//! What `book`, `bbo`, `trades` and `export` share: a capture through the pipeline, which symbols of it, and what was wrong.
 
 use super::input::{Input, listed};
 use super::stats::{check_lines, lines};
@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use feed_common::capture::CaptureFile;
 use feed_common::program::{Failure, Progress, printed, warn};
 use feed_common::time::CivilDate;
-use feed_handler::inspect::{Kept, Lines, Merged, Passed, RowFormat, Watch};
+use feed_handler::inspect::{Lines, Merged, Passed, RowFormat};
 use feed_handler::report::units::plural;
 use feed_handler::subscribe::{Filter, Glob};
 use std::io;
@@ -25,9 +25,6 @@ pub struct Selection {
     /// The session's date, where exchange times have none: that of the first packet when left out
     #[arg(long, value_name = "YYYY-MM-DD")]
     date: Option<CivilDate>,
-    /// How to print them
-    #[arg(long, default_value = "table")]
-    pub format: Rows,
 }
 
 /// How rows are printed.
@@ -66,11 +63,33 @@ impl Selection {
                 "{path}: {streams} of no known protocol left out"
             ));
         }
-        let wanted = Filter::of(self.symbols.clone());
-        let wanted = wanted.map_err(|e| Failure::usage(format_args!("--symbol: {e}")))?;
+        let wanted = self.wanted()?;
         Merged::new(file, &streams, &self.lines, self.date, watch)
             .map(|merged| merged.wanting(wanted))
             .map_err(|e| Failure::usage(format_args!("{path}: {e}")))
+    }
+
+    /// Which symbols.
+    pub fn wanted(&self) -> Result<Filter, Failure> {
+        let wanted = Filter::of(self.symbols.clone());
+        wanted.map_err(|e| Failure::usage(format_args!("--symbol: {e}")))
+    }
+
+    /// What says how a capture is read says nothing about what a run has kept.
+    #[cfg(feature = "export")]
+    pub fn check_run(&self) -> Result<(), Failure> {
+        let given = [
+            ("--protocol", self.input.protocol_name().is_some()),
+            ("--lines", self.lines != Lines::Found),
+            ("--date", self.date.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((what, _)) => Err(Failure::usage(format_args!(
+                "{}: a run's journal has been decoded: {what} is for captures",
+                self.input.file.display()
+            ))),
+        }
     }
 
     /// Before anything is printed: a capture without a packet of the protocol that was named is the wrong one.
@@ -85,13 +104,12 @@ impl Selection {
     }
 
     /// When the facts have been printed, or could not be: what they lack, and what was wrong with what they are made
-    /// of. `others` are further causes, by name.
-    pub fn judge<T: Watch>(
+    /// of. `faults` are those of the books and further causes, by name.
+    pub fn judge<'a>(
         &self,
         written: io::Result<()>,
-        kept: &Kept<T>,
+        faults: impl IntoIterator<Item = (&'a str, u64)>,
         passed: &Passed<'_>,
-        others: &[(&str, u64)],
     ) -> Result<(), Failure> {
         if let Err(e) = written {
             return printed(Err(e)); // whoever left early did not read the rest of the file either
@@ -115,9 +133,6 @@ impl Selection {
         if let Some(dropped) = dropped(true) {
             warn(format_args!("{path}: packets left out: {dropped}"));
         }
-        let others = others.iter().copied();
-        let unnumbered = ("orders_without_number", kept.unnumbered());
-        let faults = kept.faults().into_iter().chain([unnumbered]).chain(others);
         let faults = listed(faults);
         let malformed = dropped(false);
         if !self.input.strict {

@@ -1,4 +1,4 @@
-use super::selection::Selection;
+use super::selection::{Rows, Selection};
 use feed_common::program::{Failure, Progress};
 use feed_handler::inspect::{Breaks, Kept, Trades};
 use std::io::{self, BufWriter};
@@ -12,6 +12,9 @@ use std::io::{self, BufWriter};
 pub struct Arguments {
     #[command(flatten)]
     selection: Selection,
+    /// How to print them
+    #[arg(long, default_value = "table")]
+    format: Rows,
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -31,6 +34,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         ("breaks_full", trades.breaks_over()),
     ];
     let faults = kept.faults().into_iter().chain(others);
-    let written = trades.write(kept.books(), selection.format.into(), faults, &mut out);
-    selection.judge(written, &kept, &passed, &others)
+    let written = trades.write(kept.books(), arguments.format.into(), faults, &mut out);
+    selection.judge(written, kept.shortcomings().chain(others), &passed)
 }

@@ -25,10 +25,10 @@ pub trait Watch {
 
     /// Something has traded that counts.
     #[inline]
-    fn printed(&mut self, cx: &MsgCtx, print: Print) {}
+    fn printed(&mut self, books: &Books, cx: &MsgCtx, print: Print) {}
 
     /// A print is void.
-    fn broken(&mut self, cx: &MsgCtx, broken: Broken) {}
+    fn broken(&mut self, books: &Books, cx: &MsgCtx, broken: Broken) {}
 
     /// A new session: the channel's books are empty.
     fn restarted(&mut self, books: &Books, cx: &MsgCtx) {}
@@ -46,6 +46,12 @@ pub struct Print {
     pub quantity: u64,
     /// At what price; null where that was the price of an order that is not in the book.
     pub price: Price,
+    /// The visible order that traded, if it was one.
+    pub order_id: Option<u64>,
+    /// Its side, where it is in the book; of a print without a visible order what the feed says.
+    pub side: Side,
+    /// [`Flags::HIDDEN`], [`Flags::CROSS`] or nothing.
+    pub flags: Flags,
 }
 
 /// What a trade break voids.
@@ -55,6 +61,18 @@ pub enum Broken {
     Match(u64),
     /// A print of so much; the feed gives no numbers.
     Quantity(u64),
+}
+
+/// The room of each of so many channels' books. Together they have what a run would give one by default: memory must not
+/// follow from how many channels a capture claims to have.
+pub(crate) fn room(channels: usize) -> BookLimits {
+    let whole = BookPlan::default().limits;
+    let share = |room: usize| (room / channels.max(1)).max(LEAST_ROOM);
+    BookLimits {
+        orders: share(whole.orders),
+        levels: share(whole.levels),
+        instruments: whole.instruments,
+    }
 }
 
 /// The books of every channel, and who watches them.
@@ -67,16 +85,9 @@ pub struct Kept<T> {
 }
 
 impl<T: Watch> Kept<T> {
-    /// Empty books for so many channels. Together they have the room that a run would give one by default: memory must
-    /// not follow from how many channels a capture claims to have.
+    /// Empty books for so many channels.
     pub fn new(channels: usize, watch: T) -> Result<Kept<T>, BookError> {
-        let whole = BookPlan::default().limits;
-        let share = |room: usize| (room / channels.max(1)).max(LEAST_ROOM);
-        let limits = BookLimits {
-            orders: share(whole.orders),
-            levels: share(whole.levels),
-            instruments: whole.instruments,
-        };
+        let limits = room(channels);
         let books: Result<_, _> = (0..channels).map(|_| Books::new(&limits)).collect();
         Ok(Kept {
             books: books?,
@@ -96,6 +107,11 @@ impl<T: Watch> Kept<T> {
         &self.watch
     }
 
+    /// Who has watched, and the books as they are in the end.
+    pub fn into_parts(self) -> (T, Box<[Books]>) {
+        (self.watch, self.books)
+    }
+
     /// Lets who watches come to an end, with the books as they are then.
     pub fn finish<R>(&mut self, end: impl FnOnce(&mut T, &[Books]) -> R) -> R {
         end(&mut self.watch, &self.books)
@@ -112,9 +128,11 @@ impl<T: Watch> Kept<T> {
         Fault::ALL.map(|fault| (fault.name(), sum(fault))).into()
     }
 
-    /// Records of single orders in a protocol whose records carry no order numbers: they are in no book.
-    pub fn unnumbered(&self) -> u64 {
-        self.unnumbered
+    /// All that could not be: the faults, and records of single orders in a protocol whose records carry no order
+    /// numbers, which are in no book.
+    pub fn shortcomings(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let unnumbered = ("orders_without_number", self.unnumbered);
+        self.faults().into_iter().chain([unnumbered])
     }
 
     #[inline]
@@ -139,9 +157,19 @@ impl<T: Watch> Kept<T> {
     }
 
     fn print(&mut self, cx: &MsgCtx, print: Print) {
-        if print.quantity > 0 && cx.instrument != NO_INSTRUMENT {
-            self.watch.printed(cx, print);
+        if print.quantity > 0
+            && cx.instrument != NO_INSTRUMENT
+            && let Some(books) = self.books.get(usize::from(cx.channel))
+        {
+            self.watch.printed(books, cx, print);
         }
+    }
+
+    fn broken(&mut self, cx: &MsgCtx, broken: Broken) {
+        if let Some(books) = self.books.get(usize::from(cx.channel)) {
+            self.watch.broken(books, cx, broken);
+        }
+        self.end(cx);
     }
 }
 
@@ -164,15 +192,19 @@ impl<T: Watch> MarketHandler for Kept<T> {
                 let books = self.books.get(usize::from(cx.channel))?;
                 books.order(cx.instrument, m.order_id)
             };
+            // Before it is applied: it may be the last of its order.
+            let order = order();
             let price = match m.price.is_some() {
                 true => m.price,
-                // Before it is applied: it may be the last of its order.
-                false => order().map_or(Price::NULL, |o| o.price),
+                false => order.map_or(Price::NULL, |o| o.price),
             };
             let print = Print {
                 match_id: Some(m.match_id),
                 quantity: m.quantity,
                 price,
+                order_id: Some(m.order_id),
+                side: order.map_or(Side::NONE, |o| o.side),
+                flags: Flags::NONE,
             };
             self.print(cx, print);
         }
@@ -232,16 +264,16 @@ impl<T: Watch> MarketHandler for Kept<T> {
             match_id: Some(m.match_id),
             quantity: m.quantity,
             price: m.price,
+            order_id: None,
+            side: m.side,
+            flags: m.flags,
         };
-        if !m.flags.has(Flags::NON_PRINTABLE) {
-            self.print(cx, print);
-        }
+        self.print(cx, print);
         self.end(cx);
     }
 
     fn on_trade_break(&mut self, cx: &MsgCtx, m: TradeBreak) {
-        self.watch.broken(cx, Broken::Match(m.match_id));
-        self.end(cx);
+        self.broken(cx, Broken::Match(m.match_id));
     }
 
     fn on_status(&mut self, cx: &MsgCtx, m: Status) {
@@ -309,14 +341,14 @@ impl<T: Watch> MarketHandler for Kept<T> {
                     match_id: None,
                     quantity,
                     price,
+                    order_id: None,
+                    side: Side(m.side),
+                    flags: Flags(cx.flags.0 & Flags::HIDDEN.with(Flags::CROSS).0),
                 };
                 self.print(cx, print);
                 self.end(cx);
             }
-            Kind::TRADE_BREAK => {
-                self.watch.broken(cx, Broken::Quantity(quantity));
-                self.end(cx);
-            }
+            Kind::TRADE_BREAK => self.broken(cx, Broken::Quantity(quantity)),
             Kind::ADD
             | Kind::MODIFY
             | Kind::DELETE

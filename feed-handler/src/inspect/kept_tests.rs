@@ -48,10 +48,10 @@ fn trade(match_id: u64, quantity: u64, flags: Flags) -> Trade {
 /// The rows that `events` make of best prices.
 fn bbo(events: impl FnOnce(&mut Kept<BboRows<&mut Vec<u8>>>)) -> Vec<String> {
     let mut out = Vec::new();
-    let mut kept = Kept::new(1, BboRows::new(&mut out, RowFormat::Csv)).unwrap();
+    let mut kept = Kept::new(1, BboRows::to(&mut out, RowFormat::Csv)).unwrap();
     events(&mut kept);
     let faults = kept.faults();
-    kept.finish(|rows, books| rows.finish(books, faults))
+    kept.finish(|rows, books| rows.write_rest(books, faults))
         .unwrap();
     drop(kept);
     let text = String::from_utf8(out).unwrap();

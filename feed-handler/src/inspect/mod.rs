@@ -12,6 +12,7 @@
 mod appearance;
 mod bbo;
 mod book;
+mod changes;
 pub mod contributions;
 pub mod decode;
 mod described;
@@ -21,7 +22,7 @@ mod evidence;
 pub mod gaps;
 mod intervals;
 mod itch50;
-mod kept;
+pub(crate) mod kept;
 mod lines;
 mod merged;
 mod native;
@@ -35,8 +36,9 @@ mod text;
 mod trades;
 mod walk;
 
-pub use bbo::BboRows;
+pub use bbo::{BboRows, BboSink, BboText, Bests};
 pub use book::{BookOptions, write_books};
+pub use changes::{At, Changes, Judge};
 pub use detect::{DetectError, Streams};
 pub use directory::CaptureChannel;
 pub use kept::{Broken, Kept, Print, Watch};
@@ -44,7 +46,7 @@ pub use lines::Lines;
 pub use merged::{Merged, Passed, TooManyChannels};
 pub use rows::RowFormat;
 pub use tally::Tally;
-pub use trades::{Breaks, Trades};
+pub use trades::{Breaks, Trades, Voided};
 
 pub use feed_common::wire::Fit;
 

@@ -5,6 +5,7 @@
 
 use super::text::{escape, number, put, quoted, separate};
 use feed_common::event::Price;
+use feed_common::time::UnixNanos;
 use feed_common::wire::message::trimmed;
 
 /// How rows are printed.
@@ -36,8 +37,16 @@ pub(crate) enum Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// A time, where it is known.
+    pub(crate) fn time(time: UnixNanos) -> Cell<'static> {
+        match time.is_known() {
+            true => Cell::Number(time.0),
+            false => Cell::Unknown,
+        }
+    }
+
     /// What is there only beside a price.
-    pub(super) fn beside(price: Price, quantity: u64) -> Cell<'static> {
+    pub(crate) fn beside(price: Price, quantity: u64) -> Cell<'static> {
         match price.is_some() {
             true => Cell::Number(quantity),
             false => Cell::Unknown,
@@ -79,13 +88,18 @@ pub(crate) fn row(format: RowFormat, columns: &[Column], cells: &[Cell<'_>], to:
             }
             RowFormat::Table => {
                 separate(i, b' ', to);
-                align(i, *width, to, |to| text(cell, to));
+                align(i, *width, to, |to| shown(cell, to));
             }
         }
     }
     if format != RowFormat::Json {
         to.push(b'\n');
     }
+}
+
+/// Writes a symbol as text, without its padding.
+pub(crate) fn text(symbol: &[u8], to: &mut Vec<u8>) {
+    escape(trimmed(symbol), to);
 }
 
 /// Writes counts as a JSON object.
@@ -123,7 +137,8 @@ fn json(cell: Cell<'_>, to: &mut Vec<u8>) {
     }
 }
 
-fn csv(cell: Cell<'_>, to: &mut Vec<u8>) {
+/// Writes a value as a field of CSV; what is not known is empty.
+pub(crate) fn csv(cell: Cell<'_>, to: &mut Vec<u8>) {
     match cell {
         Cell::Symbol(bytes) => field(trimmed(bytes), to),
         Cell::Letter(letter) => to.push(letter),
@@ -133,9 +148,9 @@ fn csv(cell: Cell<'_>, to: &mut Vec<u8>) {
     }
 }
 
-fn text(cell: Cell<'_>, to: &mut Vec<u8>) {
+fn shown(cell: Cell<'_>, to: &mut Vec<u8>) {
     match cell {
-        Cell::Symbol(bytes) => escape(trimmed(bytes), to),
+        Cell::Symbol(bytes) => text(bytes, to),
         Cell::Unknown => to.push(b'-'),
         Cell::Price(p) if !p.is_some() => to.push(b'-'),
         other => csv(other, to),

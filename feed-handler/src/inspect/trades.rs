@@ -37,12 +37,17 @@ pub struct Breaks {
     over: u64,
 }
 
-/// The print of a match number that is going to be broken, once it has come.
-#[derive(Clone, Copy, Debug, Default)]
-struct Voided {
-    instrument: u32,
-    prints: u64,
-    quantity: u64,
+/// The prints of a match number that is going to be broken, once they have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Voided {
+    /// Of which instrument.
+    pub instrument: u32,
+    /// Its symbol.
+    pub symbol: [u8; 8],
+    /// How many.
+    pub prints: u64,
+    /// What traded in them.
+    pub quantity: u64,
 }
 
 impl Breaks {
@@ -52,6 +57,56 @@ impl Breaks {
             sessions: vec![0; channels],
             ..Breaks::default()
         }
+    }
+
+    /// The capture is about to be gone through again, for its prints.
+    pub fn again(self) -> Breaks {
+        let channels = self.sessions.len();
+        Breaks {
+            sessions: vec![0; channels],
+            ..self
+        }
+    }
+
+    /// Breaks beyond those that are taken account of.
+    pub fn over(&self) -> u64 {
+        self.over
+    }
+
+    /// A print, which is remembered if it is going to be broken.
+    pub fn printed(&mut self, cx: &MsgCtx, print: &Print) {
+        if let (Some(match_id), false) = (print.match_id, self.broken.is_empty()) {
+            let key = (cx.channel, session(&self.sessions, cx), match_id);
+            if let Some(voided) = self.broken.get_mut(&key) {
+                voided.instrument = cx.instrument;
+                voided.symbol = cx.symbol;
+                voided.prints += 1;
+                voided.quantity = voided.quantity.saturating_add(print.quantity);
+            }
+        }
+    }
+
+    /// What a break voids: no prints where they never came, or were broken before; `None` where it is one beyond those
+    /// that are taken account of.
+    pub fn broken(&mut self, cx: &MsgCtx, broken: Broken) -> Option<Voided> {
+        match broken {
+            Broken::Match(match_id) => {
+                let key = (cx.channel, session(&self.sessions, cx), match_id);
+                self.broken.get_mut(&key).map(std::mem::take)
+            }
+            Broken::Quantity(quantity) if cx.instrument != NO_INSTRUMENT => Some(Voided {
+                instrument: cx.instrument,
+                symbol: cx.symbol,
+                prints: 1,
+                quantity,
+            }),
+            Broken::Quantity(_) => Some(Voided::default()),
+        }
+    }
+
+    /// A new session: its match numbers are others.
+    pub fn restarted(&mut self, cx: &MsgCtx) {
+        turn(&mut self.sessions, cx);
     }
 }
 
@@ -72,7 +127,7 @@ impl MarketHandler for Breaks {
     }
 
     fn on_restart(&mut self, cx: &MsgCtx) {
-        turn(&mut self.sessions, cx);
+        self.restarted(cx);
     }
 }
 
@@ -116,13 +171,9 @@ impl Total {
 impl Trades {
     /// Nothing has traded yet. The breaks are those of the same capture.
     pub fn new(breaks: Breaks) -> Trades {
-        let channels = breaks.sessions.len();
         Trades {
-            breaks: Breaks {
-                sessions: vec![0; channels],
-                ..breaks
-            },
-            totals: vec![Vec::new(); channels],
+            totals: vec![Vec::new(); breaks.sessions.len()],
+            breaks: breaks.again(),
             unknown_breaks: 0,
         }
     }
@@ -134,7 +185,7 @@ impl Trades {
 
     /// Breaks beyond those that are taken account of.
     pub fn breaks_over(&self) -> u64 {
-        self.breaks.over
+        self.breaks.over()
     }
 
     /// Prints the totals by name, then channel; in JSON one document with `trades` and `faults`. `books` are those that
@@ -194,16 +245,16 @@ impl Trades {
         totals.get_mut(at)
     }
 
-    fn void(&mut self, channel: u16, instrument: u32, prints: u64, quantity: u64) {
-        if let Some(total) = self.total(channel, instrument) {
-            total.count = total.count.saturating_sub(prints);
-            total.volume = total.volume.saturating_sub(quantity);
+    fn void(&mut self, channel: u16, voided: Voided) {
+        if let Some(total) = self.total(channel, voided.instrument) {
+            total.count = total.count.saturating_sub(voided.prints);
+            total.volume = total.volume.saturating_sub(voided.quantity);
         }
     }
 }
 
 impl Watch for Trades {
-    fn printed(&mut self, cx: &MsgCtx, print: Print) {
+    fn printed(&mut self, _: &Books, cx: &MsgCtx, print: Print) {
         let symbol = cx.symbol;
         let Some(total) = self.total(cx.channel, cx.instrument) else {
             return;
@@ -215,36 +266,18 @@ impl Watch for Trades {
         if print.price.is_some() {
             total.last = print.price;
         }
-        if let (Some(match_id), false) = (print.match_id, self.breaks.broken.is_empty()) {
-            let key = (cx.channel, session(&self.breaks.sessions, cx), match_id);
-            if let Some(voided) = self.breaks.broken.get_mut(&key) {
-                voided.instrument = cx.instrument;
-                voided.prints += 1;
-                voided.quantity = voided.quantity.saturating_add(print.quantity);
-            }
-        }
+        self.breaks.printed(cx, &print);
     }
 
-    fn broken(&mut self, cx: &MsgCtx, broken: Broken) {
-        match broken {
-            Broken::Match(match_id) => {
-                let key = (cx.channel, session(&self.breaks.sessions, cx), match_id);
-                match self.breaks.broken.get_mut(&key).map(std::mem::take) {
-                    Some(v) if v.prints > 0 => {
-                        self.void(cx.channel, v.instrument, v.prints, v.quantity);
-                    }
-                    Some(_) => self.unknown_breaks += 1,
-                    None => {} // one beyond those that are gathered, which is counted there
-                }
-            }
-            Broken::Quantity(quantity) if cx.instrument != NO_INSTRUMENT => {
-                self.void(cx.channel, cx.instrument, 1, quantity);
-            }
-            Broken::Quantity(_) => self.unknown_breaks += 1,
+    fn broken(&mut self, _: &Books, cx: &MsgCtx, broken: Broken) {
+        match self.breaks.broken(cx, broken) {
+            Some(v) if v.prints > 0 => self.void(cx.channel, v),
+            Some(_) => self.unknown_breaks += 1,
+            None => {} // one beyond those that are gathered, which is counted there
         }
     }
 
     fn restarted(&mut self, _: &Books, cx: &MsgCtx) {
-        turn(&mut self.breaks.sessions, cx);
+        self.breaks.restarted(cx);
     }
 }

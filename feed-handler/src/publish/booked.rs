@@ -78,6 +78,11 @@ impl<K: Publish> Booked<K> {
         })
     }
 
+    /// Where the records go.
+    pub fn sink(&self) -> &K {
+        self.records.sink()
+    }
+
     /// Where the records went.
     pub fn into_sink(self) -> K {
         self.records.into_sink()

@@ -13,7 +13,7 @@ pub struct WriteError {
 }
 
 impl WriteError {
-    pub(super) fn new(path: &Path, source: io::Error) -> WriteError {
+    pub(crate) fn new(path: &Path, source: io::Error) -> WriteError {
         WriteError {
             path: path.to_owned(),
             source,
@@ -33,42 +33,81 @@ fn reason(source: &io::Error) -> String {
     }
 }
 
-/// Writes `bytes` to a temporary file beside `path` and renames it, so that a reader never sees half a file and an
+/// A file on its way: it is written under a hidden name beside its own, so that a reader never sees half a file and an
 /// older one stays when something fails. A path that exists and is no regular file (a device, a pipe) is written to
 /// directly: renaming would replace it.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
-    let special = fs::metadata(path).is_ok_and(|m| !m.is_file());
-    let result = if special {
-        fs::OpenOptions::new()
-            .write(true)
-            .open(path)
-            .and_then(|mut out| out.write_all(bytes))
-    } else {
-        replace(path, bytes)
-    };
-    result.map_err(|source| WriteError::new(path, source))
+#[derive(Debug)]
+pub struct Replacement {
+    path: PathBuf,
+    file: File,
+    /// The hidden name, as long as there is a file of it.
+    hidden: Option<PathBuf>,
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+impl Replacement {
+    /// Nothing is written yet.
+    pub fn create(path: &Path) -> Result<Replacement, WriteError> {
+        let special = fs::metadata(path).is_ok_and(|m| !m.is_file());
+        let begun = match special {
+            true => fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .map(|file| (file, None)),
+            false => hidden(path)
+                .and_then(|hidden| File::create(&hidden).map(|file| (file, Some(hidden)))),
+        };
+        let (file, hidden) = begun.map_err(|source| WriteError::new(path, source))?;
+        Ok(Replacement {
+            path: path.to_owned(),
+            file,
+            hidden,
+        })
+    }
+
+    /// What is written to.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// All is written: the file gets its name. One that is dropped instead goes away.
+    pub fn keep(mut self) -> Result<(), WriteError> {
+        let Some(hidden) = &self.hidden else {
+            return Ok(());
+        };
+        // Some file systems report a full disk only here.
+        let synced = self.file.sync_all();
+        let kept = synced.and_then(|()| fs::rename(hidden, &self.path));
+        kept.map_err(|source| WriteError::new(&self.path, source))?;
+        self.hidden = None;
+        Ok(())
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if let Some(hidden) = &self.hidden {
+            // Nothing better can be done when this fails, and why it is not kept is the thing to tell.
+            let _ = fs::remove_file(hidden);
+        }
+    }
+}
+
+fn hidden(path: &Path) -> io::Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a file name"))?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name);
     hidden.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(hidden);
-    let written = File::create(&temporary)
-        .and_then(|mut out| {
-            out.write_all(bytes)?;
-            // Some file systems report a full disk only here.
-            out.sync_all()
-        })
-        .and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // Nothing better can be done when this fails too, and the first error is the one to tell.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+    Ok(path.with_file_name(hidden))
+}
+
+/// Writes `bytes` so that they are there whole or not at all; see [`Replacement`].
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let out = Replacement::create(path)?;
+    let written = out.file().write_all(bytes);
+    written.map_err(|source| WriteError::new(path, source))?;
+    out.keep()
 }
 
 #[cfg(test)]

@@ -38,8 +38,8 @@ pub use bursts::{Arrivals, Crowd, Window};
 pub use clocks::{ClockLine, Clocks, Crossing};
 pub use cost::Instruments;
 pub use document::{Document, text};
-pub use file::{WriteError, write_atomically};
-pub use folder::{FolderError, LOG, Run, read_gaps};
+pub use file::{Replacement, WriteError, write_atomically};
+pub use folder::{FolderError, LOG, Run, SUMMARY, read_gaps};
 pub use kinds::{ChannelTotals, MessageType, SLOWEST, Sampled, SlowSymbol};
 pub use model::{
     Books, Consumer, Curve, Figures, GapPoint, Holes, INJECTED, Journal, Lead, Line, Recording,

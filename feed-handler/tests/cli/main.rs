@@ -6,6 +6,10 @@
 mod books;
 mod cme;
 mod doctor;
+#[cfg(feature = "export")]
+mod export;
+#[cfg(feature = "export")]
+mod export_runs;
 mod files;
 mod journal;
 mod naive;
