@@ -7,6 +7,8 @@ pub mod book;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod inspect;
 pub mod journal;
 pub mod net;
