@@ -9,6 +9,8 @@ pub mod demo;
 pub mod doctor;
 #[cfg(feature = "export")]
 pub mod export;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod inspect;
 pub mod journal;
 pub mod net;

@@ -6,17 +6,21 @@ use feed_common::event::{Kind, NO_INSTRUMENT, Price, Record, Side, Trust};
 use feed_common::record::{SensorReading, TimeSeriesPoint};
 use feed_common::ring::Reader;
 use feed_common::ring::shared::taken::TakenLog;
-use feed_common::ring::shared::{OwnedBy, Quote, QuoteFlags, SharedError, SharedReader, Standing};
+use feed_common::ring::shared::{
+    Facts, Instrument, OwnedBy, Quote, QuoteFlags, SharedError, SharedReader, Standing,
+};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Records read at once.
 const BATCH: usize = 256;
 
-/// Polls that bring nothing from one look at the writer to the next.
-const LOOK_EVERY: u32 = 16;
+/// Between two looks at the writer, while there is nothing to read.
+const LOOK_EVERY: Duration = Duration::from_millis(16);
 
 /// What of the records is wanted: everything where nothing is named.
 #[derive(Clone, Debug, Default)]
@@ -66,8 +70,8 @@ pub struct Tail {
     names: HashMap<(u16, u32), Named>,
     /// Rows of the directory that are in `names`.
     rows: u32,
-    /// Polls that brought nothing.
-    idle: u32,
+    /// When it was last asked how it stands with the writer.
+    looked: Instant,
     taken: Option<TakenLog>,
     ending: Option<Standing>,
     ended: Option<Standing>,
@@ -85,6 +89,19 @@ struct Named {
 pub enum Polled {
     /// Wanted records, perhaps none of several.
     Rows(Vec<Row>),
+    /// So many were overwritten before they were read.
+    Lost(u64),
+    /// None now.
+    Nothing,
+    /// None any more from this writer; said once.
+    Ended(Standing),
+}
+
+/// What was read, whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// So many records.
+    Records(usize),
     /// So many were overwritten before they were read.
     Lost(u64),
     /// None now.
@@ -131,7 +148,7 @@ impl Tail {
             shared,
             names: HashMap::new(),
             rows: 0,
-            idle: 0,
+            looked: Instant::now(),
             taken: None,
             ending: None,
             ended: None,
@@ -177,74 +194,110 @@ impl Tail {
         self.ended.is_some()
     }
 
-    /// Reads what is there.
+    /// What the header says.
+    pub fn facts(&self) -> &Facts {
+        self.shared.facts()
+    }
+
+    /// Position of the next record to be read, counted from the first that the writer ever published.
+    pub fn position(&self) -> u64 {
+        self.records.position()
+    }
+
+    /// Position of the next record to be published.
+    pub fn published(&self) -> u64 {
+        self.records.position() + self.records.backlog()
+    }
+
+    /// Reads what is there of what is wanted.
     pub fn poll(&mut self, wanted: &Wanted) -> Polled {
         let mut batch = [Record::default(); BATCH];
-        match self.records.read(&mut batch) {
-            Err(overrun) => Polled::Lost(overrun.lost),
-            Ok(0) => self.idle(),
-            Ok(n) => {
-                if let Some(taken) = &mut self.taken {
-                    taken.take(&batch[..n]);
-                }
+        match self.read(&mut batch) {
+            Taken::Lost(lost) => Polled::Lost(lost),
+            Taken::Nothing => Polled::Nothing,
+            Taken::Ended(standing) => Polled::Ended(standing),
+            Taken::Records(n) => {
                 let rows = batch[..n].iter().filter(|r| wanted.kind(Kind(r.data.kind)));
-                let rows = rows.map(|record| Row {
-                    record: *record,
-                    name: self.name(record),
-                    channel: self.channel(record.channel.get()),
-                });
+                let rows = rows.map(|record| self.row(record));
                 Polled::Rows(rows.filter(|row| wanted.symbol(&row.name)).collect())
             }
         }
     }
 
+    /// Reads what is there.
+    pub fn read(&mut self, batch: &mut [Record]) -> Taken {
+        match self.records.read(batch) {
+            Err(overrun) => Taken::Lost(overrun.lost),
+            Ok(0) => self.idle(),
+            Ok(n) => {
+                if let Some(taken) = &mut self.taken {
+                    taken.take(&batch[..n]);
+                }
+                Taken::Records(n)
+            }
+        }
+    }
+
+    /// A record with its names.
+    pub fn row(&mut self, record: &Record) -> Row {
+        Row {
+            record: *record,
+            name: self.name(record),
+            channel: self.channel(record.channel.get()),
+        }
+    }
+
     /// There was nothing. How it stands with the writer costs a look into `/proc`, so it is not asked each time; and when
     /// it has ended, what it published before that is read first.
-    fn idle(&mut self) -> Polled {
-        self.idle = self.idle.wrapping_add(1);
+    fn idle(&mut self) -> Taken {
         if let Some(ending) = self.ending.take() {
             self.ended = Some(ending);
-            return Polled::Ended(ending);
+            return Taken::Ended(ending);
         }
-        if self.ended.is_none() && self.idle.is_multiple_of(LOOK_EVERY) {
+        if self.ended.is_none() && self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = Instant::now();
             let standing = self.shared.standing();
             self.ending =
                 (!matches!(standing, Standing::Live | Standing::Unseen)).then_some(standing);
         }
-        Polled::Nothing
+        Taken::Nothing
     }
 
-    /// The latest quotes of the symbols that are wanted, by name; and instruments whose row was being written all the time.
-    pub fn quotes(&self, wanted: &Wanted) -> (Vec<QuoteRow>, u32) {
+    /// The table of latest quotes as it is, in no order; and instruments whose row was being written all the time.
+    pub fn table(&self) -> (Vec<(Instrument, Quote)>, u32) {
         let (mut rows, mut unsettled) = (Vec::new(), 0);
         for row in 0..self.shared.rows() {
             match (self.shared.instrument(row), self.shared.quote(row)) {
-                (Ok(Some(it)), Ok(Some(quote))) => {
-                    let name = text(it.name.as_bytes());
-                    if wanted.symbol(&name) {
-                        rows.push(QuoteRow {
-                            name,
-                            channel: self.channel(it.channel),
-                            quote,
-                        });
-                    }
-                }
+                (Ok(Some(it)), Ok(Some(quote))) => rows.push((it, quote)),
                 (Err(_), _) | (_, Err(_)) => unsettled += 1,
                 _ => {}
             }
         }
+        (rows, unsettled)
+    }
+
+    /// The latest quotes of the symbols that are wanted, by name; and instruments whose row was being written all the time.
+    pub fn quotes(&self, wanted: &Wanted) -> (Vec<QuoteRow>, u32) {
+        let (table, unsettled) = self.table();
+        let rows = table.into_iter().map(|(it, quote)| QuoteRow {
+            name: text(it.name.as_bytes()),
+            channel: self.channel(it.channel),
+            quote,
+        });
+        let mut rows: Vec<_> = rows.filter(|row| wanted.symbol(&row.name)).collect();
         rows.sort_by(|a, b| (&a.name, &a.channel).cmp(&(&b.name, &b.channel)));
         (rows, unsettled)
     }
 
-    fn channel(&self, number: u16) -> String {
+    /// The name of a channel, by its number in the records.
+    pub fn channel(&self, number: u16) -> String {
         let mut channels = self.shared.facts().channels.iter();
         let found = channels.find(|c| c.number == number);
         found.map_or_else(|| number.to_string(), |c| c.name.clone())
     }
 
     /// Its symbol, unless that is a number instead of a name: then what the directory says, which may come a little later.
-    fn name(&mut self, record: &Record) -> String {
+    pub fn name(&mut self, record: &Record) -> String {
         let symbol = text(&record.data.symbol);
         if record.instrument.get() == NO_INSTRUMENT || !symbol.starts_with('#') {
             return symbol;
@@ -297,41 +350,93 @@ fn side(side: u8) -> Option<&'static str> {
     }
 }
 
-impl Row {
-    /// As facts: times in nanoseconds since the Unix epoch, prices as plain decimals, null where there is none.
-    /// Readings and points have their own fields beside them, under `reading` and `point`.
-    pub fn facts(&self) -> Value {
+/// As facts: times in nanoseconds since the Unix epoch, prices as plain decimals, null where there is none. Readings and
+/// points have their own fields beside them, under `reading` and `point`.
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Facts<'a> {
+            channel: &'a str,
+            seq: u64,
+            r#type: String,
+            symbol: &'a str,
+            price: Option<String>,
+            quantity: u32,
+            side: Option<&'a str>,
+            order_id: u64,
+            flags: u16,
+            timestamp: u64,
+            trust: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reading: Option<Reading>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            point: Option<Point>,
+        }
         let (record, data) = (&self.record, &self.record.data);
-        let mut facts = json!({
-            "channel": self.channel,
-            "seq": record.sequence.get(),
-            "type": kind(Kind(data.kind)),
-            "symbol": self.name,
-            "price": price(Price(data.price.get())),
-            "quantity": data.quantity.get(),
-            "side": side(data.side),
-            "order_id": record.order_id.get(),
-            "flags": data.flags.get(),
-            "timestamp": data.timestamp.get(),
-            "trust": trust_name(Trust(record.trust)),
-        });
-        if let Some(reading) = SensorReading::of(record) {
-            facts["reading"] = json!({
-                "sensor": reading.sensor.get(),
-                "temperature": hundredths(reading.temperature.get().into()),
-                "pressure": reading.pressure.get(),
-                "humidity": hundredths(reading.humidity.get().into()),
-                "status": reading.status.get(),
-            });
+        let facts = Facts {
+            channel: &self.channel,
+            seq: record.sequence.get(),
+            r#type: kind(Kind(data.kind)),
+            symbol: &self.name,
+            price: price(Price(data.price.get())),
+            quantity: data.quantity.get(),
+            side: side(data.side),
+            order_id: record.order_id.get(),
+            flags: data.flags.get(),
+            timestamp: data.timestamp.get(),
+            trust: trust_name(Trust(record.trust)),
+            reading: SensorReading::of(record).map(Reading::from),
+            point: TimeSeriesPoint::of(record).map(Point::from),
+        };
+        facts.serialize(to)
+    }
+}
+
+/// A sensor's reading as facts.
+#[derive(Serialize)]
+struct Reading {
+    sensor: u32,
+    temperature: String,
+    pressure: u32,
+    humidity: String,
+    status: u16,
+}
+
+impl From<SensorReading> for Reading {
+    fn from(reading: SensorReading) -> Reading {
+        Reading {
+            sensor: reading.sensor.get(),
+            temperature: hundredths(reading.temperature.get().into()),
+            pressure: reading.pressure.get(),
+            humidity: hundredths(reading.humidity.get().into()),
+            status: reading.status.get(),
         }
-        if let Some(point) = TimeSeriesPoint::of(record) {
-            facts["point"] = json!({
-                "series": point.series.get(),
-                "value": point.value(),
-                "flags": point.flags,
-            });
+    }
+}
+
+/// A point of a time series as facts.
+#[derive(Serialize)]
+struct Point {
+    series: u32,
+    /// Null where it is no number.
+    value: f64,
+    flags: u8,
+}
+
+impl From<TimeSeriesPoint> for Point {
+    fn from(point: TimeSeriesPoint) -> Point {
+        Point {
+            series: point.series.get(),
+            value: point.value(),
+            flags: point.flags,
         }
-        facts
+    }
+}
+
+impl Row {
+    /// As facts.
+    pub fn facts(&self) -> Value {
+        json!(self)
     }
 
     /// As a line for people.

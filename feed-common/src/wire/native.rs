@@ -33,8 +33,8 @@ mod market;
 mod write;
 
 pub use encode::{
-    BatchInfo, EncodeError, encode_columns, encode_end_of_session, encode_heartbeat, encode_kind,
-    encode_records, encoded_len, records_that_fit,
+    BatchInfo, EncodeError, appended_header, encode_columns, encode_end_of_session,
+    encode_heartbeat, encode_kind, encode_records, encoded_len, records_that_fit,
 };
 pub use kinds::{Contents, NativeRecord, NativeRecords, Rows};
 pub use market::MarketBatch;

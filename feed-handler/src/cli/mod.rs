@@ -10,6 +10,8 @@ mod doctor;
 #[cfg(feature = "export")]
 mod export;
 mod gaps;
+#[cfg(feature = "gateway")]
+mod gateway;
 mod input;
 mod journal;
 mod lines;
@@ -51,6 +53,9 @@ enum Command {
     Top(top::Arguments),
     /// Records and latest quotes of a live run's shared memory, from another process
     Tail(tail::Arguments),
+    /// Records and latest quotes of a live run for other machines and programs, over WebSocket and TCP
+    #[cfg(feature = "gateway")]
+    Gateway(gateway::Arguments),
     /// Check a configuration: file, line, column, what was expected
     Check(check::Arguments),
     /// Packets, messages by type, gaps and duplicates of a capture
@@ -97,6 +102,8 @@ pub fn run() -> ExitCode {
         Command::Ctl(arguments) => ctl::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
+        #[cfg(feature = "gateway")]
+        Command::Gateway(arguments) => gateway::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Stats(arguments) => stats::run(&arguments),
         Command::Lines(arguments) => lines::run(&arguments),

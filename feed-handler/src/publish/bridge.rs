@@ -9,7 +9,7 @@
 //! the next one how many there were. Gaps, clearings and silences it has all the same: they say why, and what it holds no more.
 
 mod queue;
-mod waiting;
+pub(crate) mod waiting;
 
 use crate::config::{Believed, WhenFull};
 use crossbeam_channel::Receiver;

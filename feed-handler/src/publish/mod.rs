@@ -1,7 +1,7 @@
 //! Publication: records to the broadcast ring, and from there to consumers.
 
 mod booked;
-mod bridge;
+pub(crate) mod bridge;
 mod digest;
 mod digests;
 mod due;

@@ -3,6 +3,7 @@
 
 use crate::subscribe::Glob;
 use feed_common::event::{Flags, Kind, NO_INSTRUMENT, Price, Record, Side, Trust};
+use feed_common::ring::shared::{Instrument, Quote, QuoteFlags};
 use feed_common::time::{Ticks, UnixNanos};
 
 /// Symbols that are followed at once; of more that are chosen those heard of first.
@@ -248,6 +249,41 @@ impl<P: Places> BestOf<P> {
         Some(self.rows.len() - 1)
     }
 
+    /// Takes a quote of an earlier follower of the same records over, in place of what was known. `None` where its instrument
+    /// gets no row.
+    pub fn restore(&mut self, of: &Instrument, quote: &Quote) -> Option<usize> {
+        let mut like = Record::default();
+        like.data.symbol = of.symbol;
+        like.channel.set(of.channel);
+        like.instrument.set(of.instrument);
+        let at = self.place(&like)?;
+        let has = |flag: QuoteFlags| quote.flags.0 & flag.0 != 0;
+        let unsure = has(QuoteFlags::UNSURE);
+        let side = |price, quantity| Best {
+            price,
+            quantity,
+            heard: !unsure,
+        };
+        self.rows[at] = BestPrices {
+            bid: side(quote.bid, quote.bid_quantity),
+            ask: side(quote.ask, quote.ask_quantity),
+            trust: quote.trust,
+            changed: quote.rx,
+            timestamp: quote.timestamp,
+            undated: has(QuoteFlags::NO_DATE),
+            sequence: quote.sequence,
+            known: true,
+            unsure,
+            ..BestPrices::unheard(&like)
+        };
+        // A row says so only of its channel; when that is heard again, its instruments are as they were.
+        if quote.trust == Trust::STALE {
+            self.rows[at].trust = Trust::VALID;
+            self.fall_silent(of.channel);
+        }
+        Some(at)
+    }
+
     /// Records that were overwritten before they were read.
     pub fn lost(&self) -> u64 {
         self.lost
@@ -282,10 +318,16 @@ impl<P: Places> BestOf<P> {
     fn silence(&mut self, record: &Record) -> Touched {
         let channel = record.channel.get();
         self.silent.retain(|c| *c != channel);
-        if Trust(record.trust) == Trust::STALE && self.silent.len() < SILENT_MAX {
-            self.silent.push(channel);
+        if Trust(record.trust) == Trust::STALE {
+            self.fall_silent(channel);
         }
         Touched::Channel(channel)
+    }
+
+    fn fall_silent(&mut self, channel: u16) {
+        if self.silent.len() < SILENT_MAX && !self.silent.contains(&channel) {
+            self.silent.push(channel);
+        }
     }
 }
 
@@ -311,6 +353,24 @@ impl BestPrices {
     /// Whether anything was ever said of its best prices.
     pub fn is_known(&self) -> bool {
         self.known
+    }
+
+    /// As it stands in a table.
+    pub fn quote(&self) -> Quote {
+        let flag = |on, flag: QuoteFlags| if on { flag.0 } else { 0 };
+        Quote {
+            bid: self.bid.price,
+            bid_quantity: self.bid.quantity,
+            ask: self.ask.price,
+            ask_quantity: self.ask.quantity,
+            timestamp: self.timestamp,
+            sequence: self.sequence,
+            rx: self.changed,
+            trust: self.trust,
+            flags: QuoteFlags(
+                flag(self.unsure, QuoteFlags::UNSURE) | flag(self.undated, QuoteFlags::NO_DATE),
+            ),
+        }
     }
 
     fn side(&mut self, side: u8) -> &mut Best {
@@ -395,6 +455,42 @@ mod tests {
             (Trust::VALID, false, 0, false)
         );
         assert_eq!(of("*", &records).rows().len(), 2);
+    }
+
+    #[test]
+    fn a_quote_that_is_taken_over_stands_as_it_stood() {
+        let of_a = Instrument {
+            channel: 3,
+            instrument: 1,
+            symbol: *A,
+            name: feed_common::event::Name::new(A),
+        };
+        for (trust, flags) in [
+            (Trust::VALID, QuoteFlags::NONE),
+            (Trust::STALE, QuoteFlags::NONE),
+            (Trust::SUSPECT, QuoteFlags(3)),
+        ] {
+            let quote = Quote {
+                bid: Price(100),
+                bid_quantity: 1 << 40,
+                sequence: 9,
+                rx: Ticks(4),
+                trust,
+                flags,
+                ..Quote::default()
+            };
+            let mut best = BestOf::new("*".parse().unwrap());
+            assert_eq!(best.restore(&of_a, &quote), Some(0));
+            assert_eq!(best.row(0).unwrap().quote(), quote);
+            // Whose channel is heard again is whole again; a pair makes sure of what was not.
+            best.take(&record(Kind::TRUST, 3, NONE, 0));
+            pair(A, 5, 6).iter().for_each(|r| _ = best.take(r));
+            let row = best.row(0).unwrap();
+            assert_eq!((row.trust, row.unsure), (Trust::VALID, false));
+            assert_eq!((row.bid.price, row.ask.price), (Price(5), Price(6)));
+        }
+        let mut others = BestOf::new("B*".parse().unwrap());
+        assert_eq!(others.restore(&of_a, &Quote::default()), None);
     }
 
     #[test]

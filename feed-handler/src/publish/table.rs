@@ -6,7 +6,7 @@
 use super::quotes::{BestOf, BestPrices, Places, Touched};
 use super::records::NAME_BYTES;
 use feed_common::event::{Flags, Kind, NO_INSTRUMENT, Name, Record};
-use feed_common::ring::shared::{Board, Instrument, Quote, QuoteFlags};
+use feed_common::ring::shared::{Board, Instrument};
 
 /// Keeps a [`Board`] from the records of a ring.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Table {
         };
         // One whose best prices nobody has said has no quote.
         if best.is_known() {
-            self.board().put(row as u32, &quote(&best));
+            self.board().put(row as u32, &best.quote());
         }
     }
 }
@@ -157,23 +157,6 @@ fn instrument(record: &Record, symbol: [u8; 8], name: &[u8]) -> Instrument {
         instrument: record.instrument.get(),
         symbol,
         name: Name::new(name),
-    }
-}
-
-fn quote(best: &BestPrices) -> Quote {
-    let flag = |on, flag: QuoteFlags| if on { flag.0 } else { 0 };
-    Quote {
-        bid: best.bid.price,
-        bid_quantity: best.bid.quantity,
-        ask: best.ask.price,
-        ask_quantity: best.ask.quantity,
-        timestamp: best.timestamp,
-        sequence: best.sequence,
-        rx: best.changed,
-        trust: best.trust,
-        flags: QuoteFlags(
-            flag(best.unsure, QuoteFlags::UNSURE) | flag(best.undated, QuoteFlags::NO_DATE),
-        ),
     }
 }
 

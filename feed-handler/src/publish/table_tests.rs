@@ -2,6 +2,7 @@ use super::*;
 use crate::publish::BestOf;
 use feed_common::event::{Price, Side, Trust};
 use feed_common::ring::shared::{OwnedBy, Published, Session, SharedPlan, SharedReader, publish};
+use feed_common::ring::shared::{Quote, QuoteFlags};
 use feed_common::time::{Clock, UnixNanos};
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -167,7 +168,7 @@ proptest! {
         world.table.settle();
         for row in best.rows() {
             let at = world.reader.row_of(row.channel, row.instrument).unwrap();
-            prop_assert_eq!(world.quote(at), Some(quote(&row)));
+            prop_assert_eq!(world.quote(at), Some(row.quote()));
         }
         let known = (0..world.reader.rows()).filter(|row| world.quote(*row).is_some());
         prop_assert_eq!(known.count(), best.rows().len());

@@ -32,6 +32,9 @@ pub enum EncodeError {
     /// The batch would not fit the largest datagram.
     #[error("{0} records do not fit a datagram")]
     TooMany(usize),
+    /// Records with appended fields hold a whole [`MarketData`] and are counted in 16 bits.
+    #[error("records of {0} bytes")]
+    RecordLength(usize),
     /// The sequence number after the last record would exceed 64 bits.
     #[error("the sequence numbers end before the batch does")]
     Sequence,
@@ -88,6 +91,25 @@ pub fn encode_kind<T: NativeRecord>(
     let written = batch.serialize_into_slice(&mut out[start..]);
     debug_assert!(written.is_ok(), "the room was made for it");
     Ok(())
+}
+
+/// The header of a batch of whole records of `record_length` bytes each, that begin with a [`MarketData`] as it is in memory
+/// and go on with fields of the sender's own: a reader of market data steps over those.
+pub fn appended_header(
+    info: &BatchInfo,
+    record_length: usize,
+    records: usize,
+) -> Result<Header, EncodeError> {
+    let length = u16::try_from(record_length).ok();
+    let length = length.filter(|_| record_length >= size_of::<MarketData>());
+    let length = length.ok_or(EncodeError::RecordLength(record_length))?;
+    let most = (MAX_UDP_PAYLOAD - HEADER_LENGTH) / record_length;
+    let count = count_of(info, records, most)?;
+    let price = with_wire_null(PriceLayout::CANONICAL);
+    Ok(Header {
+        record_length: U16::new(length),
+        ..market_header(info, &price, arrangement::RECORDS, count)
+    })
 }
 
 /// Where in a [`MarketData`] the fields behind the price lie.

@@ -67,6 +67,37 @@ fn columns_byte_by_byte() {
 }
 
 #[test]
+fn fields_that_a_sender_appends_are_stepped_over() {
+    let records = [
+        market_data(b"AAPL    ", 190_250_000_000, 100),
+        market_data(b"MSFT    ", i64::MIN, 7),
+    ];
+    let mut out = appended_header(&INFO, 40, 2).unwrap().as_bytes().to_vec();
+    for r in &records {
+        out.extend(r.as_bytes());
+        out.extend(b"appended");
+    }
+    let (batch, rest) = Batch::parse(&out).unwrap();
+    assert!(rest.is_empty());
+    let read: Vec<_> = batch.market_data().unwrap().iter().collect();
+    assert_eq!(read, records);
+    assert_eq!(
+        appended_header(&INFO, 31, 1),
+        Err(EncodeError::RecordLength(31))
+    );
+    assert_eq!(
+        appended_header(&INFO, 1 << 16, 1),
+        Err(EncodeError::RecordLength(1 << 16))
+    );
+    assert_eq!(appended_header(&INFO, 96, 0), Err(EncodeError::Empty));
+    assert_eq!(
+        appended_header(&INFO, 96, 682),
+        Err(EncodeError::TooMany(682))
+    );
+    assert!(appended_header(&INFO, 96, 681).is_ok());
+}
+
+#[test]
 fn a_full_ethernet_frame_holds_what_is_promised() {
     assert_eq!(records_that_fit(MAX_DATAGRAM, 8), 44);
     assert_eq!(records_that_fit(MAX_DATAGRAM, 4), 50);

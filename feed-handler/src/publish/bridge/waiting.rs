@@ -9,6 +9,18 @@
 use feed_common::event::{Kind, NO_INSTRUMENT, Record};
 use std::collections::{HashMap, VecDeque};
 
+/// What waits: a record, or something that carries one.
+pub trait OfRecord: Clone {
+    /// The record.
+    fn record(&self) -> &Record;
+}
+
+impl OfRecord for Record {
+    fn record(&self) -> &Record {
+        self
+    }
+}
+
 /// What a record is a state of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -22,7 +34,7 @@ struct Key {
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Taken {
+pub struct Taken {
     /// It waits; if not, it is no state, or there is no room.
     pub waits: bool,
     /// So many that waited are void.
@@ -31,9 +43,9 @@ pub(super) struct Taken {
 
 /// Records in the order in which their states were first heard of.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub struct Waiting<T = Record> {
     /// `None` where a cleared book's were.
-    records: VecDeque<Option<Record>>,
+    records: VecDeque<Option<T>>,
     /// Place of each state, counted from the first record that ever waited.
     places: HashMap<Key, u64>,
     /// Records that have left in front.
@@ -41,9 +53,9 @@ pub(super) struct Waiting {
     room: usize,
 }
 
-impl Waiting {
+impl<T: OfRecord> Waiting<T> {
     /// Room for so many records.
-    pub fn with_room(room: usize) -> Waiting {
+    pub fn with_room(room: usize) -> Waiting<T> {
         Waiting {
             records: VecDeque::new(),
             places: HashMap::new(),
@@ -52,12 +64,28 @@ impl Waiting {
         }
     }
 
+    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
+    /// Another room from now on; what waits stays.
+    pub fn set_room(&mut self, room: usize) {
+        self.room = room;
+    }
+
+    /// Lets go of everything; how many that were.
+    pub fn clear(&mut self) -> u64 {
+        let there = self.places.len() as u64;
+        self.left += self.records.len() as u64;
+        self.records.clear();
+        self.places.clear();
+        there
+    }
+
     /// Takes a record.
-    pub fn take(&mut self, record: &Record) -> Taken {
+    pub fn take(&mut self, item: &T) -> Taken {
+        let record = item.record();
         let replaced = match record.data.kind == Kind::CLEAR.0 {
             true => self.void(record),
             false => 0,
@@ -69,7 +97,7 @@ impl Waiting {
             };
         };
         if let Some(&place) = self.places.get(&key) {
-            self.records[(place - self.left) as usize] = Some(*record);
+            self.records[(place - self.left) as usize] = Some(item.clone());
             return Taken {
                 waits: true,
                 replaced: replaced + 1,
@@ -79,25 +107,25 @@ impl Waiting {
         if waits {
             let place = self.left + self.records.len() as u64;
             self.places.insert(key, place);
-            self.records.push_back(Some(*record));
+            self.records.push_back(Some(item.clone()));
         }
         Taken { waits, replaced }
     }
 
     /// The one that has waited longest.
-    pub fn first(&mut self) -> Option<Record> {
+    pub fn first(&mut self) -> Option<T> {
         while let Some(None) = self.records.front() {
             self.records.pop_front();
             self.left += 1;
         }
-        *self.records.front()?
+        self.records.front()?.clone()
     }
 
     /// Lets that one go.
     pub fn pop(&mut self) {
         if let Some(record) = self.records.pop_front() {
             self.left += 1;
-            if let Some(key) = record.as_ref().and_then(Key::of) {
+            if let Some(key) = record.and_then(|item| Key::of(item.record())) {
                 self.places.remove(&key);
             }
         }
@@ -179,7 +207,7 @@ mod tests {
         }
     }
 
-    fn drained(waiting: &mut Waiting) -> Vec<u64> {
+    fn drained(waiting: &mut Waiting<Record>) -> Vec<u64> {
         std::iter::from_fn(|| {
             let first = waiting.first();
             waiting.pop();
@@ -242,6 +270,20 @@ mod tests {
         w.take(&record(Kind::TRADE, 2, 5));
         assert_eq!(w.take(&record(Kind::CLEAR, 2, 6)), full);
         assert_eq!(drained(&mut w), [1]);
+    }
+
+    #[test]
+    fn without_room_states_are_replaced_and_nothing_else_waits() {
+        let mut w = Waiting::with_room(8);
+        w.take(&record(Kind::BID, 1, 1));
+        w.set_room(0);
+        assert_eq!(w.take(&record(Kind::BID, 1, 2)), waits(1));
+        assert_eq!(w.take(&record(Kind::BID, 2, 3)), NO);
+        assert_eq!(w.clear(), 1);
+        assert!(w.is_empty());
+        w.set_room(1);
+        assert_eq!(w.take(&record(Kind::BID, 1, 4)), waits(0));
+        assert_eq!(drained(&mut w), [4]);
     }
 
     proptest! {

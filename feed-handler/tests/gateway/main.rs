@@ -1,0 +1,7 @@
+//! The gateway over real sockets: what clients are told is what was published, whoever else there is.
+
+mod hostile;
+mod policies;
+mod stream;
+mod support;
+mod terms;
