@@ -7,6 +7,7 @@ mod books;
 mod cme;
 mod doctor;
 mod files;
+mod gateway;
 mod journal;
 mod naive;
 mod output;

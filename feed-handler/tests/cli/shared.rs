@@ -205,7 +205,7 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
 }
 
 /// Whether somebody has a socket of that address, by the system's list of ports.
-fn listens(address: &str) -> bool {
+pub fn listens(address: &str) -> bool {
     let port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
     let list = std::fs::read_to_string("/proc/net/udp").unwrap();
     list.contains(&format!(":{port:04X} "))
