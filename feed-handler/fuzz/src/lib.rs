@@ -15,6 +15,7 @@ mod file_source;
 mod fragments;
 mod frames;
 mod gaps;
+mod gateway;
 mod hlog;
 mod iex;
 mod inspect;
@@ -103,6 +104,7 @@ pub static TARGETS: &[Target] = &[
     target("config", config::config, seeds::configs),
     target("ctl", subscribe::ctl, seeds::requests),
     target("globs", subscribe::globs, seeds::globs),
+    target("gateway", gateway::gateway, gateway::seeds),
 ];
 
 const fn target(name: &'static str, check: fn(&[u8]), seeds: fn(&mut Seeds)) -> Target {

@@ -25,7 +25,7 @@ const NAP: Duration = Duration::from_millis(20);
 )]
 pub struct Arguments {
     /// Files of lanes; or --dir
-    #[arg(value_name = "FILE", required_unless_present = "dir")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// All files of a folder: the configuration's `shared_memory.dir`
     #[arg(long, value_name = "DIR", conflicts_with = "files")]
@@ -73,6 +73,11 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let paths = match &arguments.dir {
+        None if arguments.files.is_empty() => {
+            return Err(Failure::usage(
+                "nothing to read: expected files of lanes, or --dir",
+            ));
+        }
         None => arguments.files.clone(),
         Some(dir) => {
             let cannot = |e| Failure::usage(format_args!("{}: {e}", dir.display()));

@@ -11,6 +11,7 @@ mod export;
 #[cfg(feature = "export")]
 mod export_runs;
 mod files;
+mod gateway;
 mod journal;
 mod naive;
 mod output;

@@ -1,5 +1,6 @@
 //! The gateway over real sockets: what clients are told is what was published, whoever else there is.
 
+mod documented;
 mod hostile;
 mod policies;
 mod stream;
