@@ -3,7 +3,7 @@
 use super::ending::Ending;
 use super::request::Policy;
 use super::update::{Source, Update};
-use crate::publish::bridge::waiting::Waiting;
+use crate::publish::Waiting;
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! A record on its way to clients: made once, shared by all that wait for it, and written once as text.
 
-use crate::publish::bridge::waiting::OfRecord;
+use crate::publish::OfRecord;
 use crate::tail::Row;
 use feed_common::event::Record;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

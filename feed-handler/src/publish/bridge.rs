@@ -9,7 +9,9 @@
 //! the next one how many there were. Gaps, clearings and silences it has all the same: they say why, and what it holds no more.
 
 mod queue;
-pub(crate) mod waiting;
+mod waiting;
+
+pub use waiting::{OfRecord, Taken, Waiting};
 
 use crate::config::{Believed, WhenFull};
 use crossbeam_channel::Receiver;

@@ -1,7 +1,7 @@
 //! Publication: records to the broadcast ring, and from there to consumers.
 
 mod booked;
-pub(crate) mod bridge;
+mod bridge;
 mod digest;
 mod digests;
 mod due;
@@ -13,7 +13,7 @@ mod ring;
 mod table;
 
 pub use booked::{BookTotals, Booked};
-pub use bridge::{Bridge, ConsumerGauge, ConsumerStats, Delivery};
+pub use bridge::{Bridge, ConsumerGauge, ConsumerStats, Delivery, OfRecord, Taken, Waiting};
 pub use digest::Digest;
 pub use marks::{Fingerprint, Mark, MarkKind, MarkReader, Marks, Watch};
 pub use quotes::{Best, BestOf, BestPrices, Chosen, Places, SYMBOLS_MAX, Touched};
