@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,6 +99,13 @@ impl CaptureFile {
         match &self.bytes {
             Bytes::Whole(bytes) => Some(bytes),
             Bytes::Once(_) => None,
+        }
+    }
+
+    /// Lets go of the memory of bytes that will not be looked at soon; they are read from the file again when they are.
+    pub fn release(&self, range: Range<usize>) {
+        if let Bytes::Whole(bytes) = &self.bytes {
+            bytes.release(range);
         }
     }
 

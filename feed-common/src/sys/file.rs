@@ -2,12 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use memmap2::{Advice, Mmap};
+use memmap2::{Advice, Mmap, UncheckedAdvice};
 
 /// A file's bytes, read only.
 ///
@@ -52,6 +52,28 @@ impl FileBytes {
         match map(&file).filter(|_| at_start) {
             Some(mapped) => Ok(Opened::Whole(FileBytes::Mapped(mapped))),
             None => Ok(Opened::Pipe(file)),
+        }
+    }
+}
+
+impl FileBytes {
+    /// Lets the system have back the memory of mapped bytes, which come from the file again when they are looked at.
+    /// Whatever is not a range of them is left alone.
+    pub fn release(&self, range: Range<usize>) {
+        let FileBytes::Mapped(mapped) = self else {
+            return;
+        };
+        if range.start < range.end && range.end <= mapped.len() {
+            // SAFETY: the mapping is private, of a file, and never written, so that its pages are those of the file
+            // whether or not they are in memory: who holds a slice of them reads the same bytes as before. That the file
+            // itself stays as it is, is what `map` relies on already.
+            let _ = unsafe {
+                mapped.unchecked_advise_range(
+                    UncheckedAdvice::DontNeed,
+                    range.start,
+                    range.end - range.start,
+                )
+            };
         }
     }
 }
@@ -134,6 +156,26 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::fd::OwnedFd;
+
+    #[test]
+    fn what_is_released_is_read_again() {
+        let this = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sys/file.rs");
+        let bytes = FileBytes::open(&this).unwrap();
+        let want = fs::read(&this).unwrap();
+        let end = bytes.len();
+        let held = &bytes[..100];
+        for range in [
+            0..end,
+            5000..5001,
+            0..0,
+            1..end + 1,
+            usize::MAX - 1..usize::MAX,
+        ] {
+            bytes.release(range);
+            assert_eq!((held, &bytes[..]), (&want[..100], &want[..]));
+        }
+        FileBytes::Memory(want).release(0..10);
+    }
 
     #[test]
     fn a_regular_file_is_mapped() {

@@ -28,6 +28,10 @@ const STASH_PACKETS: usize = 1 << 14;
 /// Longest packet that can wait: what a network of jumbo frames carries.
 const STASH_PACKET_BYTES: usize = 9216;
 
+/// Datagrams after which memory of the file is let go, and whole pages of any machine.
+const RELEASE_PACKETS: u32 = 1 << 16;
+const RELEASE_ALIGN: usize = 1 << 16;
+
 /// A capture whose streams are known, to be gone through any number of times.
 pub struct Merged<'f> {
     file: &'f CaptureFile,
@@ -225,7 +229,14 @@ impl<H: Outlet> ForProtocol for Pass<'_, '_, H> {
             datagrams: &mut passed.datagrams,
             progress: (capture.watch)(capture.file),
             lines: lines.collect(),
+            file: capture.file,
+            released: 0,
+            left: RELEASE_PACKETS,
         };
+        // What was read to tell its streams.
+        capture
+            .file
+            .release(0..capture.file.bytes().map_or(0, <[u8]>::len));
         while !enough(lane.outlet()) && lane.step(&mut source).is_ok() {}
         lane.finish();
         passed.messages += lane.messages();
@@ -265,6 +276,24 @@ struct Source<'s, 'f> {
     datagrams: &'s mut Datagrams<'f>,
     progress: Progress,
     lines: HashMap<Option<SocketAddr>, u16>,
+    file: &'f CaptureFile,
+    /// Bytes whose memory was let go.
+    released: usize,
+    /// Datagrams until the next is.
+    left: u32,
+}
+
+impl Source<'_, '_> {
+    /// Lets go of what was read: a mapped file would otherwise be in memory as a whole.
+    #[cold]
+    fn release(&mut self) {
+        self.left = RELEASE_PACKETS;
+        let taken = self.datagrams.taken() as usize / RELEASE_ALIGN * RELEASE_ALIGN;
+        if taken > self.released && self.file.compression().is_none() {
+            self.file.release(self.released..taken);
+            self.released = taken;
+        }
+    }
 }
 
 /// One packet, or none where the datagram is another lane's.
@@ -281,6 +310,10 @@ impl PacketSource for Source<'_, '_> {
 
     fn poll(&mut self) -> Result<One<'_>, RxError> {
         self.progress.step(|| self.datagrams.taken());
+        self.left -= 1;
+        if self.left == 0 {
+            self.release();
+        }
         let datagram = self.datagrams.next().ok_or(RxError::End)?;
         let line = self.lines.get(&datagram.dst);
         let meta = line.map(|&line| RxMeta {
