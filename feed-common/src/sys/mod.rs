@@ -16,6 +16,7 @@ mod memlock;
 mod prefetch;
 mod priority;
 mod process;
+mod room;
 #[cfg(not(loom))]
 pub(crate) mod shared;
 mod timer;
@@ -30,5 +31,6 @@ pub use memlock::{MemlockError, lock_memory};
 pub use prefetch::{prefetch_read, prefetch_write};
 pub use priority::{PriorityError, set_fifo_priority};
 pub use process::{Life, Process};
+pub(crate) use room::allocate;
 pub use timer::sleep_precisely;
 pub use words::FileWords;

@@ -3,10 +3,10 @@
 //! Nothing in here knows what is in them. Whoever maps one shares it with processes that may be of other users, so its
 //! bytes are used as atomic words only (the rings' `Words`).
 
+use super::allocate;
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
@@ -94,21 +94,6 @@ pub(crate) fn make(path: &Path, len: u64, mode: u32, group: Option<u32>) -> io::
             // What is left of it would be in the way of the next.
             let _ = fs::remove_file(path);
             Err(error)
-        }
-    }
-}
-
-/// Gives a file its length and all of its room, so that a full disk is an error here ([`io::ErrorKind::StorageFull`] and its
-/// like) and never a signal when a mapping of it is written. A file system that copies on write (Btrfs, ZFS) can promise no
-/// such thing.
-pub(super) fn allocate(file: &File, len: u64) -> io::Result<()> {
-    let len = libc::off_t::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    loop {
-        // SAFETY: takes a descriptor that is open as long as `file` lives, and numbers.
-        match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, len) } {
-            0 => return Ok(()),
-            libc::EINTR => {}
-            error => return Err(io::Error::from_raw_os_error(error)),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A file as atomic words that several processes share.
 
-use super::prefetch_read;
-use super::shared::allocate;
+use super::{allocate, prefetch_read};
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::fs::{File, OpenOptions};
 use std::io;
