@@ -1,12 +1,12 @@
 //! A run's own time series: what came in, what was lost and how long it took, interval by interval.
 //!
 //! `series.points` in a run's folder is a stream of records ([`feed_common::journal::StreamWriter`]) of
-//! [`TimeSeriesPoint`](feed_common::record::TimeSeriesPoint)s, written as the run goes; the stream's number is the time the run began, in nanoseconds since the
-//! Unix epoch. A point's time is the end of its interval. Rates are of that interval, by the second; latencies are from the
-//! receive of a packet to its records being visible, and are left out of intervals in which nothing was published. The
-//! first points of a series have [`PointFlags::RESET`](feed_common::record::PointFlags::RESET), those of the last interval,
-//! which ends with the run, [`PointFlags::PARTIAL`](feed_common::record::PointFlags::PARTIAL). Readers pass over series
-//! that they do not know.
+//! [`TimeSeriesPoint`](feed_common::record::TimeSeriesPoint)s, written as the run goes; the stream's number is the time the
+//! run began, in nanoseconds since the Unix epoch. A point's time is the end of its interval. Rates are of that interval, by
+//! the second; latencies are from the receive of a packet to its records being visible, and are left out of intervals in
+//! which nothing was published. The first points of a series have
+//! [`PointFlags::RESET`](feed_common::record::PointFlags::RESET), those of the last interval, which ends with the run,
+//! [`PointFlags::PARTIAL`](feed_common::record::PointFlags::PARTIAL). Readers pass over series that they do not know.
 
 mod read;
 mod write;
