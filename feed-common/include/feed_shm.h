@@ -316,7 +316,7 @@ static inline size_t feed_shm_read(const struct feed_shm *feed, struct feed_shm_
     atomic_thread_fence(memory_order_acquire);
     uint64_t window = feed_shm_relaxed(feed_shm_at(feed, 640));
     if (window > cursor->position + feed->slots) {
-        /* The window that was seen is at most a step ahead of the head that is seen next. */
+        /* The window that was seen is at most a reach, a quarter of the ring or less, ahead of the head seen next. */
         atomic_thread_fence(memory_order_acquire);
         cursor->head_seen = feed_shm_acquire(feed_shm_at(feed, 512));
         uint64_t position = cursor->head_seen - feed->slots / 2;

@@ -14,6 +14,7 @@ fn record(p: u64) -> [u64; 3] {
 enum Op {
     Push(u64),
     Flush,
+    Prepare,
     /// Reader, length of the buffer.
     Read(usize, usize),
     Next(usize),
@@ -25,7 +26,9 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (0..100u64).prop_map(Op::Push),
+        1 => (0..6_000u64).prop_map(Op::Push),
         3 => Just(Op::Flush),
+        1 => Just(Op::Prepare),
         8 => (0..8usize, 0..80usize).prop_map(|(reader, n)| Op::Read(reader, n)),
         4 => (0..8usize).prop_map(Op::Next),
         1 => Just(Op::FromNow),
@@ -46,6 +49,10 @@ impl Model {
         (self.slots / 4).min(64)
     }
 
+    fn reach(&self) -> u64 {
+        self.step().max(self.slots / 64)
+    }
+
     fn push(&mut self) {
         if self.written.is_multiple_of(self.step()) {
             self.published = self.written;
@@ -55,7 +62,7 @@ impl Model {
 
     /// Records below this may have been overwritten or be about to.
     fn oldest(&self) -> u64 {
-        let window = self.written.next_multiple_of(self.step());
+        let window = self.written.next_multiple_of(self.reach());
         window.saturating_sub(self.slots)
     }
 
@@ -98,7 +105,7 @@ proptest! {
 
     #[test]
     fn readers_see_everything_in_order_or_are_told(
-        shift in 2..10u32,
+        shift in 2..15u32,
         ops in prop::collection::vec(op(), 0..150),
     ) {
         let slots = 1u64 << shift;
@@ -117,6 +124,8 @@ proptest! {
                     writer.flush();
                     model.published = model.written;
                 }
+                // Only a hint: nothing is written and nothing becomes visible.
+                Op::Prepare => writer.prepare(),
                 Op::Read(reader, n) => model.check_read(&mut readers[reader % among], n),
                 Op::Next(reader) => {
                     // `next` must do what a read of one would.

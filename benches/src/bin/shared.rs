@@ -217,6 +217,7 @@ fn paced(mut published: Published, readers: Vec<Child>) -> f64 {
     let start = Instant::now();
     for burst in 0..BURSTS as u32 {
         while start.elapsed() < APART * burst {
+            published.ring.prepare();
             spin_loop();
         }
         let begun = Instant::now();

@@ -6,11 +6,14 @@
 //! stored and loaded relaxed. Two positions are shared, both stored by the writer alone:
 //!
 //! - `head`: records below it are published.
-//! - `window`: records below it may have been written, or be in the middle of it. The writer raises it by a whole step
-//!   (64 records; a quarter of the ring when that is less) *before* it writes the first record of the step.
+//! - `window`: records below it may have been written, or be in the middle of it. The writer raises it *before* it writes
+//!   there, by a whole reach: a 64th of the ring, but at least a step.
 //!
-//! Writer, record `w`: if `w == window`: `head := w` (release), `window := w + step` (release), release fence. Then store
-//! the words of `w`. A flush stores `head := w + 1` (release).
+//! A step is 64 records, or a quarter of the ring when that is less: what is written becomes visible after that many even
+//! if nobody flushes. A reach is a whole number of steps.
+//!
+//! Writer, record `w`: if a step begins: `head := w` (release), and if `w == window`: `window := w + reach` (release),
+//! release fence. Then store the words of `w`. A flush stores `head := w + 1` (release).
 //!
 //! Reader, record `p`: `h := head`, acquire fence, and stop when `p >= h`. Load the words. Acquire fence. `v := window`. The
 //! words are record `p` when `v <= p + slots`; otherwise they may be anything and are thrown away (an overrun).
@@ -35,10 +38,16 @@
 //!
 //! # Why an overrun always moves a reader on
 //!
-//! The step is at most a quarter of the ring and `window` is at most one step above `head` when it is raised, so a reader
-//! that saw `v > p + slots` and then has an acquire fence sees `head >= v - step > p + slots - slots/4`. It continues at
+//! The reach is at most a quarter of the ring and `window` is at most one reach above `head` when it is raised, so a reader
+//! that saw `v > p + slots` and then has an acquire fence sees `head >= v - reach > p + slots - slots/4`. It continues at
 //! `head - slots/2 > p`: half a ring behind, the farthest place that leaves as much room on both sides. The records between
 //! are lost to this reader and counted; nobody else notices.
+//!
+//! # Why the window is raised seldom
+//!
+//! A reader looks at both positions for each batch it takes, so each store to one of them first has to take the line from
+//! it, and what the writer stores behind that waits. The head cannot do with less than a store a flush; the window can: it
+//! costs the readers a 64th of the ring in which they may be late.
 //!
 //! # Where it lies
 //!
@@ -49,7 +58,7 @@
 
 use super::RingError;
 use super::primitive::{AtomicU64, Ordering, Words, acquire, fence};
-use crate::sys::Pages;
+use crate::sys::{Pages, prefetch_write};
 use std::fmt;
 use std::marker::PhantomData;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -57,14 +66,23 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 /// Bytes of a word.
 const WORD: usize = size_of::<u64>();
 
-/// Most records that are written before `window` is raised again and everything written becomes visible.
+/// Most records that are written before everything written becomes visible.
 const MAX_STEP: u64 = 64;
+
+/// How many records ahead their slots are asked for while the writer is busy: as many as the processor fetches at once.
+const PREFETCH_AHEAD: u64 = 8;
+
+/// And while it has nothing to do: a burst. So many lines are small beside a first-level cache.
+const PREPARED: u64 = 64;
+
+/// How much of a ring the window may be ahead, as a divisor.
+const REACH: u64 = 64;
 
 /// Makes a broadcast ring of `slots` records and returns its writing end; [`Writer::subscribe`] and
 /// [`Writer::subscriber`] make readers. `slots` is a power of two from 4 to 2^32.
 ///
-/// A reader may fall behind by `slots` less the step of 64 (a quarter in rings below 256) before it loses records:
-/// choose the size for the longest pause a reader may make.
+/// A reader may fall behind by `slots` less a 64th (64 records in rings below 4096, a quarter in those below 256) before it
+/// loses records: choose the size for the longest pause a reader may make.
 pub fn broadcast<T: Item>(slots: usize) -> Result<Writer<T>, RingError> {
     check_slots(slots as u64).map_err(|_| RingError::Slots { slots })?;
     let bytes_fit = slots.checked_mul(words::<T>());
@@ -185,19 +203,28 @@ pub struct Writer<T> {
     next: u64,
     /// Records published, `head`.
     published: u64,
+    /// Where the current step ends, at most `window`.
+    step_end: u64,
     /// As shared.
     window: u64,
     step: u64,
+    reach: u64,
+    /// How far behind `next` the slots lie that [`Writer::prepare`] asks for next.
+    prepared: u64,
 }
 
 impl<T: Item> Writer<T> {
     /// Of a ring that nobody has written into, and that lies where this process may write.
     pub(super) fn over(shared: Shared<T>) -> Writer<T> {
+        let step = MAX_STEP.min(shared.slots / 4);
         Writer {
             next: 0,
             published: 0,
+            step_end: 0,
             window: 0,
-            step: MAX_STEP.min(shared.slots / 4),
+            step,
+            reach: step.max(shared.slots / REACH),
+            prepared: 0,
             shared,
         }
     }
@@ -208,15 +235,32 @@ impl<T: Item> Writer<T> {
     // word is written to memory first and read again behind a store to the ring.
     #[inline(always)]
     pub fn push(&mut self, record: &T) {
-        if self.next == self.window {
+        if self.next == self.step_end {
             self.open_step();
         }
+        self.ask_for(self.next + PREFETCH_AHEAD);
         let cells = self.shared.record(self.next);
         for (cell, bytes) in cells.iter().zip(record.as_bytes().chunks_exact(WORD)) {
             let word = u64::from_ne_bytes(bytes.try_into().expect("a chunk of 8 bytes"));
             cell.store(word, Ordering::Relaxed);
         }
         self.next += 1;
+    }
+
+    /// For a writer that has nothing to write now: asks for the slots of the next burst, eight a call, so that the burst
+    /// does not wait for them. They have left the caches since they were written a lap ago, and what a reader's processor
+    /// fetches ahead of what it reads takes them again: so there is no end to the asking. A few nanoseconds.
+    #[inline]
+    pub fn prepare(&mut self) {
+        let from = self.next + self.prepared;
+        (from..from + PREFETCH_AHEAD).for_each(|p| self.ask_for(p));
+        self.prepared = (self.prepared + PREFETCH_AHEAD) % PREPARED;
+    }
+
+    /// Has the slot of record `p` fetched for writing.
+    #[inline(always)]
+    fn ask_for(&self, p: u64) {
+        prefetch_write(self.shared.record(p).as_ptr());
     }
 
     /// Makes everything written visible, with one store.
@@ -249,14 +293,18 @@ impl<T: Item> Writer<T> {
         self.shared.records.pages()
     }
 
-    /// Announces the next step. Publishing first keeps `window` within one step of `head`.
+    /// Begins the next step. Publishing first keeps `window` within one reach of `head`.
     #[cold]
     fn open_step(&mut self) {
         self.flush();
-        self.window += self.step;
-        self.shared.window().store(self.window, Ordering::Release);
-        // The words stored after this must not become visible before the window.
-        fence(Ordering::Release);
+        self.step_end += self.step;
+        // Both are whole steps, so the window is never passed within one.
+        if self.step_end > self.window {
+            self.window += self.reach;
+            self.shared.window().store(self.window, Ordering::Release);
+            // The words stored after this must not become visible before the window.
+            fence(Ordering::Release);
+        }
     }
 }
 

@@ -278,6 +278,10 @@ impl<H: Outlet> Outlet for TracedOutlet<H> {
         self.outlet.flush();
     }
 
+    fn prepare(&mut self) {
+        self.outlet.prepare();
+    }
+
     fn published(&self) -> u64 {
         self.outlet.published()
     }

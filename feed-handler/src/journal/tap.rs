@@ -126,6 +126,11 @@ impl<K: Publish> Publish for Tapped<K> {
             tap.take();
         }
     }
+
+    #[inline]
+    fn prepare(&mut self) {
+        self.sink.prepare();
+    }
 }
 
 impl<K: Publish> Drop for Tapped<K> {

@@ -251,6 +251,7 @@ impl<P: Protocol, H: Outlet, R: Probe> Lane<P, H, R> {
         let batch = source.poll()?;
         let n = batch.len();
         if n == 0 {
+            self.core.outlet.prepare();
             return Ok(0);
         }
         // A packet is taken up when the one before it is done: two packets share a reading of the clock.

@@ -255,6 +255,11 @@ impl<K: Publish> Outlet for Booked<K> {
     }
 
     #[inline]
+    fn prepare(&mut self) {
+        self.records.prepare();
+    }
+
+    #[inline]
     fn published(&self) -> u64 {
         self.records.published()
     }

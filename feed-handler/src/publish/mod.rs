@@ -31,6 +31,9 @@ pub trait Publish {
 
     /// Makes everything written visible. Called once per packet.
     fn flush(&mut self) {}
+
+    /// Gets ready for what comes next, while there is nothing to write. Called when a poll found nothing.
+    fn prepare(&mut self) {}
 }
 
 /// What the records of one numbering of a channel came to.
@@ -48,6 +51,9 @@ pub struct UnitPrint {
 pub trait Outlet: MarketHandler {
     /// Makes everything so far visible. Called once per packet that brought something.
     fn flush(&mut self) {}
+
+    /// Gets ready for what comes next. Called when a poll found nothing.
+    fn prepare(&mut self) {}
 
     /// What came out so far; a packet after which it is the same has brought nothing.
     fn published(&self) -> u64;

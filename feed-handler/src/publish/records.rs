@@ -218,6 +218,11 @@ impl<K: Publish> Outlet for Records<K> {
     }
 
     #[inline]
+    fn prepare(&mut self) {
+        self.sink.prepare();
+    }
+
+    #[inline]
     fn published(&self) -> u64 {
         self.published
     }

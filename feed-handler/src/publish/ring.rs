@@ -14,4 +14,9 @@ impl Publish for Writer<Record> {
     fn flush(&mut self) {
         Writer::flush(self);
     }
+
+    #[inline]
+    fn prepare(&mut self) {
+        Writer::prepare(self);
+    }
 }
