@@ -23,7 +23,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let capture = selection.merged(&file, Progress::beside_rows)?;
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let rows = BboRows::to(out, arguments.format.into());
-    let kept = Kept::new(capture.channels(), rows).map_err(Failure::running)?;
+    let kept = Kept::new(capture.channels(), &capture.room(), rows).map_err(Failure::running)?;
     let (mut kept, passed) = capture.run(kept, |kept| kept.watch().has_failed());
     selection.check_protocol(&passed)?;
     let faults = kept.faults();

@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let selection = &arguments.selection;
     let file = selection.input.open()?;
     let capture = selection.merged(&file, Progress::of_file)?;
-    let kept = Kept::new(capture.channels(), ()).map_err(Failure::running)?;
+    let kept = Kept::new(capture.channels(), &capture.room(), ()).map_err(Failure::running)?;
     let (kept, passed) = capture.run(kept, |_| false);
     selection.check_protocol(&passed)?;
     let options = BookOptions {

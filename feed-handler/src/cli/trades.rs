@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (breaks, passed) = capture.run(Breaks::new(capture.channels()), |_| false);
     selection.check_protocol(&passed)?;
     let trades = Trades::new(breaks);
-    let kept = Kept::new(capture.channels(), trades).map_err(Failure::running)?;
+    let kept = Kept::new(capture.channels(), &capture.room(), trades).map_err(Failure::running)?;
     let (kept, passed) = capture.run(kept, |_| false);
     let trades = kept.watch();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());

@@ -4,7 +4,6 @@ use super::exact::{Exact, TakeRecord};
 use super::what::{BboTable, DepthTable, OrderTable, TradeTable};
 use super::{ExportError, Finished, Table, What};
 use crate::book::Fault;
-use crate::inspect::kept::room;
 use crate::inspect::{Bests, Breaks, Changes, Kept, Merged, Passed};
 use crate::publish::{Booked, Records};
 use crate::subscribe::Filter;
@@ -36,7 +35,7 @@ pub fn export_capture<'f>(
 
 fn bbo<'f>(capture: &Merged<'f>, table: Table) -> Result<Exported<'f>, ExportError> {
     let changes = Changes::new(Bests(BboTable(table)));
-    let kept = Kept::new(capture.channels(), changes)?;
+    let kept = Kept::new(capture.channels(), &capture.room(), changes)?;
     let failed = |kept: &Kept<Changes<Bests<BboTable>>>| kept.watch().judge().0.0.has_failed();
     let (kept, passed) = capture.run(kept, failed);
     let faults = kept.shortcomings().collect();
@@ -55,7 +54,7 @@ fn depth<'f>(
     levels: usize,
 ) -> Result<Exported<'f>, ExportError> {
     let changes = Changes::new(DepthTable::new(table, levels));
-    let kept = Kept::new(capture.channels(), changes)?;
+    let kept = Kept::new(capture.channels(), &capture.room(), changes)?;
     let failed = |kept: &Kept<Changes<DepthTable>>| kept.watch().judge().table.has_failed();
     let (kept, passed) = capture.run(kept, failed);
     let faults = kept.shortcomings().collect();
@@ -71,7 +70,11 @@ fn depth<'f>(
 fn trades<'f>(capture: &Merged<'f>, table: Table) -> Result<Exported<'f>, ExportError> {
     // What is broken comes after what it breaks: only those prints are remembered.
     let (breaks, _) = capture.run(Breaks::new(capture.channels()), |_| false);
-    let kept = Kept::new(capture.channels(), TradeTable::new(table, breaks, true))?;
+    let kept = Kept::new(
+        capture.channels(),
+        &capture.room(),
+        TradeTable::new(table, breaks, true),
+    )?;
     let (kept, passed) = capture.run(kept, |kept| kept.watch().has_failed());
     let mut faults: Vec<_> = kept.shortcomings().collect();
     let (trades, _) = kept.into_parts();
@@ -88,7 +91,7 @@ fn orders<'f>(capture: &Merged<'f>, table: Table) -> Result<Exported<'f>, Export
     let channels = capture.channels();
     let records = Records::new(Exact::new(OrderTable(table), Filter::default()), channels);
     // Books, as a run keeps them, say what is suspect.
-    let booked = Booked::new(records, 0..channels as u16, &room(channels), false)?;
+    let booked = Booked::new(records, 0..channels as u16, &capture.room(), false)?;
     let failed = |booked: &Booked<Exact<OrderTable>>| booked.sink().sink().has_failed();
     let (booked, passed) = capture.run(booked, failed);
     let faults = Fault::ALL.map(|fault| {

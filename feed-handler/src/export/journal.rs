@@ -11,6 +11,7 @@ use super::replay::Replay;
 use super::what::{BboTable, OrderTable, TradeTable};
 use super::{ExportError, Finished, Part, Table, What};
 use crate::config::defaults::CHANNELS_PER_CAPTURE_MAX;
+use crate::inspect::kept::room;
 use crate::inspect::{Breaks, Kept};
 use crate::publish::Publish;
 use crate::subscribe::Filter;
@@ -79,7 +80,7 @@ fn trades(parts: &[Part], wanted: &Filter, table: Table) -> Result<JournalExport
     let (breaks, _) = read(parts, wanted, gather)?;
     // Of an execution a record says the order, and not which execution it is.
     let trades = TradeTable::new(table, breaks.to, false);
-    let kept = Kept::new(channels, trades)?;
+    let kept = Kept::new(channels, &room(channels, None), trades)?;
     let (replay, lacks) = read(
         parts,
         wanted,

@@ -12,6 +12,9 @@ use feed_common::event::{
 /// Orders, and levels, that each of many channels has room for at least.
 const LEAST_ROOM: usize = 1 << 14;
 
+/// No feed says an order, a level or an instrument in fewer bytes.
+const BYTES_EACH: u64 = 16;
+
 /// Watches the books of a capture. Every event defaults to nothing.
 #[allow(unused_variables)]
 pub trait Watch {
@@ -64,14 +67,17 @@ pub enum Broken {
 }
 
 /// The room of each of so many channels' books. Together they have what a run would give one by default: memory must not
-/// follow from how many channels a capture claims to have.
-pub(crate) fn room(channels: usize) -> BookLimits {
+/// follow from how many channels a capture claims to have. Where it is known how many bytes there are to read, they have
+/// no more than these can fill: half a gigabyte is not made ready for a small file.
+pub(crate) fn room(channels: usize, bytes: Option<u64>) -> BookLimits {
     let whole = BookPlan::default().limits;
-    let share = |room: usize| (room / channels.max(1)).max(LEAST_ROOM);
+    let can_be = bytes.map_or(usize::MAX, |bytes| (bytes / BYTES_EACH) as usize);
+    let can_be = can_be.max(LEAST_ROOM);
+    let share = |room: usize| (room / channels.max(1)).max(LEAST_ROOM).min(can_be);
     BookLimits {
         orders: share(whole.orders),
         levels: share(whole.levels),
-        instruments: whole.instruments,
+        instruments: whole.instruments.min(can_be),
     }
 }
 
@@ -85,10 +91,9 @@ pub struct Kept<T> {
 }
 
 impl<T: Watch> Kept<T> {
-    /// Empty books for so many channels.
-    pub fn new(channels: usize, watch: T) -> Result<Kept<T>, BookError> {
-        let limits = room(channels);
-        let books: Result<_, _> = (0..channels).map(|_| Books::new(&limits)).collect();
+    /// Empty books for so many channels, each with that room.
+    pub fn new(channels: usize, room: &BookLimits, watch: T) -> Result<Kept<T>, BookError> {
+        let books: Result<_, _> = (0..channels).map(|_| Books::new(room)).collect();
         Ok(Kept {
             books: books?,
             watch,
@@ -257,18 +262,18 @@ impl<T: Watch> MarketHandler for Kept<T> {
         {
             books.cross(cx);
         }
-        if m.flags.has(Flags::NON_PRINTABLE) {
-            return; // part of a print of its own
+        // One that is not printable is part of a print of its own.
+        if !m.flags.has(Flags::NON_PRINTABLE) {
+            let print = Print {
+                match_id: Some(m.match_id),
+                quantity: m.quantity,
+                price: m.price,
+                order_id: None,
+                side: m.side,
+                flags: m.flags,
+            };
+            self.print(cx, print);
         }
-        let print = Print {
-            match_id: Some(m.match_id),
-            quantity: m.quantity,
-            price: m.price,
-            order_id: None,
-            side: m.side,
-            flags: m.flags,
-        };
-        self.print(cx, print);
         self.end(cx);
     }
 

@@ -48,7 +48,7 @@ fn trade(match_id: u64, quantity: u64, flags: Flags) -> Trade {
 /// The rows that `events` make of best prices.
 fn bbo(events: impl FnOnce(&mut Kept<BboRows<&mut Vec<u8>>>)) -> Vec<String> {
     let mut out = Vec::new();
-    let mut kept = Kept::new(1, BboRows::to(&mut out, RowFormat::Csv)).unwrap();
+    let mut kept = Kept::new(1, &room(1, None), BboRows::to(&mut out, RowFormat::Csv)).unwrap();
     events(&mut kept);
     let faults = kept.faults();
     kept.finish(|rows, books| rows.write_rest(books, faults))
@@ -144,7 +144,7 @@ fn a_row_has_the_name_that_is_known_by_then() {
 
 #[test]
 fn books_have_numbers_and_whole_names_and_the_implied_ones_are_apart() {
-    let mut kept = Kept::new(1, ()).unwrap();
+    let mut kept = Kept::new(1, &room(1, None), ()).unwrap();
     for (instrument, name) in [(0, "ZZZZ-LONGER"), (1, "AAAA-LONGER")] {
         let name = Directory::of(Name::new(name.as_bytes()));
         kept.on_directory(&cx(1, instrument, END), name);
@@ -173,7 +173,7 @@ fn books_have_numbers_and_whole_names_and_the_implied_ones_are_apart() {
 
 #[test]
 fn prints_that_do_not_count_are_none_and_totals_have_whole_names() {
-    let mut kept = Kept::new(1, Trades::new(Breaks::new(1))).unwrap();
+    let mut kept = Kept::new(1, &room(1, None), Trades::new(Breaks::new(1))).unwrap();
     kept.on_trade(&cx(1, 0, END), trade(1, 5, Flags::NONE));
     kept.on_trade(&cx(2, 0, END), trade(2, 50, Flags::NON_PRINTABLE));
     let name = Name::new(b"ESZ5-ESH6");
@@ -186,4 +186,20 @@ fn prints_that_do_not_count_are_none_and_totals_have_whole_names() {
         .unwrap();
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.lines().last(), Some("ESZ5-ESH6,1,5,7"));
+}
+
+#[test]
+fn the_room_of_books_follows_from_what_there_is_to_read() {
+    let whole = BookPlan::default().limits;
+    assert_eq!(room(1, None), whole);
+    assert_eq!(room(1, Some(u64::MAX)), whole);
+    assert_eq!(room(4, None).orders, whole.orders / 4);
+    let little = room(1, Some(16 * 100_000));
+    assert_eq!((little.orders, little.levels), (100_000, 100_000));
+    assert_eq!(little.instruments, whole.instruments);
+    let least = room(1, Some(24));
+    assert_eq!(
+        [least.orders, least.levels, least.instruments],
+        [LEAST_ROOM; 3]
+    );
 }

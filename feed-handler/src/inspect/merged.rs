@@ -4,8 +4,9 @@
 //! up then, and at the end, is lost.
 
 use super::Streams;
+use super::kept::room;
 use super::lines::{Channels, Lines};
-use crate::config::BookPlan;
+use crate::book::BookLimits;
 use crate::config::defaults::CHANNELS_PER_CAPTURE_MAX;
 use crate::pipeline::{Channel, ChannelSetup, Lane, LaneTime, SessionDay};
 use crate::protocol::itch50::Itch50File;
@@ -131,6 +132,11 @@ impl<'f> Merged<'f> {
         self.channels
     }
 
+    /// How large the books of a channel can get.
+    pub fn room(&self) -> BookLimits {
+        room(self.channels, self.file.length())
+    }
+
     /// Hands every event to `outlet`, protocol by protocol and within one in the order of the file, until `enough` says
     /// so.
     pub fn run<H: Outlet>(&self, outlet: H, enough: impl Fn(&H) -> bool) -> (H, Passed<'f>) {
@@ -215,9 +221,10 @@ impl<H: Outlet> ForProtocol for Pass<'_, '_, H> {
             passed,
         } = self;
         let definitions = Arc::new(capture.definitions::<P>());
+        let instruments = capture.room().instruments;
         let setups = group.channels.iter().map(|(&number, lines)| {
             let setup = capture.setup(group, number, lines);
-            let mut decoder = P::Decoder::with_room(BookPlan::default().limits.instruments);
+            let mut decoder = P::Decoder::with_room(instruments);
             decoder.subscribe(Box::new(capture.wanted.clone()));
             decoder.refer(definitions.clone());
             (setup, P::Framing::default(), decoder)
