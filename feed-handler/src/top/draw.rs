@@ -38,6 +38,7 @@ const HELP: &[&str] = &[
     "socket  packets its socket's buffer had no room for",
     "ring    packets there was no slot for",
     "silent  how long ago a line was last heard",
+    "queued  records that a journal has not written yet",
 ];
 
 /// Draws it as it stands at `now`, at any size; how far there is to scroll.

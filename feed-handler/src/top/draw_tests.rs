@@ -1,8 +1,8 @@
 use super::*;
 use crate::report::Figures;
 use crate::status::{
-    BookStatus, BooksStatus, ChannelStatus, ConsumerStatus, DepthStatus, LaneStatus, LineStatus,
-    StageStatus, Status,
+    BookStatus, BooksStatus, ChannelStatus, ConsumerStatus, DepthStatus, JournalStatus, LaneStatus,
+    LineStatus, StageStatus, Status,
 };
 use crate::top::app::Told;
 use ratatui::Terminal;
@@ -26,7 +26,10 @@ fn status(seconds: u64) -> Status {
             drops: [("ring_full", 0), ("socket_buffer", 3 * seconds)]
                 .into_iter()
                 .collect(),
-            journal: None,
+            journal: Some(JournalStatus {
+                records: 1_299_999 * seconds,
+                lost: 40,
+            }),
         }],
         channels: vec![
             channel("itch", "valid", seconds),

@@ -54,7 +54,8 @@ pub fn show(socket: &Path, color: bool, symbols: Option<Glob>) -> io::Result<()>
 pub fn text(status: Status) -> String {
     let history = History::new(status);
     let views = [View::Overview, View::Channels, View::Lines].into_iter();
-    tables(views.flat_map(|view| view.listings(&history)))
+    let listings = views.flat_map(|view| view.listings(&history));
+    tables(listings.chain(views::journals(&history)))
 }
 
 fn tables(listings: impl IntoIterator<Item = Listing>) -> String {

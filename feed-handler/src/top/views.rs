@@ -54,7 +54,10 @@ impl View {
             View::Channels => vec![channels(of.status())],
             View::Lines => vec![lines(of)],
             View::Latency => latency(of.status()),
-            View::Consumers => vec![consumers(of), drops(of)],
+            View::Consumers => [Some(consumers(of)), journals(of), Some(drops(of))]
+                .into_iter()
+                .flatten()
+                .collect(),
             View::Books => Vec::new(),
         }
     }
@@ -306,6 +309,30 @@ fn consumers(of: &History) -> Listing {
         names: 1,
         rows: of.status().consumers.iter().enumerate().map(row).collect(),
     }
+}
+
+/// The lanes' journals, where they have any.
+pub(super) fn journals(of: &History) -> Option<Listing> {
+    let row = |(i, lane): (usize, &LaneStatus)| {
+        let journal = lane.journal?;
+        let written = |status: &Status| Some(status.lanes.get(i)?.journal?.records);
+        let kept = journal.records.saturating_add(journal.lost);
+        Some(vec![
+            Cell::name(&lane.name),
+            Cell::Rate(of.rate(written)),
+            Cell::Count(journal.records),
+            Cell::Count(lane.published.saturating_sub(kept)),
+            Cell::Loss(journal.lost),
+        ])
+    };
+    let lanes = of.status().lanes.iter().enumerate();
+    let rows: Vec<_> = lanes.filter_map(row).collect();
+    (!rows.is_empty()).then_some(Listing {
+        title: "Journals",
+        head: &["lane", "records/s", "records", "queued", "lost"],
+        names: 1,
+        rows,
+    })
 }
 
 fn drops(of: &History) -> Listing {
