@@ -2,7 +2,8 @@
 
 use crate::book::{BookError, BookLimits, Books, Change, Fault, Quote};
 use crate::config::BookPlan;
-use crate::publish::Outlet;
+use crate::protocol::Ahead;
+use crate::publish::{Outlet, ahead};
 use feed_common::event::{
     AddOrder, CancelOrder, DeleteOrder, Directory, ExecuteOrder, Flags, Gap, Imbalance, Kind,
     LevelUpdate, MarketData, MarketHandler, ModifyOrder, MsgCtx, NO_INSTRUMENT, Price, QuoteUpdate,
@@ -181,6 +182,22 @@ impl<T: Watch> Kept<T> {
 impl<T: Watch> Outlet for Kept<T> {
     fn published(&self) -> u64 {
         self.events
+    }
+
+    const LOOKS_AHEAD: bool = true;
+
+    #[inline(always)]
+    fn fetch(&self, channel: u16, ahead: Ahead) {
+        if let Some(books) = self.books.get(usize::from(channel)) {
+            ahead::fetch(books, ahead);
+        }
+    }
+
+    #[inline(always)]
+    fn fetch_behind(&self, channel: u16, ahead: Ahead) {
+        if let Some(books) = self.books.get(usize::from(channel)) {
+            ahead::fetch_behind(books, ahead);
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::due::Due;
 use super::fields::Fields;
 use super::records::{Mark, Records};
-use super::{Digest, Outlet, Publish, UnitPrint};
+use super::{Digest, Outlet, Publish, UnitPrint, ahead};
 use crate::book::{self, BookError, BookLimits, Books, Change, Faults, Level, Quote, View};
 use crate::protocol::Ahead;
 use feed_common::event::{
@@ -289,17 +289,12 @@ impl<K: Publish> Outlet for Booked<K> {
 
     #[inline(always)]
     fn fetch(&self, channel: u16, ahead: Ahead) {
-        let books = &self.channels[self.index(channel)].books;
-        books.prefetch(ahead.instrument, ahead.order_id);
-        if ahead.new_id != ahead.order_id {
-            books.prefetch(ahead.instrument, ahead.new_id);
-        }
+        ahead::fetch(&self.channels[self.index(channel)].books, ahead);
     }
 
     #[inline(always)]
     fn fetch_behind(&self, channel: u16, ahead: Ahead) {
-        let books = &self.channels[self.index(channel)].books;
-        books.prefetch_further(ahead.instrument, ahead.order_id);
+        ahead::fetch_behind(&self.channels[self.index(channel)].books, ahead);
     }
 
     fn books(&self, channel: u16) -> Option<BookTotals> {

@@ -1,5 +1,6 @@
 //! Publication: records to the broadcast ring, and from there to consumers.
 
+pub(crate) mod ahead;
 mod booked;
 mod bridge;
 mod digest;
