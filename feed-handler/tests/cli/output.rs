@@ -135,6 +135,11 @@ fn a_reader_that_left_is_no_failure() {
             .unwrap()
             .read_to_string(&mut err)
             .unwrap();
+        // A run says how far it is once a second.
+        err = err
+            .lines()
+            .filter(|line| !line.contains(" packets "))
+            .collect();
         assert_eq!((status, err.as_str()), (0, ""), "{arguments:?}");
     }
 }

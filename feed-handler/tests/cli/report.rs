@@ -266,20 +266,23 @@ fn a_delay_that_cannot_be_is_refused() {
 fn omission_is_corrected_only_on_purpose_once_and_without_a_schedule() {
     let runs = Runs::new();
     let run = runs.run("r", &[]);
-    let count = |json: &serde_json::Value| {
+    let published = |json: &serde_json::Value, figure: &str| {
         let latency = &json["runs"][0]["summary"]["latency"];
-        latency["published"]["count"].as_u64().unwrap()
+        latency["published"][figure].as_u64().unwrap()
     };
     let as_json = ["report", &run, "--format", "json"];
     let measured = feed_handler(&as_json).is_quiet().json();
     assert!(measured["runs"][0]["summary"]["omission_corrected_ns"].is_null());
-    let flag = ["--correct-omission-known", "2us"];
+    // However slow the machine is: the longest stands for ten.
+    let interval = published(&measured, "max") / 10;
+    let flag = ["--correct-omission-known", &format!("{interval}ns")];
     let corrected = feed_handler(&[&as_json[..], &flag].concat());
-    corrected.is(0, "CORRECTED FOR OMISSION by a known interval of 2.00 µs");
+    corrected.is(0, "CORRECTED FOR OMISSION by a known interval of ");
     let corrected = corrected.json();
     let summary = &corrected["runs"][0]["summary"];
-    assert_eq!(summary["omission_corrected_ns"], 2_000);
-    assert!(count(&corrected) > count(&measured), "a packet took 4 µs");
+    assert_eq!(summary["omission_corrected_ns"], interval);
+    let counts = [&corrected, &measured].map(|json| published(json, "count"));
+    assert!(counts[0] >= counts[1] + 9, "{counts:?}");
     // Not with what judges figures, nor by what is no time.
     for more in [["--compare", &run], ["--budget", "b.toml"]] {
         let arguments = [&["report", &run][..], &flag, &more].concat();
@@ -292,10 +295,10 @@ fn omission_is_corrected_only_on_purpose_once_and_without_a_schedule() {
     let path = format!("{run}/summary.json");
     std::fs::write(&path, summary.to_string()).unwrap();
     let again = [&["report", &run][..], &flag].concat();
-    feed_handler(&again).is(2, "it has been corrected for omission already, by 2.00 µs");
+    feed_handler(&again).is(2, "it has been corrected for omission already, by ");
     // Live packets came by a schedule; of a run without a summary nobody knows.
     let live = summary.to_string().replace("capture ", "live lines ");
-    let live = live.replace("\"omission_corrected_ns\":2000,", "");
+    let live = live.replace(&format!("\"omission_corrected_ns\":{interval},"), "");
     std::fs::write(&path, live).unwrap();
     feed_handler(&again).is(2, "which come by a schedule of their own");
     std::fs::remove_file(&path).unwrap();
