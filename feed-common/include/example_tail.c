@@ -4,12 +4,10 @@
  *     ./example_tail /dev/shm/feed [SYMBOL]        prints the records of a symbol as they come
  *
  * At the end: how many records it read and lost, a sum of all their words by word and position, the instruments with
- * their quotes.
+ * their quotes. How long records took to come here it leaves beside the file, for the report of the run.
  */
 #include "feed_shm.h"
-
-#include <inttypes.h>
-#include <time.h>
+#include "feed_taken.h"
 
 static void print(const struct feed_shm_record *r)
 {
@@ -22,6 +20,7 @@ int main(int argc, char **argv)
     struct feed_shm feed;
     struct feed_shm_cursor cursor;
     struct feed_shm_record records[64];
+    static struct feed_taken taken;
     uint64_t read = 0, sum = 0, lost;
     int was_dead = 0;
 
@@ -37,11 +36,17 @@ int main(int argc, char **argv)
     char symbol[9];
     snprintf(symbol, sizeof symbol, "%-8s", argc > 2 ? argv[2] : "");
 
+    feed_taken_begin(&taken, &feed, argv[1]);
     feed_shm_from_oldest(&feed, &cursor);
+    /* What was there before says nothing of how fast this is. */
+    uint64_t live = cursor.head_seen;
     printf("session %s, epoch %" PRIu64 "\n", feed.session, feed.epoch);
     fflush(stdout);
     for (;;) {
         size_t n = feed_shm_read(&feed, &cursor, records, 64, &lost);
+        size_t earlier = cursor.position >= live + n ? 0 : live + n - cursor.position;
+        if (earlier < n)
+            feed_taken_record(&taken, records + earlier, n - earlier);
         for (size_t i = 0; i < n; i++) {
             uint64_t words[8], of_record = 0;
             memcpy(words, records + i, sizeof words);
@@ -60,6 +65,11 @@ int main(int argc, char **argv)
         was_dead = feed_shm_standing(&feed) == FEED_SHM_DEAD;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
+
+    /* At once: the run waits no longer than it must. */
+    error = feed_taken_leave(&taken);
+    if (error && error != EACCES && error != EPERM)
+        fprintf(stderr, "%s: its latency is not left: %s\n", argv[1], feed_shm_strerror(error));
 
     static const char *const standings[] = {"live", "closed", "dead", "superseded", "unseen"};
     printf("read %" PRIu64 " lost %" PRIu64 " sum %" PRIu64 "\n", read, cursor.lost, sum);

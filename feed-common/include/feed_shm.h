@@ -16,7 +16,8 @@
  * length of the file when it is opened and then remembered: whatever is written into the file later, no access leaves the
  * mapping. Its owner can cut the file, which ends its readers with SIGBUS; so say whose it should be.
  *
- * One struct feed_shm may be used by several threads; a cursor is one thread's.
+ * One struct feed_shm may be used by several threads; a cursor is one thread's. How long records took to come to a consumer,
+ * for the report of the run, is counted and left by feed_taken.h.
  */
 #ifndef FEED_SHM_H
 #define FEED_SHM_H

@@ -2,8 +2,11 @@
 //! has come to, and goes on when it is told a line.
 #![cfg(not(loom))]
 
+mod languages;
+mod left;
 mod processes;
 mod readers;
+mod taken;
 
 use feed_common::event::{Name, Price, Record};
 use feed_common::ring::shared::{

@@ -1,22 +1,24 @@
 //! The readers of other languages, against a ring that is written meanwhile.
 
+use super::languages::{NUMPY, compiled, has_numpy, python, skipped};
 use super::{Folder, LIMIT, Other, instrument, plan, quote, record};
 use feed_common::ring::shared::{Published, SharedPlan, publish};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write, stderr};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const RECORDS: u64 = 200_000;
-const NUMPY: &str = "needs python3 with the package numpy";
+/// What C programs can do with the header.
+pub const EXAMPLE: &str = "include/example_tail.c";
 
 #[test]
 fn c_reads_what_was_written() {
     let folder = Folder::new("c");
-    let program = compiled(&folder);
+    let program = compiled(&folder, EXAMPLE);
     check(&folder, || Command::new(&program));
 }
 
@@ -27,11 +29,8 @@ fn python_reads_what_was_written() {
         return;
     }
     check(&Folder::new("python"), || {
-        let mut command = Command::new("python3");
-        command
-            .args(["-m", "feed_shm"])
-            .env("PYTHONPATH", package());
-        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        let mut command = python();
+        command.args(["-m", "feed_shm"]);
         command
     });
 }
@@ -41,7 +40,7 @@ fn python_reads_what_was_written() {
 fn other_users_read_what_they_may_and_write_nothing() {
     const NOBODY: u32 = 65_534;
     let folder = Folder::new("users");
-    let program = compiled(&folder);
+    let program = compiled(&folder, EXAMPLE);
     let path = folder.feed();
     let as_nobody = |program: &Path, arguments: &[&str]| {
         let mut command = Command::new(program);
@@ -117,11 +116,9 @@ before = feed.quotes['bid']
 sys.stdin.readline()
 print(before[:2].tolist(), feed.quote(1)['bid'], feed.quote(3), feed.quote(99), feed.find('ABC'), feed.find('no'))
 ";
-    let mut child = Command::new("python3")
+    let mut child = python()
         .args(["-c", script])
         .arg(folder.feed())
-        .env("PYTHONPATH", package())
-        .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -318,38 +315,4 @@ fn sum(records: std::ops::Range<u64>) -> u64 {
         sum.fold(0, u64::wrapping_add).wrapping_mul(p + 1)
     };
     records.map(of).fold(0, u64::wrapping_add)
-}
-
-fn compiled(folder: &Folder) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/example_tail.c");
-    let program = folder.feed().with_file_name("example_tail");
-    let output = Command::new("cc")
-        .args(["-O2", "-Wall", "-Wextra", "-Werror", "-std=c11", "-o"])
-        .args([&program, &source])
-        .output()
-        .expect("a C compiler");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    program
-}
-
-fn package() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/python")
-}
-
-fn has_numpy() -> bool {
-    let mut asked = Command::new("python3");
-    let asked = asked
-        .args(["-c", "import numpy"])
-        .stderr(Stdio::null())
-        .status();
-    asked.is_ok_and(|status| status.success())
-}
-
-/// Said past the harness, which keeps what a test that passes prints to itself.
-fn skipped(test: &str, needs: &str) {
-    writeln!(stderr(), "SKIPPED {test}: {needs}").expect("standard error");
 }

@@ -5,6 +5,7 @@
 
 mod books;
 mod cme;
+mod consumers;
 mod doctor;
 #[cfg(feature = "export")]
 mod export;

@@ -1,4 +1,4 @@
-//! Shared memory of a run as other processes see it: `tail`, a reader in this process, and the Python package.
+//! Shared memory of a run as other processes see it: `tail`, and a reader in this process.
 
 use crate::support::*;
 use feed_common::event::Record;
@@ -6,26 +6,23 @@ use feed_common::ring::shared::{OwnedBy, SharedReader, Standing};
 use feed_replay::synth::{Protocol, Recording, Spec};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const MESSAGES: u64 = 20_000;
+pub const MESSAGES: u64 = 20_000;
 
-fn shared(scratch: &Scratch, more: &str) -> String {
+/// The tables of a configuration that turn it on.
+pub fn shared(scratch: &Scratch, more: &str) -> String {
     let dir = scratch.path("shm");
     format!("[publish]\nslots = 131072\n[shared_memory]\ndir = \"{dir}\"\n{more}\n")
 }
 
 /// A run over a capture with shared memory on; its folder of files, and what it says it published.
-fn from_capture(scratch: &Scratch) -> (String, u64) {
+pub fn from_capture(scratch: &Scratch) -> (String, u64) {
     let capture = scratch.file("a.pcap", session(MESSAGES));
     let text = configuration("itch50", GROUP, "") + &shared(scratch, "");
     let config = scratch.file("feed.toml", text);
-    let run = feed_handler(&[
-        "run", "-c", &config, "--input", &capture, "--format", "json",
-    ]);
+    let run = run_over(&config, &capture);
     let published = run.is(0, "").json()["published"].as_u64().unwrap();
     assert!(published > MESSAGES, "{published}");
     (scratch.path("shm"), published)
@@ -110,14 +107,8 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
     let scratch = Scratch::new();
     let mut live = Live::start(&scratch, "itch50", &shared(&scratch, ""), "6s");
     let file = scratch.path("shm/l");
-    let since = Instant::now();
-    let shared = loop {
-        match SharedReader::open(Path::new(&file), OwnedBy::Us) {
-            Ok(shared) => break shared,
-            Err(e) => assert!(since.elapsed() < Duration::from_secs(30), "{e}"),
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
+    wait_for(&file);
+    let shared = SharedReader::open(Path::new(&file), OwnedBy::Us).unwrap();
     assert_eq!(shared.standing(), Standing::Live);
     let mut reader = shared.subscriber().from_oldest();
     let second = feed_handler(&["run", "-c", &live.config, "--duration", "1s"]);
@@ -173,130 +164,12 @@ fn a_live_run_is_read_while_it_goes_and_nobody_else_gets_its_name() {
     assert_eq!(lines(&tail)[7]["seq"], read[7].sequence.get());
     assert_eq!(shared.standing(), Standing::Closed);
     // The name is free again, and whoever reads the old file is told.
-    let third = feed_handler(&[
-        "run",
-        "-c",
-        &config,
-        "--duration",
-        "100ms",
-        "--format",
-        "json",
-    ]);
-    third.is(0, "");
+    run_briefly(&config).is(0, "");
     assert_eq!(shared.standing(), Standing::Superseded);
     assert_eq!(
         shared.reopen().unwrap().facts().channels,
         shared.facts().channels
     );
-}
-
-/// A C program, a Python program and a reader in this process follow a live run from its first record to its end: what they
-/// read is what the run says it published, word for word, and the quotes they find are the books' best prices.
-#[test]
-fn readers_in_c_and_python_agree_with_the_summary() {
-    let scratch = Scratch::new();
-    let tables = shared(&scratch, "");
-    let mut live = Live::start(&scratch, "itch50", &tables, "6s");
-    let file = scratch.path("shm/l");
-    let since = Instant::now();
-    while !Path::new(&file).exists() {
-        assert!(since.elapsed() < Duration::from_secs(30), "no file");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let shared = SharedReader::open(Path::new(&file), OwnedBy::Us).unwrap();
-    let mut reader = shared.subscriber().from_oldest();
-    let mut others = vec![("C", follow(&mut Command::new(compiled(&scratch)), &file))];
-    if has_numpy() {
-        others.push(("Python", follow(&mut python(), &file)));
-    } else {
-        let skipped = "SKIPPED readers_in_c_and_python_agree_with_the_summary: Python: needs python3 with the package numpy";
-        writeln!(std::io::stderr(), "{skipped}").unwrap();
-    }
-    live.wait_until_it_listens();
-    let (made, _) = Recording::of(&Spec::new(Protocol::Itch50, MESSAGES, 7)).unwrap();
-    live.send(made.packets().map(|packet| packet.payload));
-    let summary = live.summary();
-    let of = |name: &str| summary[name].as_u64().unwrap();
-    assert_eq!(
-        (of("messages"), summary["sequence"]["lost"].as_u64()),
-        (MESSAGES, Some(0))
-    );
-
-    let (mut batch, mut read, mut sum) = ([Record::default(); 256], 0, 0u64);
-    loop {
-        let n = reader.read(&mut batch).unwrap();
-        if n == 0 {
-            break;
-        }
-        for record in &batch[..n] {
-            read += 1;
-            let words = (0..).zip(record.words());
-            let words = words.map(|(w, word): (u64, u64)| word.wrapping_mul(2 * w + 1));
-            sum = sum.wrapping_add(words.fold(0, u64::wrapping_add).wrapping_mul(read));
-        }
-    }
-    assert_eq!(read, of("published"));
-    assert_eq!(summary["books"]["instruments"], shared.rows());
-    for (language, child) in others {
-        let out = child.wait_with_output().unwrap();
-        assert!(out.status.success(), "{language}: {out:?}");
-        let said = String::from_utf8_lossy(&out.stdout);
-        let want = format!("read {read} lost 0 sum {sum}\nended closed\nchannel 0 c itch50\n");
-        assert!(said.contains(&want), "{language}: no {want:?} in {said}");
-        for row in 0..shared.rows() {
-            let it = shared.instrument(row).unwrap().unwrap();
-            let name = String::from_utf8_lossy(it.name.as_bytes()).into_owned();
-            let quote = match shared.quote(row).unwrap() {
-                None => "no quote".to_owned(),
-                Some(q) => format!(
-                    "{} x {}, {} x {} at {} trust {} flags {}",
-                    q.bid.0,
-                    q.bid_quantity,
-                    q.ask.0,
-                    q.ask_quantity,
-                    q.sequence,
-                    q.trust.0,
-                    q.flags.0
-                ),
-            };
-            let want = format!("instrument {} {name} of channel 0: {quote}", it.instrument);
-            let found = said.lines().any(|line| line == want);
-            assert!(found, "{language}: no {want:?} in {said}");
-        }
-    }
-}
-
-/// A program that follows a file to its writer's end, from where it stands now.
-fn follow(program: &mut Command, file: &str) -> Child {
-    program.arg(file).stdout(Stdio::piped()).spawn().unwrap()
-}
-
-fn compiled(scratch: &Scratch) -> String {
-    let program = scratch.path("example_tail");
-    let source = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../feed-common/include/example_tail.c"
-    );
-    let mut compiler = Command::new("cc");
-    compiler.args(["-O2", "-std=c11", "-o", &program, source]);
-    assert!(compiler.status().expect("a C compiler").success());
-    program
-}
-
-fn python() -> Command {
-    let mut python = Command::new("python3");
-    let packages = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/python");
-    python
-        .args(["-m", "feed_shm"])
-        .env("PYTHONPATH", packages)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    python
-}
-
-fn has_numpy() -> bool {
-    let mut asked = Command::new("python3");
-    asked.args(["-c", "import numpy"]).stderr(Stdio::null());
-    asked.status().is_ok_and(|status| status.success())
 }
 
 #[test]
@@ -336,25 +209,12 @@ fn what_a_killed_run_left_is_taken_over() {
     let scratch = Scratch::new();
     let live = Live::start(&scratch, "itch50", &shared(&scratch, ""), "60s");
     let file = scratch.path("shm/l");
-    let since = Instant::now();
-    while !Path::new(&file).exists() {
-        assert!(since.elapsed() < Duration::from_secs(30), "no file");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for(&file);
     let (config, id) = (live.config.clone(), live.id());
     live.kill();
     let tail = feed_handler(&["tail", &file, "--once"]);
     tail.is(0, "its writer has died");
-    let second = [
-        "run",
-        "-c",
-        &config,
-        "--duration",
-        "100ms",
-        "--format",
-        "json",
-    ];
-    let summary = feed_handler(&second).is(0, "").json();
+    let summary = run_briefly(&config).is(0, "").json();
     let fact = summary["run"]["shared memory l"].as_str().unwrap();
     let want = format!("taken over from process {id}, which had died");
     assert!(fact.contains(&want), "{fact}");

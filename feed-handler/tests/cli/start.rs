@@ -152,10 +152,7 @@ fn packets_of_other_groups_are_counted() {
     let capture = scratch.file("a.pcap", [&whole[..], &other[24..]].concat());
     for layout in ["", "layout = \"two-threads\""] {
         let config = scratch.file("feed.toml", configuration("itch50", GROUP, layout));
-        let ended = feed_handler(&[
-            "run", "-c", &config, "--input", &capture, "--format", "json",
-        ]);
-        let facts = ended.json();
+        let facts = run_over(&config, &capture).json();
         assert_eq!(
             (&facts["drops"]["foreign"], &facts["messages"]),
             (&3.into(), &100.into())
@@ -177,16 +174,7 @@ fn a_capture_without_datagrams_is_no_error_and_no_silence() {
 fn a_live_run_without_packets_ends_when_it_should() {
     let scratch = Scratch::new();
     let (config, _) = Live::configuration(&scratch, "itch50", "");
-    let arguments = [
-        "run",
-        "-c",
-        &config,
-        "--duration",
-        "100ms",
-        "--format",
-        "json",
-    ];
-    let ended = feed_handler(&arguments);
+    let ended = run_briefly(&config);
     assert_eq!(
         (ended.status, &ended.json()["packets"]),
         (0, &0.into()),

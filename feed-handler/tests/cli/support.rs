@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_feed-handler");
 
 /// How long a run may take before it is ended and the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Group and port of the captures made here.
 pub const GROUP: &str = "239.192.50.1:26477";
@@ -90,6 +90,29 @@ impl Ended {
 #[track_caller]
 pub fn feed_handler(arguments: &[&str]) -> Ended {
     run(Command::new(PROGRAM).args(arguments), b"")
+}
+
+/// Runs it over a capture, for its facts.
+#[track_caller]
+pub fn run_over(config: &str, capture: &str) -> Ended {
+    feed_handler(&["run", "-c", config, "--input", capture, "--format", "json"])
+}
+
+/// A live run that soon ends, for its facts.
+#[track_caller]
+pub fn run_briefly(config: &str) -> Ended {
+    let soon = ["--duration", "100ms", "--format", "json"];
+    feed_handler(&[&["run", "-c", config], &soon[..]].concat())
+}
+
+/// Until there is a file, or whatever else, of this name.
+#[track_caller]
+pub fn wait_for(path: &str) {
+    let since = Instant::now();
+    while !std::fs::exists(path).unwrap() {
+        assert!(since.elapsed() < PATIENCE, "no {path}");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Runs a command with `input` on its standard input.
@@ -257,6 +280,20 @@ impl Live {
         stdout.read_to_string(&mut out).unwrap();
         assert_eq!(wait(&mut self.child), 0);
         serde_json::from_str(&out).unwrap()
+    }
+
+    /// Ends it as a service manager would; what it said of itself.
+    #[track_caller]
+    pub fn end(self) -> Value {
+        let process = self.id().to_string();
+        assert!(
+            Command::new("kill")
+                .arg(process)
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.summary()
     }
 
     /// Kills it as the system would, without a word.

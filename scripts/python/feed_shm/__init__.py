@@ -6,6 +6,8 @@
     records = reader.read(1024)             # a structured array (RECORD), empty when there are none yet
     feed.quotes["bid"]                      # the table itself: a view of the mapping, which changes as one looks
     feed.snapshot()                         # a copy of it in which no row is torn
+    with feed.taken() as taken:             # how long records took to come here, for the report of the run
+        taken.take(reader.read())
 
 What lies where, and why nothing is ever read torn, is in feed-common/src/ring/shared/mod.rs, ring/broadcast.rs and
 ring/latest.rs. The file is mapped read-only and everything its header says is checked once, so nothing that is written into
@@ -24,6 +26,8 @@ import sys
 import zlib
 
 import numpy as np
+
+from .taken import Taken
 
 VERSION = 1
 NO_PRICE = -(2**63)
@@ -156,6 +160,7 @@ class Feed:
         self.slots, self.instruments = slots, rows
         #: Nanoseconds per tick of the receive times.
         self.nanos_per_tick = word[19] / 2**32
+        self._tick_factor = word[19]
         self.session = header[160:192].rstrip(b"\0").decode(errors="replace")
         #: Of the channels whose records are in the ring: number, name, protocol.
         self.channels = [
@@ -182,6 +187,19 @@ class Feed:
         if oldest:
             position = min(max(self._word(_WINDOW) - self.slots, 0), position)
         return Reader(self, position)
+
+    def nanos(self, ticks):
+        """Nanoseconds in an array of spans of ticks, such as from records' `rx` to a reading of their clock."""
+        factor, whole, part = (np.uint64(f) for f in (self._tick_factor, self._tick_factor >> 32, self._tick_factor % 2**32))
+        high, low = ticks >> np.uint64(32), ticks & np.uint64(2**32 - 1)
+        return high * factor + low * whole + (low * part >> np.uint64(32))
+
+    def taken(self):
+        """Counts how long records took to come into this process, and leaves it to the run at its end: see `taken.py`."""
+        try:
+            return Taken(self)
+        except OSError as error:
+            raise FeedError(f"{self.path}: the clock of its receive times cannot be read: {error.strerror}") from error
 
     def quote(self, row):
         """The latest quote of a row, whole; None when there was none yet."""

@@ -68,7 +68,8 @@
 //! file that has the name now. In `/dev/shm` anybody can make a file of a name that is not taken, and its owner can cut it,
 //! which ends whoever reads it: [`SharedReader::open`] wants to be told whose file it should be.
 //!
-//! Who consumes in another process can say how long records took to reach it: see [`taken`].
+//! Who consumes in another process can say how long records took to reach it, by a file of its own beside this one: see
+//! [`taken`], which also says what clock receive times are of.
 
 mod board;
 #[cfg(test)]

@@ -3,7 +3,22 @@
 //! A consumer cannot write into the file it reads, and should not: so it keeps its own figures and leaves them beside the
 //! file when it ends, as `NAME.taken.EPOCH.PROCESS`: an interval log ([`crate::latency::log`]) with a line of
 //! [`Stage::Taken`]. The writer collects those of its epoch at its own end. Nothing is shared but the name; what is in such
-//! a file is anybody's word, read as any log is.
+//! a file is anybody's word, read as any log is. [`TakenLog`] does that in Rust, `feed-common/include/feed_taken.h` in C and
+//! `scripts/python/feed_shm/taken.py` in Python; they count alike to the last cell.
+//!
+//! | of the file | |
+//! |---|---|
+//! | name | `NAME.taken.EPOCH.PROCESS` in decimal: the shared file's name and epoch, the consumer's process number |
+//! | made | as that with `.new` behind it, not through a link, then renamed |
+//! | mode | 0644 |
+//! | text | HdrHistogram's interval log, format 1.3: comments, the names of the columns, and a line if anything was counted |
+//! | line | `Tag=process:PROCESS/taken,START,LENGTH,MAX,HISTOGRAM`: seconds since the base time, seconds, ms |
+//! | histogram | encoding V2 (zigzag LEB128 counts) in a zlib stream in base64; of nanoseconds from 1 to 10^10 at three digits, 24,745 cells, longer values in the last |
+//!
+//! What is counted is the time from a record's `rx` to a reading of the same clock when the consumer has it, once for each
+//! batch: the processor's counter (`RDTSC` where CPUID tells of RDTSCP and an invariant counter, `CNTVCT_EL0` on AArch64),
+//! nanoseconds of `CLOCK_MONOTONIC` where there is none. The header's factor makes nanoseconds of its ticks. A record with
+//! an `rx` of 0 was made without a packet and is not counted, a negative time counts as 0.
 
 use super::read::SharedReader;
 use crate::event::Record;
@@ -49,7 +64,13 @@ impl TakenLog {
     /// The consumer has these records in its hands now. Reads the clock once, and does not allocate.
     #[inline]
     pub fn take(&mut self, records: &[Record]) {
-        let now = self.clock.now();
+        self.take_at(self.clock.now(), records);
+    }
+
+    /// The consumer had these records in its hands then. One that was received later than that, by the counter of another
+    /// core, took no time.
+    #[inline]
+    pub fn take_at(&mut self, now: Ticks, records: &[Record]) {
         for rx in records.iter().map(|r| Ticks(r.rx.get())) {
             // One that was made without a packet says nothing.
             if rx != Ticks(0) {
@@ -59,7 +80,8 @@ impl TakenLog {
         }
     }
 
-    /// Leaves the figures so far beside the file, in place of those that were left before; says where.
+    /// Leaves the figures so far beside the file, in place of those that were left before; says where. After an error
+    /// nothing new is there.
     pub fn leave(&self) -> io::Result<&Path> {
         let now = UnixNanos::now();
         let comment = format!("taken by process {}", std::process::id());
@@ -70,9 +92,15 @@ impl TakenLog {
         let new = beside(&self.path, ".new");
         // Left by a process of the same number that ended in the middle of this.
         let _ = fs::remove_file(&new);
-        make(&new, text.len() as u64, 0o644, None)?.write_all(&text)?;
-        fs::rename(&new, &self.path)?;
-        Ok(&self.path)
+        let mut file = make(&new, text.len() as u64, 0o644, None)?;
+        let left = file.write_all(&text);
+        match left.and_then(|()| fs::rename(&new, &self.path)) {
+            Ok(()) => Ok(&self.path),
+            Err(error) => {
+                let _ = fs::remove_file(&new);
+                Err(error)
+            }
+        }
     }
 }
 

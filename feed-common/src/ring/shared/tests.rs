@@ -312,4 +312,9 @@ fn consumers_leave_what_they_took_and_the_writer_collects_it() {
     clear(&plan.path).unwrap();
     assert!(collect(&plan.path, epoch).unwrap().is_empty());
     assert!(!name(epoch - 1, 5).exists() && plan.path.exists());
+
+    // All of it or nothing.
+    fs::create_dir(&path).unwrap();
+    taken.leave().unwrap_err();
+    assert!(path.is_dir() && !beside(&path, ".new").exists());
 }
