@@ -4,6 +4,7 @@ Two functions of a few instructions lie in a page that was written through its f
 """
 
 import ctypes
+import errno
 import functools
 import mmap
 import os
@@ -20,7 +21,10 @@ _CPUID_EDX = bytes.fromhex("53 89f8 0fa2 89d0 5b c3")
 @functools.cache
 def ticks():
     """A function that reads it. Where the counter does not run at one rate, or cannot be told to, receive times are
-    nanoseconds of CLOCK_MONOTONIC, and so is what it reads. OSError where this system lets nobody execute what he wrote."""
+    nanoseconds of CLOCK_MONOTONIC, and so is what it reads. OSError on processors other than x86-64, and where this system
+    lets nobody execute what he wrote."""
+    if os.uname().machine != "x86_64":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
     file = os.memfd_create("feed_shm.clock", os.MFD_CLOEXEC)
     try:
         os.write(file, (_RDTSC.ljust(64, b"\0") + _CPUID_EDX).ljust(mmap.PAGESIZE, b"\0"))
