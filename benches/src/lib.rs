@@ -4,6 +4,7 @@
 pub mod book;
 pub mod capture;
 pub mod gate;
+pub mod gateway;
 pub mod growth;
 pub mod itch;
 pub mod lane;

@@ -1,10 +1,9 @@
 use super::OutputFormat;
+use super::lanes::Lanes;
 use feed_common::config::{ByteSize, TimeSpan};
-use feed_common::program::{Failure, print, print_line};
-use feed_common::ring::shared::OwnedBy;
+use feed_common::program::{Failure, print, print_line, warn};
 use feed_handler::gateway::{Gateway, Limits, Options, Tokens, status_text};
 use feed_handler::run::Until;
-use feed_handler::tail::files;
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,16 +19,12 @@ const NAP: Duration = Duration::from_millis(20);
                   0.0.0.0:9000 --tcp 0.0.0.0:9001 --tokens /etc/feed/tokens\n  curl http://127.0.0.1:9000/status\n\nIt reads \
                   what a run with [shared_memory] publishes, and costs that run nothing. Clients connect to \
                   ws://127.0.0.1:9000/stream, or with --tcp by TCP; docs/GATEWAY.md has what they say and are told. Without \
-                  tokens it listens on this machine alone. SIGINT and SIGTERM tell the clients and print what it did; a \
+                  tokens it listens on this machine alone. Lanes that come later to the folder of --dir are found within a second. SIGINT and SIGTERM tell the clients and print what it did; a \
                   second one ends at once."
 )]
 pub struct Arguments {
-    /// Files of lanes; or --dir
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// All files of a folder: the configuration's `shared_memory.dir`
-    #[arg(long, value_name = "DIR", conflicts_with = "files")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    lanes: Lanes,
     /// Where WebSockets, /status and /health are; port 0 is one that the system chooses
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     listen: SocketAddr,
@@ -42,9 +37,6 @@ pub struct Arguments {
     /// A web page that browsers may connect for, such as https://desk.example; may be given more than once
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// The user whose files they are; default: this one or root
-    #[arg(long, value_name = "UID")]
-    owner: Option<u32>,
     /// Clients at once
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=4096))]
     clients: u16,
@@ -72,30 +64,13 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let paths = match &arguments.dir {
-        None if arguments.files.is_empty() => {
-            return Err(Failure::usage(
-                "nothing to read: expected files of lanes, or --dir",
-            ));
-        }
-        None => arguments.files.clone(),
-        Some(dir) => {
-            let cannot = |e| Failure::usage(format_args!("{}: {e}", dir.display()));
-            let paths = files(dir).map_err(cannot)?;
-            if paths.is_empty() {
-                let why = "nobody has published here";
-                return Err(Failure::usage(format_args!("{}: {why}", dir.display())));
-            }
-            paths
-        }
-    };
     let tokens = arguments.tokens.as_deref().map(Tokens::read).transpose();
     let size = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
     // Long enough to be told apart from not at all.
     let span = |span: TimeSpan| span.duration().max(Duration::from_millis(20));
     let options = Options {
-        files: paths,
-        owned_by: arguments.owner.map_or(OwnedBy::Us, OwnedBy::User),
+        lanes: arguments.lanes.place()?,
+        owned_by: arguments.lanes.owned_by(),
         listen: arguments.listen,
         tcp: arguments.tcp,
         tokens: tokens.map_err(Failure::usage)?.unwrap_or_default(),
@@ -115,6 +90,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         true => Failure::usage(error),
         false => Failure::running(error),
     })?;
+    if let Some(nobody) = arguments.lanes.nobody().filter(|_| !gateway.has_lanes()) {
+        warn(format_args!("{nobody} yet"));
+    }
     let at = gateway.addresses();
     let over_tcp = at.tcp.map(|address| address.to_string());
     match arguments.format {
@@ -132,6 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         if gateway.has_failed() {
             return Err(Failure::running("shared memory is no longer read"));
         }
+        gateway.warnings().for_each(warn);
         std::thread::sleep(NAP);
     }
     let facts = gateway.stop();

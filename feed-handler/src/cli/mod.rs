@@ -14,6 +14,7 @@ mod gaps;
 mod gateway;
 mod input;
 mod journal;
+mod lanes;
 mod lines;
 mod outputs;
 mod protocols;

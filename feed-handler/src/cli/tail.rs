@@ -1,20 +1,23 @@
 use super::OutputFormat;
+use super::lanes::Lanes;
 use feed_common::event::Kind;
 use feed_common::program::{Failure, printed, warn};
-use feed_common::ring::shared::{OwnedBy, Standing};
+use feed_common::ring::shared::Standing;
 use feed_handler::report::units::plural;
 use feed_handler::subscribe::Glob;
-use feed_handler::tail::{Polled, Tail, Wanted, files, kind_named};
+use feed_handler::tail::{Finder, Next, Polled, Tail, Wanted, kind_named};
 use serde_json::Value;
 use std::io::{self, BufWriter, StdoutLock, Write};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long to sleep when there is nothing to read.
 const NAP: Duration = Duration::from_millis(1);
 
-/// Naps from one look for the next writer to another.
-const LOOK_EVERY: u32 = 100;
+/// Between two looks for the next writers of lanes that have ended.
+const NEXT_EVERY: Duration = Duration::from_millis(100);
+
+/// Between two looks for lanes that were not there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(clap::Args)]
 #[command(
@@ -22,15 +25,11 @@ const LOOK_EVERY: u32 = 100;
                   /dev/shm/feed --quotes\n  feed-handler tail /dev/shm/feed/equities --kind trade --format json | jq \
                   .price\n\nIt reads what a run with [shared_memory] publishes, and costs that run nothing. What was \
                   overwritten before it was read is said on standard error; so is the end of a writer, behind which it \
-                  waits for the next one."
+                  waits for the next one. Lanes that come later to the folder of --dir are found within a second or two."
 )]
 pub struct Arguments {
-    /// Files of lanes; or --dir
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// All files of a folder: the configuration's `shared_memory.dir`
-    #[arg(long, value_name = "DIR", conflicts_with = "files")]
-    dir: Option<PathBuf>,
+    #[command(flatten)]
+    lanes: Lanes,
     /// Only symbols that this pattern means, such as 'A*'; may be given more than once
     #[arg(long, value_name = "GLOB")]
     symbol: Vec<Glob>,
@@ -49,9 +48,6 @@ pub struct Arguments {
     /// End when every writer has
     #[arg(long)]
     once: bool,
-    /// The user whose files they are; default: this one or root
-    #[arg(long, value_name = "UID")]
-    owner: Option<u32>,
     /// How to print them: text, or a JSON object a line
     #[arg(long, default_value = "text")]
     format: OutputFormat,
@@ -65,27 +61,14 @@ fn kind(name: &str) -> Result<Kind, String> {
 }
 
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let paths = match &arguments.dir {
-        Some(dir) => {
-            let cannot = |e| Failure::usage(format_args!("{}: {e}", dir.display()));
-            files(dir).map_err(cannot)?
-        }
-        None if arguments.files.is_empty() => {
-            return Err(Failure::usage(
-                "nothing to read: expected files of lanes, or --dir",
-            ));
-        }
-        None => arguments.files.clone(),
-    };
-    if let (Some(dir), []) = (&arguments.dir, &paths[..]) {
-        let why = "nobody has published here";
-        return Err(Failure::usage(format_args!("{}: {why}", dir.display())));
+    let mut finder = Finder::new(arguments.lanes.place()?, arguments.lanes.owned_by());
+    let found = finder.begin(arguments.oldest).map_err(Failure::usage)?;
+    found.refused.iter().for_each(warn);
+    let mut tails = found.lanes;
+    if let (true, Some(nobody)) = (tails.is_empty(), arguments.lanes.nobody()) {
+        return Err(Failure::usage(nobody));
     }
-    let owned_by = arguments.owner.map_or(OwnedBy::Us, OwnedBy::User);
-    let open = |path: &PathBuf| Tail::open(path, owned_by, arguments.oldest);
-    let tails: Result<Vec<_>, _> = paths.iter().map(open).collect();
-    let mut tails = tails.map_err(Failure::usage)?;
-    if !arguments.oldest && !arguments.quotes {
+    if arguments.measures() {
         tails.iter_mut().for_each(Tail::measure);
     }
     let wanted = Wanted {
@@ -98,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     printed(match arguments.quotes {
         true => quotes(&tails, &wanted, &mut out),
-        false => follow(tails, &wanted, arguments, &mut out),
+        false => follow(tails, finder, &wanted, arguments, &mut out),
     })
 }
 
@@ -133,13 +116,22 @@ fn quotes(tails: &[Tail], wanted: &Wanted, out: &mut Out) -> io::Result<()> {
     out.to.flush()
 }
 
+impl Arguments {
+    /// Whether the run is left how long records took: of older ones that would say nothing.
+    fn measures(&self) -> bool {
+        !self.oldest && !self.quotes
+    }
+}
+
 fn follow(
     mut tails: Vec<Tail>,
+    mut finder: Finder,
     wanted: &Wanted,
     arguments: &Arguments,
     out: &mut Out,
 ) -> io::Result<()> {
-    let (mut left, mut naps) = (arguments.count, 0u32);
+    let mut left = arguments.count;
+    let mut sought = Sought::now();
     while left > 0 {
         let mut idle = true;
         for tail in &mut tails {
@@ -174,6 +166,9 @@ fn follow(
                 Polled::Nothing => {}
             }
         }
+        if !arguments.once {
+            sought.again(&mut tails, &mut finder, arguments);
+        }
         if !idle {
             continue;
         }
@@ -183,20 +178,63 @@ fn follow(
             break;
         }
         std::thread::sleep(NAP);
-        naps += 1;
-        if !arguments.once && naps.is_multiple_of(LOOK_EVERY) {
-            for tail in tails.iter_mut().filter(|tail| tail.has_ended()) {
-                if tail.reopen() {
-                    warn(format_args!("{}: a new writer", tail.path().display()));
-                }
-            }
-        }
     }
     tails
         .iter()
         .filter(|tail| !tail.has_ended())
         .for_each(leave);
     out.to.flush()
+}
+
+/// When lanes were last looked for.
+struct Sought {
+    next: Instant,
+    new: Instant,
+}
+
+impl Sought {
+    fn now() -> Sought {
+        let now = Instant::now();
+        Sought {
+            next: now,
+            new: now,
+        }
+    }
+
+    /// Looks again, if it is time.
+    fn again(&mut self, tails: &mut Vec<Tail>, finder: &mut Finder, arguments: &Arguments) {
+        let follow = |mut tail: Tail, what: &str| {
+            warn(format_args!("{}: {what}", tail.path().display()));
+            if arguments.measures() {
+                tail.measure();
+            }
+            tail
+        };
+        if self.next.elapsed() >= NEXT_EVERY {
+            self.next = Instant::now();
+            tails.retain_mut(|tail| {
+                let next = match tail.has_ended() {
+                    true => finder.next_writer(tail.path()),
+                    false => Next::Same,
+                };
+                match next {
+                    Next::Same => true,
+                    Next::Gone => false,
+                    Next::Writer(next) => {
+                        *tail = follow(*next, "a new writer");
+                        true
+                    }
+                }
+            });
+        }
+        if self.new.elapsed() >= LOOK_EVERY {
+            self.new = Instant::now();
+            let found = finder.look(true);
+            found.refused.iter().for_each(warn);
+            let new = found.lanes.into_iter();
+            tails.extend(new.map(|tail| follow(tail, "a new lane")));
+        }
+    }
 }
 
 /// Leaves to the run how long records took. Who may read a file need not be allowed to leave anything beside it.

@@ -3,11 +3,11 @@
 //! One task reads what the client says and hands it on, a few messages at most; another does it, and sends what waits. So
 //! a client that says more than is done has to wait, and one that takes nothing is still heard, and noticed when it is not.
 
-use super::ending::{Cause, Ending};
-use super::hub::Refused;
+use super::ending::Ending;
+use super::hub::{Begun, Hub, Refused};
 use super::interests::Subscription;
 use super::pack::{Outgoing, Packer};
-use super::queue::Item;
+use super::queue::{Item, State};
 use super::request::{Form, Hello, Policy, Request};
 use super::seat::Seat;
 use super::text;
@@ -90,15 +90,16 @@ pub async fn serve(
         seat: &seat,
         sending: &mut sending,
         said,
+        joined: VecDeque::new(),
         heard: Instant::now(),
         asked: Instant::now(),
         allowed: Allowance::new(Instant::now()),
     };
     let ending = client.converse(&terms, form, is_known).await;
     drop(client);
-    seat.hub().totals.endings.count(ending.cause);
+    seat.hub().totals.endings.count(&ending);
     // What one that left is told, nobody hears.
-    if ending.cause != Cause::Left {
+    if ending != Ending::Left {
         let _ = timeout(FAREWELL, sending.close(&ending)).await;
         let _ = timeout(FAREWELL, &mut reader).await;
     }
@@ -149,6 +150,8 @@ struct Client<'a, S> {
     sending: &'a mut S,
     said: mpsc::Receiver<Result<Incoming, Ending>>,
     packer: Packer,
+    /// Lanes that have come, whose quotes it is not told yet.
+    joined: VecDeque<usize>,
     /// When it last said anything.
     heard: Instant,
     /// When it was last sent something that it has to answer, or anything at all.
@@ -159,10 +162,7 @@ struct Client<'a, S> {
 impl<S: Sending> Client<'_, S> {
     async fn converse(&mut self, terms: &Terms, form: Form, is_known: bool) -> Ending {
         let hello = timeout(self.seat.hub().limits().handshake, self.hello()).await;
-        let hello = hello.unwrap_or_else(|_| {
-            let reason = "no hello in time";
-            Err(Ending::new(Cause::Handshake, reason))
-        });
+        let hello = hello.unwrap_or(Err(Ending::Handshake));
         let begun = match hello {
             Ok(hello) => self.welcome(&hello, terms, form, is_known).await,
             Err(ending) => Err(ending),
@@ -180,7 +180,7 @@ impl<S: Sending> Client<'_, S> {
                 said = self.said.recv() => said,
                 () = self.seat.outbox().kill.notified() => return Err(self.ending()),
             };
-            match said.unwrap_or_else(|| Err(Ending::left()))? {
+            match said.unwrap_or(Err(Ending::Left))? {
                 Incoming::Alive => {}
                 Incoming::Request(bytes) => {
                     return match Request::parse(&bytes).map_err(refused)? {
@@ -201,8 +201,7 @@ impl<S: Sending> Client<'_, S> {
     ) -> Result<(), Ending> {
         let shown = hello.token.as_deref().unwrap_or_default();
         if !is_known && !terms.tokens.allow(shown.as_bytes()) {
-            let reason = "expected a token";
-            return Err(Ending::new(Cause::Unauthorised, reason));
+            return Err(Ending::Unauthorised("expected a token"));
         }
         let hub = self.seat.hub();
         let limits = hub.limits();
@@ -233,11 +232,15 @@ impl<S: Sending> Client<'_, S> {
                 biased;
                 () = self.seat.outbox().kill.notified() => Err(self.ending()),
                 said = self.said.recv() => {
-                    let said = said.unwrap_or_else(|| Err(Ending::left()));
+                    let said = said.unwrap_or(Err(Ending::Left));
                     self.hear(said).await
                 }
                 _ = tick.tick() => self.look(limits.heartbeat, limits.silence()).await,
                 () = self.seat.outbox().wake.notified() => self.deliver(&mut items).await,
+            };
+            let done = match done {
+                Ok(()) => self.join().await,
+                Err(ending) => Err(ending),
             };
             if let Err(ending) = done {
                 return ending;
@@ -249,8 +252,7 @@ impl<S: Sending> Client<'_, S> {
     async fn look(&mut self, heartbeat: Duration, silence: Duration) -> Result<(), Ending> {
         let now = Instant::now();
         if now - self.heard >= silence {
-            let reason = format_args!("nothing heard for {} ms", silence.as_millis());
-            return Err(Ending::new(Cause::Silent, reason));
+            return Err(Ending::Silent(silence.as_millis()));
         }
         if now - self.heard.max(self.asked) >= heartbeat {
             self.asked = now;
@@ -270,6 +272,15 @@ impl<S: Sending> Client<'_, S> {
     }
 
     async fn send_all(&mut self, items: &mut VecDeque<Item>) -> Result<(), Ending> {
+        let lives = items.iter().filter_map(|item| match item {
+            Item::State {
+                source,
+                state: State::Live,
+                ..
+            } => Some(source.index),
+            _ => None,
+        });
+        self.joined.extend(lives);
         while let Some(message) = self.packer.pack(items) {
             self.send(message).await?;
         }
@@ -283,8 +294,8 @@ impl<S: Sending> Client<'_, S> {
             return Ok(());
         };
         if !self.allowed.take(self.heard) {
-            let reason = format_args!("expected at most {REQUESTS} messages a second");
-            return Err(Ending::new(Cause::TooMany, reason));
+            let reason = format!("expected at most {REQUESTS} messages a second");
+            return Err(Ending::TooMany(reason));
         }
         match Request::parse(&bytes).map_err(refused)? {
             Request::Pong => Ok(()),
@@ -310,10 +321,26 @@ impl<S: Sending> Client<'_, S> {
     }
 
     async fn subscribe(&mut self, subscription: Subscription) -> Result<(), Ending> {
-        let (id, since) = (subscription.id, Instant::now());
+        let (id, key) = (subscription.id, self.seat.key());
+        self.begin(|hub| hub.subscribe(key, subscription.clone()))
+            .await?;
+        self.send(Outgoing::text(text::subscribed(id))).await
+    }
+
+    /// Sends the quotes of lanes that have come: its subscriptions are of them, too.
+    async fn join(&mut self) -> Result<(), Ending> {
+        while let Some(lane) = self.joined.pop_front() {
+            let key = self.seat.key();
+            self.begin(|hub| hub.join(key, lane)).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends what had waited and then quotes, once there are any.
+    async fn begin(&mut self, ask: impl Fn(&Hub) -> Result<Begun, Refused>) -> Result<(), Ending> {
+        let since = Instant::now();
         let mut begun = loop {
-            let hub = self.seat.hub();
-            match hub.subscribe(self.seat.key(), subscription.clone()) {
+            match ask(self.seat.hub()) {
                 Ok(begun) => break begun,
                 Err(Refused::Ended(ending)) => return Err(ending),
                 Err(Refused::Unsettled) if since.elapsed() < SETTLING => {
@@ -321,18 +348,18 @@ impl<S: Sending> Client<'_, S> {
                 }
                 Err(Refused::Unsettled) => {
                     let reason = "the gateway cannot follow the records: no quotes to begin with";
-                    return Err(Ending::new(Cause::NoRoom, reason));
+                    return Err(Ending::NoRoom(reason.into()));
                 }
             }
         };
         self.send_all(&mut begun.before).await?;
         let quotes = self.packer.quotes();
         for snapshot in &begun.snapshots {
-            for message in quotes.messages(id, snapshot) {
+            for message in quotes.messages(snapshot) {
                 self.send(message).await?;
             }
         }
-        self.send(Outgoing::text(text::subscribed(id))).await
+        Ok(())
     }
 
     /// Sends a message, unless the client is to be ended or takes nothing for too long.
@@ -342,10 +369,9 @@ impl<S: Sending> Client<'_, S> {
         hub.totals.bytes.fetch_add(message.len() as u64, Relaxed);
         let patience = hub.limits().silence();
         tokio::select! {
-            sent = timeout(patience, self.sending.send(message)) => sent.unwrap_or_else(|_| {
-                let reason = format_args!("took nothing for {} ms", patience.as_millis());
-                Err(Ending::new(Cause::Stalled, reason))
-            }),
+            sent = timeout(patience, self.sending.send(message)) => {
+                sent.unwrap_or(Err(Ending::Stalled(patience.as_millis())))
+            }
             () = outbox.kill.notified() => Err(self.ending()),
         }
     }
@@ -353,12 +379,12 @@ impl<S: Sending> Client<'_, S> {
     /// Why its queue was ended.
     fn ending(&self) -> Ending {
         let ending = self.seat.outbox().queue().ending().cloned();
-        ending.unwrap_or_else(Ending::left)
+        ending.unwrap_or(Ending::Left)
     }
 }
 
 fn refused(reason: impl std::fmt::Display) -> Ending {
-    Ending::new(Cause::BadRequest, reason)
+    Ending::BadRequest(reason.to_string())
 }
 
 #[cfg(test)]

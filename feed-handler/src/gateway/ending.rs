@@ -1,102 +1,73 @@
-//! Why a client is no longer served: counted by cause, and told with a reason.
+//! Why a client is no longer served: told with its reason, and counted.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-macro_rules! causes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $code:literal;)*) => {
-        /// Why a client is no longer served, or was never.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Cause { $($(#[$doc])* $name,)* }
+macro_rules! endings {
+    ($($(#[$doc:meta])* $name:ident $(($of:ty))? = $text:literal, $code:literal, $reason:literal;)*) => {
+        /// Why a client is no longer served, or was never; shown as what it is told.
+        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+        pub enum Ending { $($(#[$doc])* #[error($reason)] $name $(($of))?,)* }
 
-        impl Cause {
-            /// All of them.
-            pub const ALL: &[Cause] = &[$(Cause::$name,)*];
+        impl Ending {
+            const NAMES: &[&str] = &[$($text,)*];
 
             /// Its name in facts.
-            pub fn name(self) -> &'static str {
-                match self { $(Cause::$name => $text,)* }
+            pub fn name(&self) -> &'static str {
+                match self { $(Ending::$name { .. } => $text,)* }
             }
 
             /// The code of a WebSocket's close (RFC 6455, 7.4.1).
-            pub fn code(self) -> u16 {
-                match self { $(Cause::$name => $code,)* }
+            pub fn code(&self) -> u16 {
+                match self { $(Ending::$name { .. } => $code,)* }
             }
         }
     };
 }
 
-causes! {
+endings! {
     /// It left.
-    Left = "left", 1000;
+    Left = "left", 1000, "the client left";
     /// The gateway ends.
-    Shutdown = "shutdown", 1001;
-    /// Nothing was heard of it for too long.
-    Silent = "silent", 1008;
-    /// It took nothing of what was sent for too long.
-    Stalled = "stalled", 1008;
-    /// Its queue was full, and it had asked to be dropped then.
-    TooSlow = "too_slow", 1008;
+    Shutdown = "shutdown", 1001, "the gateway ends";
+    /// Nothing was heard of it for so many milliseconds.
+    Silent(u128) = "silent", 1008, "nothing heard for {0} ms";
+    /// It took nothing of what was sent for so many milliseconds.
+    Stalled(u128) = "stalled", 1008, "took nothing for {0} ms";
+    /// Its queue of so many records was full, and it had asked to be dropped then.
+    TooSlow(usize) = "too_slow", 1008, "{0} records were waiting";
     /// It said what cannot be meant.
-    BadRequest = "bad_request", 1008;
+    BadRequest(String) = "bad_request", 1008, "{0}";
     /// A message was longer than allowed.
-    TooLarge = "too_large", 1009;
+    TooLarge(String) = "too_large", 1009, "{0}";
     /// It asked for more than it may.
-    TooMany = "too_many", 1008;
+    TooMany(String) = "too_many", 1008, "{0}";
     /// It has not shown a token that is known.
-    Unauthorised = "unauthorised", 1008;
+    Unauthorised(&'static str) = "unauthorised", 1008, "{0}";
     /// It said nothing in time.
-    Handshake = "handshake", 1008;
+    Handshake = "handshake", 1008, "no hello in time";
     /// There was no room for it.
-    NoRoom = "no_room", 1013;
+    NoRoom(String) = "no_room", 1013, "{0}";
     /// A web page that may not connect sent it, or it asked for another host.
-    Foreign = "foreign", 1008;
+    Foreign(String) = "foreign", 1008, "{0}";
 }
 
-/// Why a client is no longer served, in words too.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ending {
-    /// Why.
-    pub cause: Cause,
-    /// What it is told.
-    pub reason: String,
-}
-
-impl Ending {
-    /// Of a cause that says `reason`.
-    pub fn new(cause: Cause, reason: impl fmt::Display) -> Ending {
-        Ending {
-            cause,
-            reason: reason.to_string(),
-        }
-    }
-
-    /// It left.
-    pub fn left() -> Ending {
-        Ending::new(Cause::Left, "the client left")
-    }
-
-    /// Its queue of `room` records was full.
-    pub fn too_slow(room: usize) -> Ending {
-        let reason = format_args!("{room} records were waiting");
-        Ending::new(Cause::TooSlow, reason)
-    }
-}
-
-/// How many ended, by cause.
+/// How many ended, by why.
 #[derive(Debug, Default)]
-pub struct Endings([AtomicU64; Cause::ALL.len()]);
+pub struct Endings([AtomicU64; Ending::NAMES.len()]);
 
 impl Endings {
     /// One more.
-    pub fn count(&self, cause: Cause) {
-        self.0[cause as usize].fetch_add(1, Relaxed);
+    pub fn count(&self, ending: &Ending) {
+        let names = Ending::NAMES.iter().zip(&self.0);
+        for (_, n) in names.filter(|(name, _)| **name == ending.name()) {
+            n.fetch_add(1, Relaxed);
+        }
     }
 
-    /// Those that there were.
+    /// Those that there were, by name.
     pub fn read(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        let all = Cause::ALL.iter();
-        let all = all.map(|&cause| (cause.name(), self.0[cause as usize].load(Relaxed)));
+        let all = Ending::NAMES.iter().zip(&self.0);
+        let all = all.map(|(&name, n)| (name, n.load(Relaxed)));
         all.filter(|(_, n)| *n > 0)
     }
 }

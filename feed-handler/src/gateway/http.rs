@@ -3,7 +3,7 @@
 
 use super::client::{Terms, serve};
 use super::door::{Begun, Door};
-use super::ending::{Cause, Ending};
+use super::ending::Ending;
 use super::hub::Hub;
 use super::request::Form;
 use super::status::facts;
@@ -74,7 +74,7 @@ async fn status(State(site): State<Site>, headers: HeaderMap) -> Response {
             let kind = [(header::CONTENT_TYPE, "application/json")];
             (kind, format!("{}\n", facts(&site.hub))).into_response()
         }
-        Ok(_) => site.refuse(&Ending::new(Cause::Unauthorised, "expected a token")),
+        Ok(_) => site.refuse(&Ending::Unauthorised("expected a token")),
         Err(ending) => site.refuse(&ending),
     }
 }
@@ -98,13 +98,13 @@ impl Site {
             && !self.origins.iter().any(|o| o == origin)
         {
             let reason = format!("the origin {:?} is not allowed", cut(origin));
-            return Err(Ending::new(Cause::Foreign, reason));
+            return Err(Ending::Foreign(reason));
         }
         // A page whose name was made to mean this machine is of the same origin to a browser: its name tells it.
         let host = text(header::HOST).unwrap_or_default();
         if self.terms.tokens.is_empty() && !is_loopback(host) {
             let reason = format!("the host {:?} is not this machine", cut(host));
-            return Err(Ending::new(Cause::Foreign, reason));
+            return Err(Ending::Foreign(reason));
         }
         match text(header::AUTHORIZATION) {
             None => Ok(false),
@@ -112,20 +112,20 @@ impl Site {
                 let token = shown.strip_prefix("Bearer ").unwrap_or_default();
                 match self.terms.tokens.is_empty() || self.terms.tokens.allow(token.as_bytes()) {
                     true => Ok(true),
-                    false => Err(Ending::new(Cause::Unauthorised, "the token is not known")),
+                    false => Err(Ending::Unauthorised("the token is not known")),
                 }
             }
         }
     }
 
     fn refuse(&self, ending: &Ending) -> Response {
-        self.hub.totals.endings.count(ending.cause);
-        let status = match ending.cause {
-            Cause::Unauthorised => StatusCode::UNAUTHORIZED,
-            Cause::Foreign => StatusCode::FORBIDDEN,
+        self.hub.totals.endings.count(ending);
+        let status = match ending {
+            Ending::Unauthorised(_) => StatusCode::UNAUTHORIZED,
+            Ending::Foreign(_) => StatusCode::FORBIDDEN,
             _ => StatusCode::SERVICE_UNAVAILABLE,
         };
-        (status, format!("{}\n", ending.reason)).into_response()
+        (status, format!("{ending}\n")).into_response()
     }
 }
 

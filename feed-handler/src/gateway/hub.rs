@@ -1,16 +1,19 @@
 //! Who wants what, and who gets it: lanes and clients under one lock, so that a subscription begins between two batches of
 //! records and its quotes are as of that place.
 
-use super::ending::{Cause, Ending, Endings};
-use super::interests::{Interests, Subscription, bit};
-use super::lane::{Lane, Of, Quoted};
+use super::ending::{Ending, Endings};
+use super::interests::Subscription;
+use super::lane::{Lane, Quoted};
+use super::lanes::Lanes;
+use super::listeners::{Listener, Listeners, deliver, miss, tell};
 use super::options::Limits;
-use super::queue::{Counts, Item, Missing, State};
+use super::queue::{Counts, Item, State};
 use super::seat::{Outbox, Seat};
-use super::update::{Held, Memory, Source, Update};
-use crate::tail::Taken;
+use super::update::{Held, Memory, Source};
+use crate::tail::{Tail, Taken};
 use feed_common::event::Record;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,8 +38,12 @@ pub struct Totals {
     pub read: AtomicU64,
     /// Records that were overwritten before they were read.
     pub overrun: AtomicU64,
+    /// Lanes that came later than the gateway.
+    pub found: AtomicU64,
     /// Writers that came after another of the same name.
     pub reopened: AtomicU64,
+    /// Files that cannot be read, at the last look.
+    pub refused: AtomicU64,
     /// Messages sent to clients, and their bytes.
     pub messages: AtomicU64,
     /// Bytes of them, without what WebSocket and TCP add.
@@ -44,32 +51,27 @@ pub struct Totals {
 }
 
 struct Everything {
-    lanes: Vec<Lane>,
-    listeners: BTreeMap<u64, Listener>,
+    lanes: Lanes,
+    listeners: Listeners,
     next: u64,
     /// Of clients that have left.
     counts: Counts,
 }
 
-struct Listener {
-    outbox: Arc<Outbox>,
-    interests: Interests,
-    /// Something waits for it that it was not woken for.
-    due: bool,
-}
-
-/// What comes before the records of a new subscription.
+/// What comes before the records of a subscription.
 #[derive(Debug)]
 pub struct Begun {
     /// What had waited: of the time before.
     pub before: VecDeque<Item>,
-    /// Quotes of each lane.
+    /// Quotes.
     pub snapshots: Vec<Snapshot>,
 }
 
 /// The latest quotes of a lane.
 #[derive(Debug)]
 pub struct Snapshot {
+    /// Of which subscription.
+    pub id: u32,
     /// Whose.
     pub source: Arc<Source>,
     /// They are as of every record below this position; updates go on with it.
@@ -116,13 +118,13 @@ pub struct ClientFacts {
 }
 
 impl Hub {
-    /// Of lanes that are open.
-    pub fn new(lanes: Vec<Lane>, limits: Limits) -> Hub {
+    /// Without lanes and clients.
+    pub fn new(limits: Limits) -> Hub {
         Hub {
             memory: Arc::new(Memory::new(limits.memory)),
             state: Mutex::new(Everything {
-                lanes,
-                listeners: BTreeMap::new(),
+                lanes: Lanes::default(),
+                listeners: Listeners::new(),
                 next: 0,
                 counts: Counts::default(),
             }),
@@ -146,21 +148,16 @@ impl Hub {
     pub fn admit(self: &Arc<Hub>) -> Result<Seat, Ending> {
         let mut all = self.lock();
         if self.is_stopping() {
-            return Err(shutdown());
+            return Err(Ending::Shutdown);
         }
         if all.listeners.len() >= self.limits.clients {
             let reason = format!("there are {} clients already", all.listeners.len());
-            return Err(Ending::new(Cause::NoRoom, reason));
+            return Err(Ending::NoRoom(reason));
         }
         let outbox = Arc::new(Outbox::new());
         let key = all.next;
         all.next += 1;
-        let listener = Listener {
-            outbox: outbox.clone(),
-            interests: Interests::default(),
-            due: false,
-        };
-        all.listeners.insert(key, listener);
+        all.listeners.insert(key, Listener::new(outbox.clone()));
         self.totals.clients.fetch_add(1, Relaxed);
         Ok(Seat::new(self.clone(), key, outbox))
     }
@@ -179,7 +176,7 @@ impl Hub {
         let mut all = self.lock();
         let all = &mut *all;
         let Some(listener) = all.listeners.get_mut(&key) else {
-            return Err(Refused::Ended(Ending::left()));
+            return Err(Refused::Ended(Ending::Left));
         };
         let number = listener.interests.len();
         if number >= self.limits.subscriptions && !listener.interests.has(subscription.id) {
@@ -187,21 +184,46 @@ impl Hub {
                 "expected at most {} subscriptions",
                 self.limits.subscriptions
             );
-            return Err(Refused::Ended(Ending::new(Cause::TooMany, reason)));
+            return Err(Refused::Ended(Ending::TooMany(reason)));
         }
+        let asked = std::slice::from_ref(&subscription);
+        let snapshots = self.snapshots(all.lanes.iter(), asked)?;
+        listener.interests.add(subscription);
+        Ok(listener.begin(snapshots))
+    }
+
+    /// Quotes of a lane that has come, for the subscriptions that a client has.
+    pub fn join(&self, key: u64, lane: usize) -> Result<Begun, Refused> {
+        let mut all = self.lock();
+        let all = &mut *all;
+        let Some(listener) = all.listeners.get_mut(&key) else {
+            return Err(Refused::Ended(Ending::Left));
+        };
+        let asked = listener.interests.subscriptions();
+        let snapshots = self.snapshots(all.lanes.get(lane).into_iter(), asked)?;
+        Ok(listener.begin(snapshots))
+    }
+
+    /// Quotes of lanes for the subscriptions that want them.
+    fn snapshots<'a>(
+        &self,
+        lanes: impl Iterator<Item = &'a Lane> + Clone,
+        asked: &[Subscription],
+    ) -> Result<Vec<Snapshot>, Refused> {
         let mut snapshots = Vec::new();
-        if subscription.snapshot {
-            if !all.lanes.iter().all(Lane::is_settled) {
+        for subscription in asked.iter().filter(|s| s.snapshot) {
+            if !lanes.clone().all(Lane::is_settled) {
                 return Err(Refused::Unsettled);
             }
-            for lane in &all.lanes {
+            for lane in lanes.clone() {
                 let quotes = lane.quotes(|name| subscription.means(name));
                 let bytes = quotes.len() * (size_of::<Quoted>() + 32);
                 if self.memory.is_full() {
-                    let reason = "the gateway's memory for clients is taken";
-                    return Err(Refused::Ended(Ending::new(Cause::NoRoom, reason)));
+                    let reason = "the gateway's memory for clients is taken".into();
+                    return Err(Refused::Ended(Ending::NoRoom(reason)));
                 }
                 snapshots.push(Snapshot {
+                    id: subscription.id,
                     source: lane.source().clone(),
                     position: lane.position(),
                     quotes,
@@ -209,10 +231,7 @@ impl Hub {
                 });
             }
         }
-        listener.interests.add(subscription);
-        let mut before = VecDeque::new();
-        listener.outbox.queue().take(usize::MAX, &mut before);
-        Ok(Begun { before, snapshots })
+        Ok(snapshots)
     }
 
     /// Ends a subscription; false where there is none of that number.
@@ -222,15 +241,17 @@ impl Hub {
         listener.is_some_and(|listener| listener.interests.remove(id))
     }
 
-    /// Reads a lane once and hands out what is there. False when there was nothing.
-    pub fn step(&self, lane: usize, batch: &mut [Record]) -> bool {
+    /// Reads the lane of a number once and hands out what is there; whether anything was. `None` behind the last number.
+    pub fn step(&self, number: usize, batch: &mut [Record]) -> Option<bool> {
         let mut all = self.lock();
         let Everything {
             lanes, listeners, ..
         } = &mut *all;
-        let lane = &mut lanes[lane];
+        let Some(lane) = lanes.get_mut(number) else {
+            return (number < lanes.numbers()).then_some(false);
+        };
         match lane.read(batch) {
-            Taken::Nothing => return false,
+            Taken::Nothing => return Some(false),
             Taken::Records(n) => {
                 self.totals.read.fetch_add(n as u64, Relaxed);
                 deliver(lane, listeners, &batch[..n], &self.memory);
@@ -242,34 +263,56 @@ impl Hub {
             Taken::Ended(_) => {
                 // Who may read need not be allowed to leave anything.
                 let _ = lane.tail().leave();
-                tell(lane, listeners);
+                tell(lane.source(), lane.state(), lane.position(), listeners);
             }
         }
-        true
+        Some(true)
     }
 
-    /// Goes on with a new writer where the last has ended.
-    pub fn reopen(&self) {
+    /// Files of lanes whose writer writes no more.
+    pub fn ended(&self) -> Vec<PathBuf> {
+        self.lock().lanes.ended()
+    }
+
+    /// Follows a file from its oldest record: the next writer of a lane that has ended, or a lane that was not there. Those
+    /// who are `late` tell what was overwritten before. False where there are too many lanes. For one thread: what
+    /// takes time is done while others read and clients come and go.
+    pub fn follow(&self, tail: Tail, late: bool) -> bool {
+        let source = self.lock().lanes.source(tail.path(), tail.facts().epoch);
+        let Some(source) = source else {
+            return false;
+        };
+        let (index, lost) = (source.index, tail.position());
+        let lane = Lane::new(source, tail);
         let mut all = self.lock();
         let Everything {
             lanes, listeners, ..
         } = &mut *all;
-        for lane in lanes {
-            if !lane.reopen() {
-                continue;
-            }
+        listeners
+            .values_mut()
+            .for_each(|l| l.interests.forget_lane(index));
+        tell(lane.source(), State::Live, lost, listeners);
+        if late && lost > 0 {
+            self.totals.overrun.fetch_add(lost, Relaxed);
+            miss(&lane, listeners, lost);
+        }
+        let earlier = lanes.put(lane);
+        drop(all);
+        if earlier.is_some() {
             self.totals.reopened.fetch_add(1, Relaxed);
-            let index = lane.source().index;
-            listeners
-                .values_mut()
-                .for_each(|l| l.interests.forget_lane(index));
-            tell(lane, listeners);
-            // What was overwritten before the file was opened again.
-            let lost = lane.position();
-            if lost > 0 {
-                self.totals.overrun.fetch_add(lost, Relaxed);
-                miss(lane, listeners, lost);
-            }
+        } else if late {
+            self.totals.found.fetch_add(1, Relaxed);
+        }
+        true
+    }
+
+    /// The file of a lane that has ended is gone, and so is the lane.
+    pub fn forget(&self, path: &Path) {
+        let mut all = self.lock();
+        let gone = all.lanes.take(path);
+        if let Some(lane) = &gone {
+            let (source, position) = (lane.source(), lane.position());
+            tell(source, State::Gone, position, &mut all.listeners);
         }
     }
 
@@ -286,7 +329,7 @@ impl Hub {
     pub fn stop(&self) {
         self.stopping.store(true, Relaxed);
         for listener in self.lock().listeners.values() {
-            listener.outbox.end(shutdown());
+            listener.outbox.end(Ending::Shutdown);
         }
     }
 
@@ -328,17 +371,9 @@ impl Hub {
         facts
     }
 
-    /// Keeps how long records took to come here, from now on: for the report of the run.
-    pub fn measure(&self) {
-        self.lock()
-            .lanes
-            .iter_mut()
-            .for_each(|lane| lane.tail().measure());
-    }
-
     /// Leaves what was measured to the runs, as far as that is allowed.
     pub fn leave_measured(&self) {
-        for lane in &mut self.lock().lanes {
+        for lane in self.lock().lanes.iter_mut() {
             let _ = lane.tail().leave();
         }
     }
@@ -349,97 +384,9 @@ impl Hub {
     }
 }
 
-fn shutdown() -> Ending {
-    Ending::new(Cause::Shutdown, "the gateway ends")
-}
-
 fn add(to: &mut Counts, counts: Counts) {
     to.taken += counts.taken;
     to.skipped += counts.skipped;
     to.conflated += counts.conflated;
     to.lost += counts.lost;
-}
-
-/// Puts records into the queues of those who want them.
-fn deliver(
-    lane: &mut Lane,
-    listeners: &mut BTreeMap<u64, Listener>,
-    records: &[Record],
-    memory: &Arc<Memory>,
-) {
-    let index = lane.source().index;
-    let first = lane.position() - records.len() as u64;
-    let mut wanted = Vec::new();
-    for (position, record) in (first..).zip(records) {
-        let (of, renamed) = lane.take(record);
-        if let (Of::Number(number), true) = (of, renamed) {
-            listeners
-                .values_mut()
-                .for_each(|l| l.interests.forget(index, number));
-        }
-        let bit = bit(record.data.kind);
-        let mut those = listeners.values_mut();
-        if those.any(|listener| listener.wants(lane, of, record, bit)) {
-            let name = lane.name(of, record);
-            let channel = lane.tail().channel(record.channel.get());
-            let row = crate::tail::Row {
-                record: *record,
-                name,
-                channel,
-            };
-            let update = Update::new(lane.source(), position, row, memory);
-            wanted.push((of, bit, Arc::new(update)));
-        }
-    }
-    if wanted.is_empty() {
-        return;
-    }
-    let no_memory = memory.is_full();
-    for listener in listeners.values_mut().filter(|l| l.interests.any() != 0) {
-        let outbox = listener.outbox.clone();
-        let mut queue = outbox.queue();
-        for (of, bit, update) in &wanted {
-            if listener.wants(lane, *of, &update.row.record, *bit) {
-                queue.push(update, no_memory);
-                listener.due = true;
-            }
-        }
-        if queue.ending().is_some() {
-            drop(queue);
-            outbox.kill.notify_one();
-        }
-    }
-}
-
-impl Listener {
-    fn wants(&mut self, lane: &mut Lane, of: Of, record: &Record, bit: u32) -> bool {
-        if self.interests.any() & bit == 0 {
-            return false;
-        }
-        let index = lane.source().index;
-        let kinds = match of {
-            Of::Channel => self.interests.any(),
-            Of::Number(number) => self.interests.of(index, number, lane.name_of(number)),
-            Of::Unnumbered => self.interests.of(index, usize::MAX, &lane.name(of, record)),
-        };
-        kinds & bit != 0
-    }
-}
-
-/// Tells of records that the gateway was too slow for.
-fn miss(lane: &Lane, listeners: &mut BTreeMap<u64, Listener>, lost: u64) {
-    for listener in listeners.values_mut().filter(|l| l.interests.any() != 0) {
-        let mut queue = listener.outbox.queue();
-        queue.miss(lane.source(), Missing::Lost, lost);
-        listener.due = true;
-    }
-}
-
-/// Tells how it stands with a lane.
-fn tell(lane: &Lane, listeners: &mut BTreeMap<u64, Listener>) {
-    for listener in listeners.values_mut() {
-        let mut queue = listener.outbox.queue();
-        queue.state(lane.source(), lane.state(), lane.position());
-        listener.due = true;
-    }
 }

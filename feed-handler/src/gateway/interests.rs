@@ -64,6 +64,11 @@ pub struct Interests {
 }
 
 impl Interests {
+    /// All of them.
+    pub fn subscriptions(&self) -> &[Subscription] {
+        &self.subscriptions
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.subscriptions.len()

@@ -14,6 +14,7 @@ use crate::tail::{Tail, Taken};
 use feed_common::event::{NO_INSTRUMENT, Record};
 use feed_common::ring::shared::{Instrument, Quote, Standing};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Instruments of a lane that are followed; what is beyond has no quote, and its names are looked up each time.
@@ -69,7 +70,7 @@ pub struct Quoted {
     pub quote: Quote,
 }
 
-/// A lane being followed.
+/// A lane being followed, as one writer makes it.
 pub struct Lane {
     tail: Tail,
     source: Arc<Source>,
@@ -80,15 +81,9 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Follows the file that was opened, from its oldest record.
-    pub fn new(index: usize, tail: Tail) -> Lane {
-        let lane = tail.path().file_name().unwrap_or_default();
-        let source = Source {
-            index,
-            lane: lane.to_string_lossy().into_owned(),
-            generation: 1,
-            epoch: tail.facts().epoch,
-        };
+    /// Follows a file that was opened, from its oldest record.
+    pub fn new(source: Source, mut tail: Tail) -> Lane {
+        tail.measure();
         let mut lane = Lane {
             tail,
             source: Arc::new(source),
@@ -101,9 +96,14 @@ impl Lane {
         lane
     }
 
-    /// Whose records these are now.
+    /// Whose records these are.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        self.tail.path()
     }
 
     /// How it stands with its writer.
@@ -170,24 +170,6 @@ impl Lane {
     /// The name of a numbered instrument.
     pub fn name_of(&self, number: usize) -> &str {
         &self.known[number].name
-    }
-
-    /// Goes on with another writer of the name, if there is one.
-    pub fn reopen(&mut self) -> bool {
-        if self.state == State::Live || !self.tail.reopen() {
-            return false;
-        }
-        self.source = Arc::new(Source {
-            index: self.source.index,
-            lane: self.source.lane.clone(),
-            generation: self.source.generation.wrapping_add(1),
-            epoch: self.tail.facts().epoch,
-        });
-        self.state = State::Live;
-        self.best = BestOf::over(Ids::default());
-        self.known.clear();
-        self.seed();
-        true
     }
 
     /// The latest quotes of the instruments that are meant, by name.

@@ -1,8 +1,8 @@
 //! The gateway: records of a run for people far from the hot path, over WebSocket and TCP.
 //!
 //! A process of its own reads the shared memory that a run publishes ([`crate::tail`]); the run does not know of it. A
-//! thread (`source`) reads the lanes and puts every record into the queues of those who want it (`hub`); a task for
-//! each client (`client`) sends what waits for it. Nothing waits for a client: one that is slow has a full queue, and what
+//! thread (`source`) reads the lanes and puts every record into the queues of those who want it (`hub`), another (`seek`)
+//! finds lanes; a task for each client (`client`) sends what waits for it. Nothing waits for a client: one that is slow has a full queue, and what
 //! happens then it has chosen (`queue`). What clients say and are told is in `docs/GATEWAY.md`.
 
 mod binary;
@@ -13,11 +13,14 @@ mod http;
 mod hub;
 mod interests;
 mod lane;
+mod lanes;
+mod listeners;
 mod options;
 mod pack;
 mod queue;
 mod request;
 mod seat;
+mod seek;
 mod serve;
 mod source;
 mod status;

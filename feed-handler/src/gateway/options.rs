@@ -1,18 +1,18 @@
 //! What a gateway is told to do, and what it refuses before it begins.
 
 use super::tokens::{Tokens, TokensError};
+use crate::tail::Place;
 use feed_common::ring::RingError;
 use feed_common::ring::shared::{OwnedBy, SharedError};
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a gateway reads, where it listens, and whom it lets in.
 #[derive(Debug)]
 pub struct Options {
-    /// Files of lanes.
-    pub files: Vec<PathBuf>,
+    /// Where lanes are.
+    pub lanes: Place,
     /// Whose they are.
     pub owned_by: OwnedBy,
     /// Where WebSockets, `/status` and `/health` are; port 0 is one that the system chooses.
@@ -83,7 +83,7 @@ pub enum GatewayError {
          127.0.0.1:9000"
     )]
     Exposed(SocketAddr),
-    /// More than it can number.
+    /// None, or more than it can number.
     #[error("{0} files of lanes: expected 1 to {LANES_MAX}")]
     Lanes(usize),
     /// A figure that cannot be.
@@ -121,9 +121,11 @@ impl Options {
                 return Err(GatewayError::Exposed(address));
             }
         }
-        match self.files.len() {
-            1..=LANES_MAX => Ok(()),
-            n => Err(GatewayError::Lanes(n)),
+        match &self.lanes {
+            Place::Files(files) if !(1..=LANES_MAX).contains(&files.len()) => {
+                Err(GatewayError::Lanes(files.len()))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -157,14 +157,13 @@ impl Quotes {
     /// The messages of a snapshot, one after the other.
     pub fn messages<'a>(
         &'a self,
-        id: u32,
         snapshot: &'a Snapshot,
     ) -> Box<dyn Iterator<Item = Outgoing> + Send + 'a> {
         match self.form {
-            Form::Json => Box::new(self.in_text(id, snapshot)),
+            Form::Json => Box::new(self.in_text(snapshot)),
             Form::Binary => {
                 let head = |last| {
-                    let head = text::snapshot_head(id, snapshot, last, false);
+                    let head = text::snapshot_head(snapshot, last, false);
                     Outgoing::text(head)
                 };
                 let quotes = self.in_batches(snapshot);
@@ -174,7 +173,7 @@ impl Quotes {
         }
     }
 
-    fn in_text(&self, id: u32, snapshot: &Snapshot) -> impl Iterator<Item = Outgoing> + Send {
+    fn in_text(&self, snapshot: &Snapshot) -> impl Iterator<Item = Outgoing> + Send {
         let mut rest = snapshot.quotes.iter().peekable();
         let mut over = false;
         std::iter::from_fn(move || {
@@ -183,7 +182,7 @@ impl Quotes {
             }
             let mut buffer = self.pool.get();
             // What is last is only known behind the quotes: it has the room that the longer word takes.
-            let head = text::snapshot_head(id, snapshot, false, true);
+            let head = text::snapshot_head(snapshot, false, true);
             buffer.extend_from_slice(head.as_bytes());
             let mut is_first = true;
             while let Some(quoted) = rest.peek() {
@@ -200,7 +199,7 @@ impl Quotes {
             buffer.extend_from_slice(b"]}");
             over = rest.peek().is_none();
             if over {
-                let last = text::snapshot_head(id, snapshot, true, true);
+                let last = text::snapshot_head(snapshot, true, true);
                 buffer.splice(..head.len(), last.into_bytes());
             }
             Some(Outgoing::Text(Bytes::from_owner(buffer)))

@@ -55,6 +55,8 @@ pub enum State {
     Died,
     /// Another has its name.
     Replaced,
+    /// It has ended, and its file is gone.
+    Gone,
 }
 
 /// What became of a client's records.
@@ -132,7 +134,7 @@ impl Queue {
                 self.items.push_back(Item::Update(update.clone()));
             }
             Policy::Conflate => self.conflate(update, no_memory),
-            Policy::Disconnect => self.end(Ending::too_slow(self.room)),
+            Policy::Disconnect => self.end(Ending::TooSlow(self.room)),
         }
     }
 

@@ -94,15 +94,12 @@ fn what_waits_stays_behind_what_is_in_the_queue() {
 #[test]
 fn who_wants_to_be_dropped_is() {
     let mut queue = filled(Policy::Disconnect, 4, &[(Kind::BID, 1); 5]);
-    assert_eq!(
-        queue.ending().unwrap().cause,
-        super::super::ending::Cause::TooSlow
-    );
+    assert_eq!(queue.ending().unwrap().name(), "too_slow");
     assert!(told(&mut queue).is_empty());
-    queue.end(Ending::left());
+    queue.end(Ending::Left);
     queue.miss(&source(0, 1), Missing::Lost, 3);
     queue.state(&source(0, 1), State::Ended, 3);
-    assert_eq!(queue.ending().unwrap(), &Ending::too_slow(4));
+    assert_eq!(queue.ending().unwrap(), &Ending::TooSlow(4));
     assert!(told(&mut queue).is_empty());
 }
 

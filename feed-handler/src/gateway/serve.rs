@@ -4,15 +4,16 @@ use super::client::Terms;
 use super::door::Door;
 use super::http::{Site, router};
 use super::hub::Hub;
-use super::lane::Lane;
 use super::options::{GatewayError, Options};
 use super::pack::MESSAGE_MAX;
-use super::{door::Begun, source, status, tcp};
-use crate::tail::Tail;
+use super::{door::Begun, seek, source, status, tcp};
+use crate::tail::Finder;
+use crossbeam_channel::Receiver;
 use feed_common::ring::Pool;
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -22,6 +23,9 @@ const WORKERS: usize = 2;
 
 /// How long clients have to be told that it ends.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What is to be told of files and nobody has asked for yet.
+const WARNINGS: usize = 64;
 
 /// Where a gateway listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,22 +42,27 @@ pub struct Gateway {
     addresses: Addresses,
     /// There until it ends.
     source: Option<JoinHandle<()>>,
+    seek: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
+    warnings: Receiver<String>,
 }
 
 impl Gateway {
-    /// Opens shared memory and begins to listen.
+    /// Opens the lanes that are there and begins to listen. A folder may have none yet.
     pub fn start(options: Options) -> Result<Gateway, GatewayError> {
         options.check()?;
-        let files = options.files.iter().enumerate();
-        let lanes: Result<Vec<_>, _> = files
-            .map(|(index, path)| {
-                Tail::open(path, options.owned_by, true).map(|tail| Lane::new(index, tail))
-            })
-            .collect();
-        let lanes = lanes?;
-        let number = lanes.len();
-        let hub = Arc::new(Hub::new(lanes, options.limits));
+        let (to, warnings) = crossbeam_channel::bounded(WARNINGS);
+        let hub = Arc::new(Hub::new(options.limits));
+        let mut finder = Finder::new(options.lanes, options.owned_by);
+        let found = finder.begin(true)?;
+        hub.totals.refused.store(finder.refused() as u64, Relaxed);
+        for error in &found.refused {
+            let _ = to.try_send(error.to_string());
+        }
+        let number = found.lanes.len();
+        if !found.lanes.into_iter().all(|tail| hub.follow(tail, false)) {
+            return Err(GatewayError::Lanes(number));
+        }
         let terms = Terms {
             tokens: Arc::new(options.tokens),
             // One for each client: it sends one message at a time.
@@ -72,7 +81,8 @@ impl Gateway {
             http: http_at,
             tcp: over_tcp.as_ref().map(|(_, address)| *address),
         };
-        let source = source::start(hub.clone(), number).map_err(GatewayError::Thread)?;
+        let source = source::start(hub.clone()).map_err(GatewayError::Thread)?;
+        let seek = seek::start(hub.clone(), finder, to).map_err(GatewayError::Thread)?;
         if let Some((listener, _)) = over_tcp {
             let door = Door::new(listener, &hub, false);
             runtime.spawn(tcp::listen(door, hub.clone(), terms.clone()));
@@ -90,7 +100,9 @@ impl Gateway {
             hub,
             addresses,
             source: Some(source),
+            seek: Some(seek),
             runtime: Some(runtime),
+            warnings,
         })
     }
 
@@ -99,14 +111,26 @@ impl Gateway {
         self.addresses
     }
 
+    /// Whether there are any lanes.
+    pub fn has_lanes(&self) -> bool {
+        !self.hub.lanes().is_empty()
+    }
+
     /// What it has done so far.
     pub fn facts(&self) -> Value {
         status::facts(&self.hub)
     }
 
-    /// Whether the thread that reads has ended, which it does not by itself.
+    /// What there is to be told of files that cannot be read, each time once.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        self.warnings.try_iter()
+    }
+
+    /// Whether a thread that reads or finds lanes has ended, which they do not by themselves.
     pub fn has_failed(&self) -> bool {
-        self.source.as_ref().is_none_or(JoinHandle::is_finished)
+        let threads = [&self.source, &self.seek];
+        let mut threads = threads.iter();
+        threads.any(|thread| thread.as_ref().is_none_or(JoinHandle::is_finished))
     }
 
     /// Tells the clients, waits for them a little, and ends. What it had done.
@@ -125,8 +149,11 @@ impl Gateway {
 
     fn end(&mut self) {
         self.hub.stop();
-        // A panic there has been told.
-        self.source.take().map(JoinHandle::join);
+        for thread in [self.source.take(), self.seek.take()].into_iter().flatten() {
+            thread.thread().unpark();
+            // A panic there has been told.
+            let _ = thread.join();
+        }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

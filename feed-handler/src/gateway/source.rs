@@ -12,52 +12,47 @@ use std::time::{Duration, Instant};
 const SHORTEST: Duration = Duration::from_micros(50);
 const LONGEST: Duration = Duration::from_micros(200);
 
+/// After so long without a record it rests longer: the first one that comes then waits for it.
+const SILENCE: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_millis(2);
+
 /// Clients are woken no more often: under load their messages hold what has come meanwhile, and a single record after a
 /// pause goes at once.
 const PACE: Duration = Duration::from_millis(1);
-
-/// Between two looks for the next writer of a lane whose last has ended.
-const REOPEN: Duration = Duration::from_millis(100);
 
 /// Records read at once.
 const BATCH: usize = 256;
 
 /// Reads the lanes of a hub until it stops.
-pub fn start(hub: Arc<Hub>, lanes: usize) -> io::Result<JoinHandle<()>> {
+pub fn start(hub: Arc<Hub>) -> io::Result<JoinHandle<()>> {
     let thread = Builder::new().name("source".into());
-    thread.spawn(move || run(&hub, lanes))
+    thread.spawn(move || run(&hub))
 }
 
-fn run(hub: &Hub, lanes: usize) {
+fn run(hub: &Hub) {
     sleep_precisely();
     let mut batch = [Record::default(); BATCH];
-    let (mut nap, mut is_behind) = (SHORTEST, true);
-    let (mut woken, mut reopened) = (Instant::now(), Instant::now());
+    let mut nap = SHORTEST;
+    let (mut woken, mut heard) = (Instant::now(), Instant::now());
     while !hub.is_stopping() {
         let mut idle = true;
-        for lane in 0..lanes {
-            idle &= !hub.step(lane, &mut batch);
+        let mut lane = 0;
+        while let Some(brought) = hub.step(lane, &mut batch) {
+            idle &= !brought;
+            lane += 1;
         }
         let now = Instant::now();
         if now - woken >= PACE {
             hub.wake();
             woken = now;
         }
-        if now - reopened >= REOPEN {
-            hub.reopen();
-            reopened = now;
-        }
         if !idle {
-            nap = SHORTEST;
+            (nap, heard) = (SHORTEST, now);
             continue;
         }
-        if is_behind {
-            // What was there before says nothing of how long records take.
-            hub.measure();
-            is_behind = false;
-        }
         std::thread::sleep(nap);
-        nap = (nap * 2).min(LONGEST);
+        let longest = if now - heard < SILENCE { LONGEST } else { REST };
+        nap = (nap * 2).min(longest);
     }
     hub.leave_measured();
 }

@@ -4,7 +4,7 @@
 
 use super::client::{Incoming, Receiving, Sending, Terms, serve};
 use super::door::{Door, Guarded};
-use super::ending::{Cause, Ending};
+use super::ending::Ending;
 use super::hub::Hub;
 use super::pack::Outgoing;
 use super::request::Form;
@@ -42,7 +42,7 @@ async fn client(stream: Guarded, hub: Arc<Hub>, terms: Terms) {
             serve(seat, terms, Form::Binary, is_known, frames, frames_in).await;
         }
         Err(ending) => {
-            hub.totals.endings.count(ending.cause);
+            hub.totals.endings.count(&ending);
             frames.close(&ending).await;
         }
     }
@@ -72,7 +72,7 @@ impl Sending for FramesOut {
             Outgoing::Text(bytes) | Outgoing::Binary(bytes) => self.frame(&bytes).await,
             Outgoing::Heartbeat => self.frame(text::heartbeat().as_bytes()).await,
         };
-        sent.map_err(|_| Ending::left())
+        sent.map_err(|_| Ending::Left)
     }
 
     async fn close(&mut self, ending: &Ending) {
@@ -90,11 +90,11 @@ struct FramesIn {
 
 impl Receiving for FramesIn {
     async fn receive(&mut self) -> Result<Incoming, Ending> {
-        let length = self.from.read_u32_le().await.map_err(|_| Ending::left())?;
+        let length = self.from.read_u32_le().await.map_err(|_| Ending::Left)?;
         let length = frame_length(length, self.most)?;
         let mut bytes = vec![0; length];
         let read = self.from.read_exact(&mut bytes).await;
-        read.map_err(|_| Ending::left())?;
+        read.map_err(|_| Ending::Left)?;
         Ok(Incoming::Request(Bytes::from(bytes)))
     }
 
@@ -109,8 +109,8 @@ pub fn frame_length(length: u32, most: usize) -> Result<usize, Ending> {
     match usize::try_from(length) {
         Ok(length) if length <= most => Ok(length),
         _ => {
-            let reason = format_args!("a frame of {length} bytes: expected at most {most}");
-            Err(Ending::new(Cause::TooLarge, reason))
+            let reason = format!("a frame of {length} bytes: expected at most {most}");
+            Err(Ending::TooLarge(reason))
         }
     }
 }

@@ -33,6 +33,7 @@ pub fn state(state: State) -> &'static str {
         State::Ended => "ended",
         State::Died => "died",
         State::Replaced => "replaced",
+        State::Gone => "gone",
     }
 }
 
@@ -90,7 +91,7 @@ pub fn heartbeat() -> String {
 
 /// Nothing more will be said.
 pub fn closed(ending: &Ending) -> String {
-    json!({"type": "closed", "cause": ending.cause.name(), "reason": ending.reason}).to_string()
+    json!({"type": "closed", "cause": ending.name(), "reason": ending.to_string()}).to_string()
 }
 
 /// Records are missing here.
@@ -126,11 +127,11 @@ pub fn updates_head(source: &Source) -> String {
 }
 
 /// The beginning of a snapshot, up to the first of its quotes; where they come apart from it, all of it.
-pub fn snapshot_head(id: u32, snapshot: &Snapshot, last: bool, quotes: bool) -> String {
+pub fn snapshot_head(snapshot: &Snapshot, last: bool, quotes: bool) -> String {
     let source = &snapshot.source;
     let head = json!({
         "type": "snapshot",
-        "id": id,
+        "id": snapshot.id,
         "lane": source.lane,
         "generation": source.generation,
         "position": snapshot.position,

@@ -1,7 +1,7 @@
 //! A client by WebSocket: text is JSON, binary messages are native batches.
 
 use super::client::{Incoming, Receiving, Sending};
-use super::ending::{Cause, Ending};
+use super::ending::Ending;
 use super::pack::Outgoing;
 use super::text;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
@@ -20,9 +20,7 @@ impl Sending for SplitSink<WebSocket, Message> {
             Outgoing::Binary(bytes) => Message::Binary(bytes),
             Outgoing::Heartbeat => Message::Ping(Bytes::new()),
         };
-        SinkExt::send(self, message)
-            .await
-            .map_err(|_| Ending::left())
+        SinkExt::send(self, message).await.map_err(|_| Ending::Left)
     }
 
     async fn close(&mut self, ending: &Ending) {
@@ -30,13 +28,14 @@ impl Sending for SplitSink<WebSocket, Message> {
         if Sending::send(self, last).await.is_err() {
             return;
         }
-        let mut end = ending.reason.len().min(REASON_MAX);
-        while !ending.reason.is_char_boundary(end) {
+        let reason = ending.to_string();
+        let mut end = reason.len().min(REASON_MAX);
+        while !reason.is_char_boundary(end) {
             end -= 1;
         }
         let close = CloseFrame {
-            code: ending.cause.code(),
-            reason: ending.reason[..end].into(),
+            code: ending.code(),
+            reason: reason[..end].into(),
         };
         let _ = SinkExt::send(self, Message::Close(Some(close))).await;
         let _ = SinkExt::close(self).await;
@@ -49,10 +48,9 @@ impl Receiving for SplitStream<WebSocket> {
             Some(Ok(Message::Text(text))) => Ok(Incoming::Request(text.into())),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Incoming::Alive),
             Some(Ok(Message::Binary(_))) => {
-                let reason = "expected text, not binary";
-                Err(Ending::new(Cause::BadRequest, reason))
+                Err(Ending::BadRequest("expected text, not binary".into()))
             }
-            Some(Ok(Message::Close(_))) | None => Err(Ending::left()),
+            Some(Ok(Message::Close(_))) | None => Err(Ending::Left),
             Some(Err(error)) => Err(broken(&error)),
         }
     }
@@ -67,10 +65,10 @@ fn broken(error: &axum::Error) -> Ending {
     let said = error.to_string();
     let starts = |with: &str| said.starts_with(with);
     if starts("Space limit exceeded") {
-        Ending::new(Cause::TooLarge, said)
+        Ending::TooLarge(said)
     } else if said.contains("without closing handshake") || starts("IO error") {
-        Ending::left()
+        Ending::Left
     } else {
-        Ending::new(Cause::BadRequest, said)
+        Ending::BadRequest(said)
     }
 }

@@ -3,10 +3,10 @@
 use crate::support::*;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
 struct Running {
@@ -16,17 +16,14 @@ struct Running {
 }
 
 impl Running {
-    fn start(file: &str) -> Running {
+    /// Over these lanes.
+    fn start(lanes: &[&str]) -> Running {
         let mut child = Command::new(PROGRAM)
-            .args([
-                "gateway",
-                file,
-                "--listen",
-                "127.0.0.1:0",
-                "--format",
-                "json",
-            ])
+            .arg("gateway")
+            .args(lanes)
+            .args(["--listen", "127.0.0.1:0", "--format", "json"])
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -37,8 +34,18 @@ impl Running {
         Running { child, out, http }
     }
 
-    /// SIGTERM; the facts it prints.
-    fn stop(mut self) -> Value {
+    /// What it says of itself now.
+    fn status(&self) -> Value {
+        let mut stream = std::net::TcpStream::connect(&self.http).unwrap();
+        let request = "GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// SIGTERM; the facts it prints, and what it said on standard error.
+    fn stop(mut self) -> (Value, String) {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -49,8 +56,11 @@ impl Running {
         );
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
-        assert_eq!(wait(&mut self.child), 0, "{rest}");
-        serde_json::from_str(&rest).unwrap()
+        let mut said = String::new();
+        let mut err = self.child.stderr.take().unwrap();
+        err.read_to_string(&mut said).unwrap();
+        assert_eq!(wait(&mut self.child), 0, "{rest}{said}");
+        (serde_json::from_str(&rest).unwrap(), said)
     }
 }
 
@@ -86,7 +96,7 @@ fn a_client_of_a_live_run_has_every_record_as_tail_prints_it() {
     let mut live = Live::start(&scratch, "itch50", &shared, "6s");
     let file = scratch.path("shm/l");
     live.wait_until_it_listens();
-    let gateway = Running::start(&file);
+    let gateway = Running::start(&[&file]);
     let (ready, is_ready) = std::sync::mpsc::channel();
     let http = gateway.http.clone();
     let client = std::thread::spawn(move || {
@@ -100,7 +110,7 @@ fn a_client_of_a_live_run_has_every_record_as_tail_prints_it() {
     let summary = live.summary();
     // It is told of the end of the run, and then of that of the gateway.
     std::thread::sleep(Duration::from_millis(300));
-    let facts = gateway.stop();
+    let (facts, _) = gateway.stop();
     let told = client.join().unwrap();
     let tail = feed_handler(&["tail", &file, "--oldest", "--once", "--format", "json"]);
     let want: Vec<Value> = tail
@@ -139,6 +149,86 @@ fn a_client_of_a_live_run_has_every_record_as_tail_prints_it() {
     );
 }
 
+/// A gateway that begins before any run, and a `tail` that begins between two: both have the lanes of runs that begin later.
+#[test]
+fn lanes_of_later_runs_are_found_by_who_follows_their_folder() {
+    let scratch = Scratch::new();
+    let dir = scratch.path("shm");
+    std::fs::create_dir(&dir).unwrap();
+    let gateway = Running::start(&["--dir", &dir]);
+    let (ready, is_ready) = std::sync::mpsc::channel();
+    let http = gateway.http.clone();
+    let client = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(everything(http, ready))
+    });
+    is_ready.recv_timeout(Duration::from_secs(30)).unwrap();
+    let capture = scratch.file("a.pcap", session(500));
+    let run = |lane: &str| -> u64 {
+        let shared = format!("[publish]\nslots = 65536\n[shared_memory]\ndir = \"{dir}\"\n");
+        let text = configuration("itch50", GROUP, "").replace("\"l\"", &format!("\"{lane}\""));
+        let config = scratch.file("feed.toml", text + &shared);
+        let run = [
+            "run", "-c", &config, "--input", &capture, "--format", "json",
+        ];
+        let summary = feed_handler(&run).is(0, "").json();
+        summary["published"].as_u64().unwrap()
+    };
+    let first = run("first");
+    let mut tail = Command::new(PROGRAM)
+        .args(["tail", "--dir", &dir, "--oldest", "--format", "json"])
+        .args(["--count", &(first * 2).to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut rows = |number: u64| -> Vec<Value> {
+        let lines = lines.by_ref().take(number as usize);
+        lines
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+            .collect()
+    };
+    let rows_of_first = rows(first);
+    assert_eq!(run("second"), first);
+    assert_eq!(rows(first), rows_of_first);
+    assert!(first > 500 && rows_of_first.len() as u64 == first);
+    let mut said = String::new();
+    tail.stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert_eq!(wait(&mut tail), 0);
+    assert!(said.contains("first: its writer has ended"), "{said}");
+    assert!(said.contains("second: a new lane"), "{said}");
+    let since = Instant::now();
+    while gateway.status()["records"] != first * 2 {
+        assert!(since.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let (facts, said) = gateway.stop();
+    assert!(said.contains("nobody has published here yet"), "{said}");
+    assert_eq!((&facts["found"], &facts["lost"]), (&json!(2), &json!(0)));
+    let told = client.join().unwrap();
+    for lane in ["first", "second"] {
+        let of = |kind: &'static str| {
+            let all = told.iter();
+            all.filter(move |t| t["type"] == kind && t["lane"] == lane)
+        };
+        let sent = of("updates").flat_map(|t| t["rows"].as_array().unwrap().clone());
+        let sent = sent.map(|mut row| {
+            row.as_object_mut().unwrap().remove("position");
+            row
+        });
+        assert!(sent.eq(rows_of_first.iter().cloned()), "{lane}");
+        assert_eq!(of("snapshot").count(), 1);
+        let states: Vec<_> = of("lane").map(|t| &t["state"]).collect();
+        assert_eq!(states, ["live", "ended"]);
+    }
+}
+
 #[test]
 fn what_it_cannot_begin_with_is_said() {
     let scratch = Scratch::new();
@@ -146,8 +236,6 @@ fn what_it_cannot_begin_with_is_said() {
     feed_handler(&["gateway"]).is(2, "--dir");
     feed_handler(&["gateway", "--dir", &nowhere]).is(2, "No such file");
     feed_handler(&["gateway", &nowhere]).is(2, "No such file");
-    std::fs::create_dir(scratch.path("empty")).unwrap();
-    feed_handler(&["gateway", "--dir", &scratch.path("empty")]).is(2, "nobody has published here");
     let other = scratch.file("other", [7; 8192]);
     feed_handler(&["gateway", &other]).is(2, "not a shared-memory file of feed-handler");
     feed_handler(&["gateway", &other, "--owner", "12345"]).is(2, "belongs to user");

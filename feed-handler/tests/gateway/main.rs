@@ -2,6 +2,7 @@
 
 mod documented;
 mod hostile;
+mod lanes;
 mod policies;
 mod stream;
 mod support;

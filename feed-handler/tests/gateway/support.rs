@@ -6,6 +6,7 @@ use feed_common::ring::shared::{Channel, Hold, OwnedBy, Published, Session, Shar
 use feed_common::time::Clock;
 use feed_handler::gateway::{Addresses, FRAME_LENGTH, Gateway, Limits, Options, Tokens};
 use feed_handler::publish::Table;
+use feed_handler::tail::Place;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -164,7 +165,7 @@ pub const LOOPBACK: &str = "127.0.0.1:0";
 
 pub fn options(files: &[PathBuf]) -> Options {
     Options {
-        files: files.to_vec(),
+        lanes: Place::Files(files.to_vec()),
         owned_by: OwnedBy::Us,
         listen: LOOPBACK.parse().unwrap(),
         tcp: Some(LOOPBACK.parse().unwrap()),

@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use feed_handler::gateway::{Gateway, GatewayError, Options, Tokens};
+use feed_handler::tail::Place;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -134,9 +135,9 @@ fn what_must_not_begin_does_not() {
     assert!(exposed.to_string().contains("--tokens"), "{exposed}");
     let exposed = start(&|o| o.tcp = Some("[::]:0".parse().unwrap()));
     assert!(matches!(exposed, GatewayError::Exposed(_)));
-    let none = start(&|o| o.files.clear());
+    let none = start(&|o| o.lanes = Place::Files(Vec::new()));
     assert!(none.is_usage() && none.to_string().contains("0 files"));
-    let missing = start(&|o| o.files.push("/nowhere/l".into()));
+    let missing = start(&|o| o.lanes = Place::Files(vec!["/nowhere/l".into()]));
     assert!(missing.is_usage() && missing.to_string().contains("/nowhere/l"));
     let taken = std::net::TcpListener::bind(LOOPBACK).unwrap();
     let taken = taken.local_addr().unwrap();
