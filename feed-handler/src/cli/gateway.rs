@@ -19,8 +19,8 @@ const NAP: Duration = Duration::from_millis(20);
                   0.0.0.0:9000 --tcp 0.0.0.0:9001 --tokens /etc/feed/tokens\n  curl http://127.0.0.1:9000/status\n\nIt reads \
                   what a run with [shared_memory] publishes, and costs that run nothing. Clients connect to \
                   ws://127.0.0.1:9000/stream, or with --tcp by TCP; docs/GATEWAY.md has what they say and are told. Without \
-                  tokens it listens on this machine alone. Lanes that come later to the folder of --dir are found within a second. SIGINT and SIGTERM tell the clients and print what it did; a \
-                  second one ends at once."
+                  tokens it listens on this machine alone. Lanes that come later to the folder of --dir are found within a \
+                  second. SIGINT and SIGTERM tell the clients and print what it did; a second one ends at once."
 )]
 pub struct Arguments {
     #[command(flatten)]
