@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -42,6 +43,18 @@ impl Running {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// A client that has subscribed to everything; all that it is told.
+    fn client(&self) -> JoinHandle<Vec<Value>> {
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let http = self.http.clone();
+        let client = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(everything(http, ready))
+        });
+        is_ready.recv_timeout(Duration::from_secs(30)).unwrap();
+        client
     }
 
     /// SIGTERM; the facts it prints, and what it said on standard error.
@@ -97,13 +110,7 @@ fn a_client_of_a_live_run_has_every_record_as_tail_prints_it() {
     let file = scratch.path("shm/l");
     live.wait_until_it_listens();
     let gateway = Running::start(&[&file]);
-    let (ready, is_ready) = std::sync::mpsc::channel();
-    let http = gateway.http.clone();
-    let client = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(everything(http, ready))
-    });
-    is_ready.recv_timeout(Duration::from_secs(30)).unwrap();
+    let client = gateway.client();
     let spec = feed_replay::synth::Spec::new(feed_replay::synth::Protocol::Itch50, 500, 7);
     let (made, _) = feed_replay::synth::Recording::of(&spec).unwrap();
     live.send(made.packets().map(|packet| packet.payload));
@@ -156,13 +163,7 @@ fn lanes_of_later_runs_are_found_by_who_follows_their_folder() {
     let dir = scratch.path("shm");
     std::fs::create_dir(&dir).unwrap();
     let gateway = Running::start(&["--dir", &dir]);
-    let (ready, is_ready) = std::sync::mpsc::channel();
-    let http = gateway.http.clone();
-    let client = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(everything(http, ready))
-    });
-    is_ready.recv_timeout(Duration::from_secs(30)).unwrap();
+    let client = gateway.client();
     let capture = scratch.file("a.pcap", session(500));
     let run = |lane: &str| -> u64 {
         let shared = format!("[publish]\nslots = 65536\n[shared_memory]\ndir = \"{dir}\"\n");
