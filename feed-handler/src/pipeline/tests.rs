@@ -1,17 +1,22 @@
 //! The lane against an obviously right oracle: the clean sequence of messages.
 
 use super::*;
+use crate::config::BookPlan;
+use crate::journal::Tapped;
 use crate::protocol::Decode;
 use crate::protocol::itch50::{Itch50, Itch50Decoder};
-use crate::publish::Records;
+use crate::publish::{Booked, Publish, Records};
 use crate::transport::MoldFraming;
 use feed_common::event::{Kind, Record, Trust};
 use feed_common::latency::NoProbe;
-use feed_common::packet::RxMeta;
+use feed_common::packet::{RxMeta, SlotWriter};
+use feed_common::ring::{SlotConfig, packet_ring};
 use feed_common::time::UnixNanos;
 use feed_common::wire::itch50::OrderDelete;
 use feed_common::wire::moldudp64::PacketBuilder;
 use proptest::prelude::*;
+use std::cell::Cell;
+use std::rc::Rc;
 use zerocopy::IntoBytes;
 
 pub(super) const SESSION: [u8; 10] = *b"TESTSESS01";
@@ -364,4 +369,39 @@ proptest! {
         let want: Vec<u64> = (1..81).filter(|n| !brought.contains(n)).collect();
         prop_assert_eq!(missing, want);
     }
+}
+
+/// A sink that counts how often it is told to get ready.
+struct Readied(Rc<Cell<u32>>);
+
+impl Publish for Readied {
+    fn publish(&mut self, _: &Record) {}
+
+    fn prepare(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[test]
+fn a_poll_that_finds_nothing_lets_the_ring_get_ready_behind_books_and_journal() {
+    let readied = Rc::new(Cell::new(0));
+    let sink = Tapped::new(Readied(readied.clone()), None);
+    let limits = BookPlan::default().limits;
+    let books = Booked::new(Records::new(sink, 1), 0..1, &limits, true).unwrap();
+    let mut l = probed_into(1, 8, NoProbe, books);
+    let config = SlotConfig {
+        slots: 2,
+        stride: 256,
+        batch: 2,
+    };
+    let (mut producer, mut consumer) = packet_ring(&config).unwrap();
+    assert_eq!((l.step(&mut consumer).unwrap(), readied.get()), (0, 1));
+    let bytes = packet(SESSION, 1, 1);
+    assert_eq!(producer.free(1), 1);
+    let slot = producer.slot(0);
+    slot.payload[..bytes.len()].copy_from_slice(&bytes);
+    slot.meta.len = bytes.len() as u32;
+    producer.commit(1);
+    assert_eq!((l.step(&mut consumer).unwrap(), readied.get()), (1, 1));
+    assert_eq!((l.step(&mut consumer).unwrap(), readied.get()), (0, 2));
 }
